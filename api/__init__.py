@@ -1,0 +1,1 @@
+"""The HTTP side: validate, choose the voice, assemble, encode. Never imports torch."""
