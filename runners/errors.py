@@ -25,10 +25,11 @@ class SpeechError(Exception):
         self.param = param
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.__dict__)
+        return rebuild, (type(self), vars(self))
 
 
-def _rebuild(cls: type[SpeechError], attributes: dict[str, Any]) -> SpeechError:
+def rebuild(cls: type[SpeechError], attributes: dict[str, Any]) -> SpeechError:
+    """The error as it was before it crossed to another process."""
     error = cls.__new__(cls, attributes["message"])
     error.__dict__.update(attributes)
     error.args = (attributes["message"],)

@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
+from runners.errors import SpeechError
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -49,11 +54,64 @@ class StopReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of an utterance once its last sample is out."""
+class Audio:
+    """The next samples of one piece of an utterance: float32 mono at the checkpoint's output rate."""
 
-    samples: int  # at the checkpoint's output rate
-    codes: int  # decoded audio codes, stop codes included
-    pieces: int  # sequences the text was split into
-    stop_reasons: tuple[StopReason, ...]  # one a piece
-    seed: int
+    utterance: int  # index in the request
+    piece: int  # index in the utterance: a text over the model's limit is said in several
+    samples: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PieceDone:
+    """All samples of the piece have been delivered."""
+
+    utterance: int
+    piece: int
+    codes: int  # decoded audio codes, the stop code included
+    stop_reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The request is over; nothing more comes."""
+
+    error: SpeechError
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Every piece of every utterance has been delivered. A stream that ends without it was cut."""
+
+
+Event = Audio | PieceDone | Failed | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the loaded checkpoint is and can do."""
+
+    name: str
+    demo: bool  # the made-up checkpoint that does not speak
+    device: str
+    sample_rate: int  # Hz
+    languages: tuple[str, ...]
+    speakers: tuple[str, ...]  # voices stored in the checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the engine is."""
+
+    slots: int
+    live: int  # slots taken
+    waiting: int  # sequences without a slot
+    steps: int  # steps taken since start-up
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a runner says of itself, once its model is there."""
+
+    model: ModelCard
+    load: Load

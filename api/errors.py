@@ -1,0 +1,124 @@
+"""The one place where errors become HTTP statuses, and the one JSON body that every error has:
+
+    {"error": {"type": "invalid_request", "message": "speed: ...", "param": "speed"}}
+
+`answer` serves what our own code raises. `ErrorBodies` is a middleware that gives the same body to what BentoML and
+Starlette answer by themselves: failed validation, an unknown path, a wrong method, an unforeseen fault.
+"""
+
+import json
+import math
+from http import HTTPStatus
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runners.errors import (
+    DeadlineExceeded,
+    EngineFailure,
+    InvalidInput,
+    ModelLoading,
+    Overloaded,
+    SpeechError,
+)
+
+
+class VoiceNotFound(SpeechError):
+    type = "voice_not_found"
+
+
+class BodyTooLarge(SpeechError):
+    type = "body_too_large"
+
+
+STATUSES: dict[type[SpeechError], HTTPStatus] = {
+    InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    VoiceNotFound: HTTPStatus.NOT_FOUND,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
+    ModelLoading: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
+    EngineFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+FALLBACKS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type", 503: "loading"}
+
+
+def status_of(error: SpeechError) -> HTTPStatus:
+    return next(
+        (STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
+def answer(error: SpeechError) -> JSONResponse:
+    headers = {}
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, ModelLoading):
+        headers["Retry-After"] = "5"
+    return JSONResponse(_body(error.type, error.message, error.param), status_of(error), headers)
+
+
+def _body(kind: str, message: str, param: str | None = None) -> dict[str, Any]:
+    return {"error": {"type": kind, "message": message, "param": param}}
+
+
+class ErrorBodies:
+    """Rewrites error responses that do not have our body yet. Successful ones pass through untouched, chunk by chunk."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        start: Message | None = None  # of an error response, held back until its body is whole
+        body = b""
+
+        async def send_rewritten(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                start = message
+            elif start is None:
+                await send(message)
+            else:
+                body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    await _rewritten(start, body)(scope, receive, send)
+
+        await self.app(scope, receive, send_rewritten)
+
+
+def _rewritten(start: Message, body: bytes) -> JSONResponse:
+    status, headers = start["status"], Headers(raw=start["headers"])
+    kept = {
+        name: value
+        for name, value in headers.items()
+        if name in ("retry-after", "allow", "x-bentoml-request-id")
+    }
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = None
+    match content:
+        case {"error": {"type": _, "message": _}}:
+            return JSONResponse(content, status, kept)
+        case {
+            "detail": [{"loc": _, "msg": _}, *_] as faults
+        }:  # pydantic, by way of BentoML (400) or FastAPI (422)
+            return JSONResponse(_validation_body(faults), HTTPStatus.UNPROCESSABLE_ENTITY, kept)
+        case [{"error": str(message)}] | {"error": str(message)} | {"detail": str(message)} if status < 500:
+            return JSONResponse(_body(FALLBACKS.get(status, "invalid_request"), message), status, kept)
+    phrase = HTTPStatus(status).phrase
+    message = f"{phrase}; see the server's log" if status >= 500 and status != 503 else phrase
+    return JSONResponse(_body(FALLBACKS.get(status, "internal_error"), message), status, kept)
+
+
+def _validation_body(faults: list[dict[str, Any]]) -> dict[str, Any]:
+    """All faults in one message; `param` names the first field, as a path such as `segments.2.text`."""
+    where = [".".join(str(part) for part in fault["loc"] if part != "body") for fault in faults]
+    message = "; ".join(
+        f"{at}: {fault['msg']}" if at else fault["msg"] for at, fault in zip(where, faults, strict=True)
+    )
+    return _body("invalid_request", message, where[0] or None)

@@ -1,0 +1,91 @@
+"""The bodies of the generate routes. What pydantic refuses here becomes a 422 that names the field and the limit."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
+
+
+def _greedy_or_warm(temperature: float) -> float:
+    if 0 < temperature < 0.01:
+        raise ValueError("must be 0 (greedy) or at least 0.01")
+    return temperature
+
+
+Weight = Annotated[float, Field(ge=0, le=1000)]
+Style = Annotated[
+    str | dict[str, Weight] | None,
+    Field(
+        description="None: the voice's default blend. A name: that reference alone. A mapping: those weights."
+    ),
+]
+Language = Annotated[
+    str | None,
+    Field(
+        max_length=16,
+        description="One of the model's languages, e.g. `hu`. None: the voice's own.",
+        examples=["hu"],
+    ),
+]
+Speed = Annotated[float, Field(ge=0.25, le=4.0, description="2 is twice as fast.")]
+Seed = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=2**32 - 1,
+        description="The same seed gives the same audio. None: drawn, and reported in `X-Seed`.",
+    ),
+]
+Text = Annotated[str, Field(min_length=1, description="What to say.", examples=["Jó napot kívánok!"])]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Settings(_Body):
+    """What the simple and the segmented route share."""
+
+    language: Language = None
+    voice: str = Field(
+        "default", max_length=128, description="A folder of references, or a speaker of the checkpoint."
+    )
+    style: Style = None
+    output_format: OutputFormat = "mp3"
+    speed: Speed = 1.0
+    temperature: Annotated[float, AfterValidator(_greedy_or_warm)] | None = Field(
+        None, ge=0, le=2, description="0 is greedy. None: the checkpoint's default, as for the three below."
+    )
+    top_k: int | None = Field(None, ge=0, le=10_000, description="0 turns it off.")
+    top_p: float | None = Field(None, gt=0, le=1, description="1 turns it off.")
+    repetition_penalty: float | None = Field(None, ge=1, le=50, description="1 turns it off.")
+    seed: Seed | None = None
+
+
+class SimpleRequest(Settings):
+    """One text, one voice."""
+
+    text: Text
+    trim_silence: bool = Field(False, description="Drop the model's own silence at the start and the end.")
+
+
+class Segment(_Body):
+    """One part of a segmented request. What it leaves out comes from the request."""
+
+    text: Text
+    pause_after: float = Field(
+        0.0, ge=0, le=60, description="Seconds of silence after this segment, sample-exact."
+    )
+    language: Language = None
+    voice: str | None = Field(None, max_length=128)
+    style: Style = None
+    speed: Speed | None = None
+    seed: Seed | None = None
+
+
+class SegmentedRequest(Settings):
+    """Several texts in a row, each with its own pause and, if it likes, its own voice, style, language and speed."""
+
+    segments: list[Segment] = Field(min_length=1, max_length=200)
+    trim_silence: bool = Field(True, description="Drop the model's own silence around each segment.")
