@@ -32,9 +32,7 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class Assembled:
     samples: Samples
-    spans: tuple[
-        Span, ...
-    ]  # where each segment's speech is, in order; an empty one where nothing was left of it
+    spans: tuple[Span, ...]  # where each segment's speech is, in order; start == end where none was left
 
 
 def assemble(segments: Sequence[Segment], rate: int, *, trim: bool) -> Assembled:
@@ -76,9 +74,8 @@ def frame_levels(samples: Samples, frame: int) -> NDArray[np.float64]:
     if not starts.size:
         return np.zeros(0)
     counts = np.diff(starts, append=len(samples))
-    exact = samples.astype(np.float64)
-    means = np.add.reduceat(exact, starts) / counts
-    return np.sqrt(np.add.reduceat((exact - np.repeat(means, counts)) ** 2, starts) / counts)
+    means = np.add.reduceat(samples, starts) / counts
+    return np.sqrt(np.add.reduceat((samples - np.repeat(means, counts)) ** 2, starts) / counts)
 
 
 def declick(samples: Samples, rate: int) -> Samples:

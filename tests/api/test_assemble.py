@@ -96,6 +96,12 @@ def test_pauses_are_exact_to_the_sample() -> None:
     assert not whole.samples[-16800:].any()
 
 
+def test_silence_is_trimmed_on_request_only() -> None:
+    said = Segment(np.concatenate([np.zeros(5000), tone(0.1), np.zeros(5000)]).astype(np.float32))
+    assert assemble([said], RATE, trim=False).spans == ((0.0, 12400 / RATE),)
+    assert len(assemble([said], RATE, trim=True).samples) < 2400 + 2 * (MARGIN + FRAME)
+
+
 def test_the_callers_samples_are_left_alone() -> None:
     samples = signal("positive", 1000)
     assemble([Segment(samples)], RATE, trim=True)
@@ -134,7 +140,8 @@ def test_trim_cuts_what_is_silent_around_the_speech(floor: float, offset: float,
     assert 0 <= len(trimmed) - len(speech) - 2 * MARGIN <= FRAME
 
 
-def test_trim_keeps_soft_consonants_and_inner_silence() -> None:
+@pytest.mark.parametrize("scale", [1.0, 0.12])
+def test_trim_keeps_soft_consonants_and_inner_silence(scale: float) -> None:
     soft = 10 ** (-38 / 20)  # softer than any measured, relative to the loudest frame
     loudest = float(np.sqrt(np.mean(tone(0.1) ** 2)))
     speech = np.concatenate(
@@ -146,7 +153,7 @@ def test_trim_keeps_soft_consonants_and_inner_silence() -> None:
             noise(0.05, soft * loudest, seed=2),
         ]
     ).astype(np.float32)
-    samples = np.concatenate([np.zeros(4800), speech, np.zeros(4800)]).astype(np.float32)
+    samples = np.concatenate([np.zeros(4800), scale * speech, np.zeros(4800)]).astype(np.float32)
     trimmed = trim_silence(samples, RATE)
     assert np.array_equal(trimmed, samples[4800 - MARGIN : 4800 + len(speech) + MARGIN])
 
@@ -185,7 +192,9 @@ def test_trim_never_cuts_into_what_is_loud(lead: int, length: int, trail: int, s
 
 
 def test_what_is_not_a_number_is_not_trimmed_away() -> None:
-    assert np.isnan(trim_silence(np.full(5000, np.nan, np.float32), RATE)).all()
+    samples = np.concatenate([np.zeros(5000), tone(0.1), np.zeros(5000)]).astype(np.float32)
+    samples[100] = np.nan
+    assert np.isnan(trim_silence(samples, RATE)).any()
 
 
 def test_the_header_is_compact_and_short_enough_for_any_proxy() -> None:
