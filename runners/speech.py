@@ -1,0 +1,137 @@
+"""The runner without BentoML: a loaded model, and utterances in, events out. Joins text, latents and engine."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence as Items
+from contextlib import suppress
+from dataclasses import asdict
+
+import torch
+from TTS.tts.models.xtts import Xtts
+
+from runners.checkpoint import choose_device, load_checkpoint, sampling_defaults
+from runners.conditioner import Conditioner, latent_shapes
+from runners.config import EngineConfig
+from runners.engine import Engine
+from runners.frames import Stretch, stretch_for
+from runners.gpt import GPT
+from runners.identity import checkpoint_identity
+from runners.latents_cache import LatentsCache
+from runners.model_source import is_demo, resolve_model
+from runners.sampling import SamplingParams, stream_of
+from runners.sequence import Request, Sequence
+from runners.text import TextFrontend
+from runners.types import Event, Failed, Finished, ModelCard, PieceDone, Status, Utterance
+from runners.vocoder import Vocoder
+
+DEMO_NOTICE = (
+    "This is the demo checkpoint: it makes sound, but it does not speak. "
+    "For speech: COQUI_TOS_AGREED=1 XTTS_MODEL=hf://coqui/XTTS-v2 (weights under CPML, non-commercial)"
+)
+
+log = logging.getLogger(__name__)
+
+
+class Speech:
+    def __init__(self, card: ModelCard, xtts: Xtts, conditioner: Conditioner, engine: Engine) -> None:
+        self._card = card
+        self._xtts = xtts
+        self._frontend = TextFrontend(xtts.tokenizer, card.languages, xtts.args.gpt_max_text_tokens)
+        self._conditioner = conditioner
+        self._engine = engine
+        self._defaults = sampling_defaults(xtts)
+
+    @classmethod
+    def load(cls, config: EngineConfig, worker: int = 0) -> "Speech":
+        """Everything a process needs, its engine running. Raises ConfigurationError when that cannot be."""
+        folder = resolve_model(config.model, config.cache_dir, config.tos_agreed)
+        device = choose_device(config.device, worker)
+        xtts = load_checkpoint(folder, device)
+        shapes = latent_shapes(xtts)
+        cache = LatentsCache(config.latents_dir, capacity=config.latents_in_memory, shapes=shapes)
+        conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(folder), cache=cache)
+        gpt = GPT(xtts.gpt, config.slots_on(device.type), conditioning_length=shapes.gpt_cond_latent[1])
+        vocoder = Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length)
+        card = ModelCard(
+            name=config.model,
+            demo=is_demo(config.model),
+            device=str(device),
+            sample_rate=xtts.args.output_sample_rate,
+            languages=tuple(xtts.config.languages),
+            speakers=conditioner.speakers,
+        )
+        speech = cls(card, xtts, conditioner, Engine(gpt, vocoder, config.max_waiting))
+        speech.start()
+        return speech
+
+    def start(self) -> None:
+        self._engine.start()
+        log.info("Model %s is loaded on %s, %d slots", self._card.name, self._card.device, self._engine.load.slots)
+        if self._card.demo:
+            log.warning("%s", DEMO_NOTICE)
+
+    def stop(self) -> None:
+        self._engine.stop()
+
+    def status(self) -> Status:
+        return Status(self._card, self._engine.load)
+
+    async def speak(self, utterances: Items[Utterance]) -> AsyncGenerator[Event, None]:
+        """All utterances enter the engine at once; their events come as they happen, `Finished` last.
+
+        Raises:
+            InvalidInput, Overloaded: before any event; the engine has seen nothing of the request.
+        """
+        sequences = await asyncio.to_thread(self._prepare, utterances)
+        loop = asyncio.get_running_loop()
+        events: asyncio.Queue[Event] = asyncio.Queue()
+
+        def deliver(event: Event) -> None:
+            with suppress(RuntimeError):  # the loop is closed: the process is ending, and nobody listens
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        request = Request(sequences, deliver)
+        self._engine.submit(request)
+        try:
+            async for event in _until_over(events, len(sequences)):
+                yield event
+        finally:
+            self._engine.cancel(request)
+
+    def _prepare(self, utterances: Items[Utterance]) -> list[Sequence]:
+        """Texts to tokens, voices to latents. Blocks; raises InvalidInput."""
+        return [
+            sequence
+            for index, utterance in enumerate(utterances)
+            for sequence in self._sequences(index, utterance)
+        ]
+
+    def _sequences(self, index: int, utterance: Utterance) -> list[Sequence]:
+        pieces = self._frontend.pieces(utterance.text, utterance.language)
+        latents = self._conditioner.latents(utterance.voice)
+        stretch = self._stretch(utterance.speed)
+        return [
+            Sequence(index, number, torch.tensor(piece.tokens), latents, self._sampling(utterance, number), stretch)
+            for number, piece in enumerate(pieces)
+        ]
+
+    def _sampling(self, utterance: Utterance, piece: int) -> SamplingParams:
+        asked = {name: value for name, value in asdict(utterance.sampling).items() if value is not None}
+        return SamplingParams(**{**asdict(self._defaults), **asked}, stream=stream_of(utterance.seed, piece))
+
+    def _stretch(self, speed: float) -> Stretch:
+        args = self._xtts.args
+        return stretch_for(
+            speed, args.gpt_code_stride_len, args.output_hop_length, args.input_sample_rate, args.output_sample_rate
+        )
+
+
+async def _until_over(events: "asyncio.Queue[Event]", pieces: int) -> AsyncGenerator[Event, None]:
+    """The events of a request of so many pieces, and `Finished` after the last. Raises what the request failed of."""
+    while pieces:
+        event = await events.get()
+        if isinstance(event, Failed):
+            raise event.error
+        pieces -= isinstance(event, PieceDone)
+        yield event
+    yield Finished()

@@ -1,0 +1,53 @@
+"""The BentoML service that owns the model: one process and one copy each worker. Everything heavy loads in `__init__`."""
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+import bentoml
+
+from runners.config import EngineConfig
+from runners.errors import ConfigurationError, SpeechError
+from runners.types import Failed, Status, Utterance
+from runners.wire import pack
+
+if TYPE_CHECKING:
+    from runners.speech import Speech
+
+CONFIG = EngineConfig.from_env()
+LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
+
+
+@bentoml.service(name="XTTSRunner", workers=CONFIG.workers, traffic={"timeout": LONGEST_CALL}, metrics={"enabled": True})
+class XTTSRunner:
+    def __init__(self) -> None:
+        from runners.speech import Speech
+
+        self.speech: Speech = Speech.load(CONFIG, worker=bentoml.server_context.worker_index)
+
+    @bentoml.on_deployment
+    @staticmethod
+    def fetch_model() -> None:
+        """Once, before any process starts: a wrong or unreachable model stops the server with one message."""
+        from runners.model_source import resolve_model
+
+        try:
+            resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed)
+        except ConfigurationError as error:
+            raise SystemExit(f"xtts: {error}") from None
+
+    @bentoml.on_shutdown
+    def stop(self) -> None:
+        self.speech.stop()
+
+    @bentoml.api
+    async def speak(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]:
+        """Events of the request (see runners/wire.py), as they happen. Closing the stream frees its slots."""
+        try:
+            async for event in self.speech.speak(utterances):
+                yield pack(event)
+        except SpeechError as error:
+            yield pack(Failed(error))
+
+    @bentoml.api
+    async def status(self) -> Status:
+        return self.speech.status()
