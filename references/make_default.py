@@ -1,7 +1,8 @@
 """Makes the clips of the voice `default` anew: Hungarian sentences spoken by espeak-ng, in three styles.
 
-Run `python references/make_default.py` where espeak-ng is installed. One speaker, hence one espeak voice; a style is
-a text, a pitch, a pitch range and a pace. No person speaks in the clips, so the repository may carry them.
+Run `python references/make_default.py` where espeak-ng is installed. One speaker, hence one espeak voice; a
+style is a text, a pitch, a pitch range and a pace. No person speaks in the clips, so the repository may carry
+them.
 """
 
 import io
@@ -14,7 +15,7 @@ import soundfile
 
 FOLDER = Path(__file__).parent / "default"
 SPEAKER = "hu+f2"
-SECONDS = 8  # two whole conditioning chunks of XTTS-v2 (gpt_cond_chunk_len is 4): no scrap of a third one in the mean
+SECONDS = 8  # two whole conditioning chunks of XTTS-v2: no scrap of a third one weighs in the mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,24 @@ class Style:
 STYLES = (
     Style(
         "neutral",
-        "A könyvtár hétköznap reggel nyolctól este hatig tart nyitva. A könyveket három héten belül kérjük vissza.",
+        "A könyvtár hétköznap reggel nyolctól este hatig tart nyitva. "
+        "A könyveket három héten belül kérjük vissza.",
         pitch=45,
         pitch_range=45,
         words_per_minute=162,
     ),
     Style(
         "excitement",
-        "Nézd, végre itt a tavasz! Virágoznak a fák, zeng az erdő, és holnap indulunk a Balatonra! Gyere velünk!",
+        "Nézd, végre itt a tavasz! "
+        "Virágoznak a fák, zeng az erdő, és holnap indulunk a Balatonra! Gyere velünk!",
         pitch=65,
         pitch_range=99,
         words_per_minute=178,
     ),
     Style(
         "question",
-        "Hová tűnt a kulcs az asztalról? Nem láttad a kabátom zsebében? És ha nincs ott, hol keressük tovább?",
+        "Hová tűnt a kulcs az asztalról? "
+        "Nem láttad a kabátom zsebében? És ha nincs ott, hol keressük tovább?",
         pitch=55,
         pitch_range=75,
         words_per_minute=170,
@@ -64,7 +68,9 @@ def main() -> None:
         speech, rate = soundfile.read(io.BytesIO(speak(style)), dtype="int16")
         silence = SECONDS * rate - len(speech)
         if silence < 0:
-            raise SystemExit(f"{style.name}: {len(speech) / rate:.2f} s of speech do not fit into {SECONDS} s")
+            raise SystemExit(
+                f"{style.name}: {len(speech) / rate:.2f} s of speech do not fit into {SECONDS} s"
+            )
         clip = FOLDER / f"{style.name}.flac"
         soundfile.write(clip, np.pad(speech, (0, silence)), rate)
         print(f"{clip.name}: {len(speech) / rate:.2f} s of speech in {SECONDS} s at {rate} Hz")

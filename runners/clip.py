@@ -1,7 +1,8 @@
 """A reference clip: bytes of nearly any audio file in, mono float32 samples out. Knows no model and no torch.
 
-WAV, FLAC, OGG (Vorbis, Opus), MP3 and AIFF are read by soundfile; M4A, AAC, WebM, WMA, AMR and their like by the ffmpeg
-that imageio-ffmpeg carries. (pydub would want ffprobe, which no wheel carries, and would round to 16 bits.)
+WAV, FLAC, OGG (Vorbis, Opus), MP3 and AIFF are read by soundfile; M4A, AAC, WebM, WMA, AMR and their like by
+the ffmpeg that imageio-ffmpeg carries. (pydub would want ffprobe, which no wheel carries, and would round to
+16 bits.)
 """
 
 import io
@@ -39,8 +40,8 @@ class Clip:
 def decode_clip(raw: bytes, *, longest: float) -> Clip:
     """The first `longest` seconds of an audio file, channels averaged as upstream's `load_audio` does.
 
-    Equal to torchaudio.load, sample for sample, for WAV and FLAC. Raises UnreadableClip when `raw` is not audio, is
-    damaged, shorter than 0.33 s, silent, or holds samples that are not numbers.
+    Equal to torchaudio.load, sample for sample, for WAV and FLAC. Raises UnreadableClip when `raw` is not
+    audio, is damaged, shorter than 0.33 s, silent, or holds samples that are not numbers.
     """
     try:
         clip = _read(raw, longest)
@@ -57,7 +58,8 @@ def _read(raw: bytes, longest: float) -> Clip:
     with soundfile.SoundFile(io.BytesIO(raw)) as file:
         if file.samplerate not in RATES:
             raise UnreadableClip(
-                f"the clip's sample rate is {file.samplerate} Hz; use one from {RATES.start} to {RATES.stop - 1} Hz."
+                f"the clip's sample rate is {file.samplerate} Hz; "
+                f"use one from {RATES.start} to {RATES.stop - 1} Hz."
             )
         wanted = min(file.frames, round(longest * file.samplerate))
         # Averaged block by block, so that many channels do not all lie in memory at once.
@@ -72,7 +74,7 @@ def _read(raw: bytes, longest: float) -> Clip:
 
 
 def _through_ffmpeg(raw: bytes, longest: float) -> bytes:
-    """The first audio stream as a float WAV. Read from a seekable descriptor: M4A keeps its index at the end."""
+    """The first audio stream as a float WAV. Its input can seek, as M4A keeps its index at the end."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-threads", "1"]
     command += ["-protocol_whitelist", "fd", "-format_whitelist", CONTAINERS, "-i", "fd:"]
     command += ["-map", "0:a:0", "-t", str(longest), "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"]
@@ -80,7 +82,9 @@ def _through_ffmpeg(raw: bytes, longest: float) -> bytes:
         file.write(raw)
         file.seek(0)
         try:
-            done = subprocess.run(command, stdin=file, capture_output=True, timeout=FFMPEG_SECONDS, check=False)
+            done = subprocess.run(
+                command, stdin=file, capture_output=True, timeout=FFMPEG_SECONDS, check=False
+            )
         except subprocess.TimeoutExpired as late:
             raise UnreadableClip(f"the clip could not be decoded within {FFMPEG_SECONDS} s.") from late
     return done.stdout if done.returncode == 0 else b""
@@ -92,7 +96,9 @@ def _reason(error: soundfile.LibsndfileError) -> str:
 
 def _check(clip: Clip) -> None:
     if clip.seconds < SHORTEST:
-        raise UnreadableClip(f"the clip is {clip.seconds:.2f} s long; at least {SHORTEST} s are needed, 6 s are good.")
+        raise UnreadableClip(
+            f"the clip is {clip.seconds:.2f} s long; at least {SHORTEST} s are needed, 6 s are good."
+        )
     if not np.isfinite(clip.samples).all():
         raise UnreadableClip("the clip holds samples that are not numbers (NaN or infinity).")
     if np.abs(clip.samples).max() < SILENCE:

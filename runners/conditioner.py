@@ -1,6 +1,7 @@
-"""From a voice to its latents: reads its reference clips, lets the model hear them, blends. Knows no voices' folders.
+"""From a voice to its latents: reads its clips, lets the model hear them, blends. Knows no voices' folders.
 
-The model's conditioning parts are only read, so a worker thread may call this while the engine decodes on the same model.
+The model's conditioning parts are only read, so a worker thread may call this while the engine decodes on the
+same model.
 """
 
 import dataclasses
@@ -27,7 +28,7 @@ COMMON_DIVISOR = 25  # of a rate and RATE; below it torchaudio's filter bank tak
 
 @dataclass(frozen=True, slots=True)
 class ConditioningSettings:
-    """How much of a reference the model hears: the checkpoint's own settings, by their names in config.json."""
+    """How much of a reference the model hears: the checkpoint's settings, named as in config.json."""
 
     gpt_cond_len: int  # seconds that reach the GPT
     gpt_cond_chunk_len: int  # seconds
@@ -65,15 +66,15 @@ class Conditioner:
     def latents(self, voice: Voice) -> Latents:
         """The weighted mean over the voice's references, or a stored speaker as it is.
 
-        Blocks for as long as it takes to hear what is not cached yet. Raises InvalidInput for a speaker that the
-        checkpoint does not have, UnreadableClip for a clip that cannot be heard, EngineFailure for NaN.
+        Blocks for as long as it takes to hear what is not cached yet. Raises InvalidInput for a speaker that
+        the checkpoint does not have, UnreadableClip for a clip that cannot be heard, EngineFailure for NaN.
         """
         if voice.speaker is not None:
             return self._stored(voice.speaker)
         return blend([(self._cached(reference), reference.weight) for reference in voice.references])
 
     def hear(self, clip: Clip) -> Latents:
-        """One reference, as upstream's `get_conditioning_latents` does it for a file (TTS/tts/models/xtts.py)."""
+        """One reference, as `get_conditioning_latents` does it for a file (TTS/tts/models/xtts.py)."""
         model, settings = self._model, self._settings
         audio = at_model_rate(clip)[:, : RATE * settings.max_ref_len].to(model.device)
         if settings.sound_norm_refs:
@@ -111,7 +112,8 @@ class Conditioner:
 def at_model_rate(clip: Clip) -> Tensor:
     """(1, time) at 22050 Hz in [-1, 1]: upstream's `load_audio` from the resampling on.
 
-    Rates with almost no common divisor with 22050 (say 44056) go through soxr, where torchaudio would need gigabytes.
+    Rates with almost no common divisor with 22050 (say 44056) go through soxr, where torchaudio would need
+    gigabytes.
     """
     if math.gcd(clip.rate, RATE) >= COMMON_DIVISOR:
         audio = torchaudio.functional.resample(torch.from_numpy(clip.samples)[None], clip.rate, RATE)
@@ -121,7 +123,7 @@ def at_model_rate(clip: Clip) -> Tensor:
 
 
 def _read(reference: Reference) -> bytes:
-    """The clip's bytes, only if they are still those that the digest (and with it the cache's key) stands for."""
+    """The clip's bytes, if they are still those that the digest (and so the cache's key) stands for."""
     try:
         raw = Path(reference.path).read_bytes()
     except OSError as error:

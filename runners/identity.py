@@ -8,9 +8,10 @@ from pathlib import Path
 def checkpoint_identity(folder: Path) -> str:
     """Sha256 hex over `config.json` and the content of `model.pth`, in milliseconds for any size.
 
-    `model.pth` is a zip archive whose directory holds a CRC-32 of every tensor: those, with names and sizes, stand for
-    the content. An archive written without them (torch can be told so) or a pickle of old is hashed whole, which takes
-    a second or two for the real model. Raises FileNotFoundError when either file is missing.
+    `model.pth` is a zip archive whose directory holds a CRC-32 of every tensor: those, with names and sizes,
+    stand for the content. An archive written without them (torch can be told so) or a pickle of old is hashed
+    whole, which takes a second or two for the real model. Raises FileNotFoundError when either file is
+    missing.
     """
     identity = hashlib.sha256((folder / "config.json").read_bytes())
     model = folder / "model.pth"

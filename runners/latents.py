@@ -1,4 +1,4 @@
-"""A voice as the model knows it: two tensors, and how several of them blend into one. Knows no clips and no files."""
+"""A voice as the model knows it: two tensors, and how several blend into one. Knows no clips and no files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,11 +32,12 @@ class Latents:
 
 
 def blend(parts: Sequence[tuple[Latents, float]]) -> Latents:
-    """The weighted mean of at least one part. The weights are > 0 and need not sum to 1; one part comes back as it is.
+    """The weighted mean of at least one part. Weights are > 0, of any sum; one part comes back as it is.
 
-    Upstream takes one mean over the chunks of all its references; here every reference has its own mean first, so that
-    a long clip does not drown a short one. The two agree for equal weights and references of equally many chunks. The
-    speaker embedding is a plain mean, as upstream's: it is not brought back to unit length.
+    Upstream takes one mean over the chunks of all its references; here every reference has its own mean
+    first, so that a long clip does not drown a short one. The two agree for equal weights and references of
+    equally many chunks. The speaker embedding is a plain mean, as upstream's: it is not brought back to unit
+    length.
     """
     total = sum(weight for _, weight in parts)
     return Latents(

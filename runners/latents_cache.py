@@ -1,7 +1,7 @@
-"""Keeps latents by the hash of what they were made from: in memory, and as safetensors files that processes share.
+"""Keeps latents by the hash of what they were made from: in memory, and as files that processes share.
 
-Knows neither clips nor the model: on a miss it calls the function it was given. Nothing that it finds on disk is
-trusted (no pickle; key, shapes, digest and numbers are checked), and no fault of the disk fails a request.
+Knows neither clips nor the model: on a miss it calls the function it was given. Nothing that it finds on disk
+is trusted (no pickle; key, shapes, digest and numbers are checked), and no fault of the disk fails a request.
 """
 
 import hashlib
@@ -33,9 +33,10 @@ def cache_key(**made_from: object) -> str:
 class LatentsCache:
     """A memory LRU over a folder of `<key[:2]>/<key>.safetensors`.
 
-    Threads that miss one key at the same time compute it once. Processes do not wait for each other: two that miss the
-    same key on an empty folder both compute it, write whole files and rename them into place, and the last one stays.
-    That costs one clip's work once, and needs no locks on a network volume. Files are never deleted here (135 kB each).
+    Threads that miss one key at the same time compute it once. Processes do not wait for each other: two that
+    miss the same key on an empty folder both compute it, write whole files and rename them into place, and
+    the last one stays. That costs one clip's work once, and needs no locks on a network volume. Files are
+    never deleted here (135 kB each).
     """
 
     def __init__(self, folder: Path, shapes: LatentShapes, *, capacity: int = 256) -> None:
@@ -49,7 +50,7 @@ class LatentsCache:
         self.misses = 0
 
     def get(self, key: str, compute: Callable[[], Latents]) -> Latents:
-        """From memory, from disk, or from `compute`, whose error goes to all who wait for it and is not kept."""
+        """From memory, disk or `compute`, whose error goes to all who wait for it and is not kept."""
         with self._lock:
             if key in self._memory:
                 self.memory_hits += 1
@@ -91,7 +92,7 @@ class LatentsCache:
 
 
 class _LatentsFiles:
-    """One file for each key. Reading gives None, and writing does nothing, when the disk does not play along."""
+    """One file a key. When the disk does not play along, reading gives None and writing does nothing."""
 
     def __init__(self, folder: Path, shapes: LatentShapes) -> None:
         self._folder = folder
@@ -134,7 +135,7 @@ class _LatentsFiles:
 
 
 def _stamp(key: str, latents: Latents) -> dict[str, str]:
-    """What a file says of itself: whose latents, in which format, and their digest (safetensors has no checksum)."""
+    """What a file says of itself: its key, its format and a digest, as safetensors has no checksum."""
     digest = hashlib.sha256()
     for tensor in (latents.gpt_cond_latent, latents.speaker_embedding):
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
