@@ -39,11 +39,11 @@ class VoiceLibrary:
 
     def profiles(self) -> list[VoiceProfile]:
         """Every usable voice, by name."""
-        return [found for found in self._all().values() if isinstance(found, VoiceProfile)]
+        return [found for found in self._all() if isinstance(found, VoiceProfile)]
 
     def faults(self) -> list[BrokenVoice]:
         """Every folder that is no usable voice, and why: for the start-up log and for listings."""
-        return [found for found in self._all().values() if isinstance(found, BrokenVoice)]
+        return [found for found in self._all() if isinstance(found, BrokenVoice)]
 
     def get(self, name: str) -> VoiceProfile:
         """Raises UnknownVoice when there is no such folder, BrokenVoice when it is not in order."""
@@ -97,20 +97,18 @@ class VoiceLibrary:
             known = self._digests[clip] = stamp, hashlib.sha256(clip.read_bytes()).hexdigest()
         return known[1]
 
-    def _all(self) -> dict[str, VoiceProfile | BrokenVoice]:
-        found: dict[str, VoiceProfile | BrokenVoice] = {}
+    def _all(self) -> list[VoiceProfile | BrokenVoice]:
         folders = self._folder.iterdir() if self._folder.is_dir() else ()
-        for folder in sorted(each for each in folders if each.is_dir() and each.name[0] not in "._"):
-            if not NAME.fullmatch(folder.name):
-                found[folder.name] = BrokenVoice(
-                    f"Voice {folder.name!r} cannot be used: {NAME_RULE}.", param="voice"
-                )
-                continue
-            try:
-                found[folder.name] = self.get(folder.name)
-            except BrokenVoice as broken:
-                found[folder.name] = broken
-        return found
+        names = sorted(each.name for each in folders if each.is_dir() and each.name[0] not in "._")
+        return [found for name in names if (found := self._found(name)) is not None]
+
+    def _found(self, name: str) -> VoiceProfile | BrokenVoice | None:
+        if not NAME.fullmatch(name):
+            return BrokenVoice(f"Voice {name!r} cannot be used: {NAME_RULE}.", param="voice")
+        try:
+            return self._find(name)
+        except BrokenVoice as broken:
+            return broken
 
     def _find(self, name: str) -> VoiceProfile | None:
         """None when `name` is no voice's folder. The rule for names also keeps it inside of this folder."""

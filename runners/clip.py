@@ -1,8 +1,7 @@
 """A reference clip: bytes of nearly any audio file in, mono float32 samples out. Knows no model and no torch.
 
-WAV, FLAC, OGG (Vorbis, Opus), MP3 and AIFF are read by soundfile; M4A, AAC, WebM, WMA, AMR and their like by
-the ffmpeg that imageio-ffmpeg carries. (pydub would want ffprobe, which no wheel carries, and would round to
-16 bits.)
+WAV, FLAC, OGG (Vorbis, Opus) and AIFF are read by soundfile; MP3, M4A, AAC, WebM, WMA and their like by the
+ffmpeg that imageio-ffmpeg carries. (pydub would want ffprobe, which no wheel carries, and round to 16 bits.)
 """
 
 import io
@@ -21,9 +20,10 @@ SHORTEST = 0.33  # seconds; below it upstream's get_gpt_cond_latents hears nothi
 SILENCE = 1e-3  # -60 dBFS; a clip whose loudest sample is below holds no voice
 RATES = range(1_000, 768_001)  # Hz
 BLOCK = 65_536  # frames
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's word for it
 
 # What ffmpeg may open. None of them can point to another file or host, as playlists (hls, concat) can.
-CONTAINERS = "aac,ac3,amr,ape,asf,avi,caf,eac3,flv,matroska,mov,mpegts,ogg,tta,wv"
+CONTAINERS = "aac,ac3,amr,ape,asf,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpegts,ogg,tta,wv"
 FFMPEG_SECONDS = 60
 
 
@@ -40,18 +40,28 @@ class Clip:
 def decode_clip(raw: bytes, *, longest: float) -> Clip:
     """The first `longest` seconds of an audio file, channels averaged as upstream's `load_audio` does.
 
-    Equal to torchaudio.load, sample for sample, for WAV and FLAC. Raises UnreadableClip when `raw` is not
+    Equal to torchaudio.load, sample for sample, for WAV and FLAC. A file that ends too early is as long as
+    what is there. Raises UnreadableClip when `raw` is not
     audio, is damaged, shorter than 0.33 s, silent, or holds samples that are not numbers.
     """
     try:
-        clip = _read(raw, longest)
-    except soundfile.LibsndfileError as by_soundfile:
-        try:
-            clip = _read(_through_ffmpeg(raw, longest), longest)
-        except soundfile.LibsndfileError:
-            raise UnreadableClip(f"the clip cannot be decoded ({_reason(by_soundfile)}).") from by_soundfile
+        clip = _read(raw if _is_for_soundfile(raw) else _through_ffmpeg(raw, longest), longest)
+    except soundfile.LibsndfileError as error:
+        raise UnreadableClip("the clip is damaged, or no audio file of a known format.") from error
     _check(clip)
     return clip
+
+
+def _is_for_soundfile(raw: bytes) -> bool:
+    """Not MP3: without an index at its head, libsndfile guesses where it ends and cuts off the rest.
+
+    Nor a FLAC stream of unknown length, at whose end soundfile fails.
+    """
+    try:
+        with soundfile.SoundFile(io.BytesIO(raw)) as file:
+            return bool(file.format != "MP3" and file.frames < UNKNOWN_FRAMES)
+    except soundfile.LibsndfileError:
+        return False
 
 
 def _read(raw: bytes, longest: float) -> Clip:
@@ -62,15 +72,21 @@ def _read(raw: bytes, longest: float) -> Clip:
                 f"use one from {RATES.start} to {RATES.stop - 1} Hz."
             )
         wanted = min(file.frames, round(longest * file.samplerate))
-        # Averaged block by block, so that many channels do not all lie in memory at once.
-        blocks = file.blocks(BLOCK, frames=wanted, dtype="float32", always_2d=True)
-        samples = np.concatenate([np.empty(0, np.float32), *(block.mean(axis=1) for block in blocks)])
-        if len(samples) < 0.9 * wanted:
-            raise UnreadableClip(
-                f"the clip is damaged or cut short: {wanted / file.samplerate:.2f} s are announced, "
-                f"{len(samples) / file.samplerate:.2f} s can be decoded."
-            )
-        return Clip(samples, file.samplerate)
+        return Clip(_mono(file, wanted), file.samplerate)
+
+
+def _mono(file: soundfile.SoundFile, wanted: int) -> NDArray[np.float32]:
+    """Up to `wanted` frames, averaged block by block, so that many channels never lie in memory at once.
+
+    Not by `SoundFile.blocks`, which fills what a damaged file does not give with whatever was in memory.
+    """
+    blocks = [np.empty(0, np.float32)]
+    while (left := wanted - sum(map(len, blocks))) > 0:
+        block = file.read(min(left, BLOCK), dtype="float32", always_2d=True)  # (frames, channels)
+        if len(block) == 0:
+            break
+        blocks.append(block.mean(axis=1))
+    return np.concatenate(blocks)
 
 
 def _through_ffmpeg(raw: bytes, longest: float) -> bytes:
@@ -88,10 +104,6 @@ def _through_ffmpeg(raw: bytes, longest: float) -> bytes:
         except subprocess.TimeoutExpired as late:
             raise UnreadableClip(f"the clip could not be decoded within {FFMPEG_SECONDS} s.") from late
     return done.stdout if done.returncode == 0 else b""
-
-
-def _reason(error: soundfile.LibsndfileError) -> str:
-    return str(error.error_string).strip().rstrip(".").removeprefix("Error : ").lower()
 
 
 def _check(clip: Clip) -> None:
