@@ -1,0 +1,138 @@
+"""From a voice to its latents: reads its clips, lets the model hear them, blends. Knows no voices' folders.
+
+The model's conditioning parts are only read, so a worker thread may call this while the engine decodes on the
+same model.
+"""
+
+import dataclasses
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import soxr
+import torch
+import torchaudio
+from torch import Tensor
+from TTS.tts.models.xtts import Xtts
+
+from runners.clip import Clip, decode_clip
+from runners.errors import ConfigurationError, EngineFailure, InvalidInput, UnreadableClip
+from runners.latents import Latents, LatentShapes, blend
+from runners.latents_cache import LatentsCache, cache_key
+from runners.types import Reference, Voice
+
+RATE = 22050  # Hz; upstream's conditioning hears at no other
+COMMON_DIVISOR = 25  # of a rate and RATE; below it torchaudio's filter bank takes hundreds of MB
+
+
+@dataclass(frozen=True, slots=True)
+class ConditioningSettings:
+    """How much of a reference the model hears: the checkpoint's settings, named as in config.json."""
+
+    gpt_cond_len: int  # seconds that reach the GPT
+    gpt_cond_chunk_len: int  # seconds
+    max_ref_len: int  # seconds that reach the speaker encoder
+    sound_norm_refs: bool  # bring the loudest sample to 0.75
+
+
+def latent_shapes(model: Xtts) -> LatentShapes:
+    """Raises ConfigurationError for XTTS v1, whose latents are as long as the clip and cannot be blended."""
+    if not model.args.gpt_use_perceiver_resampler:
+        raise ConfigurationError(
+            "XTTS_MODEL is an XTTS v1 checkpoint (gpt_use_perceiver_resampler is false); use XTTS v2."
+        )
+    frames, dim = model.gpt.conditioning_perceiver.latents.shape
+    return LatentShapes((1, frames, dim), (1, model.args.d_vector_dim, 1))
+
+
+class Conditioner:
+    """`latents(voice)` is all that the engine needs. `checkpoint` is the identity that keys the cache."""
+
+    def __init__(self, model: Xtts, *, checkpoint: str, cache: LatentsCache) -> None:
+        config = model.config
+        self._model = model
+        self._settings = ConditioningSettings(
+            config.gpt_cond_len, config.gpt_cond_chunk_len, config.max_ref_len, config.sound_norm_refs
+        )
+        self._checkpoint = checkpoint
+        self._cache = cache
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The voices stored in the checkpoint (`speakers_xtts.pth`), if it has any."""
+        return tuple(self._model.speaker_manager.speakers) if self._model.speaker_manager else ()
+
+    def latents(self, voice: Voice) -> Latents:
+        """The weighted mean over the voice's references, or a stored speaker as it is.
+
+        Blocks for as long as it takes to hear what is not cached yet. Raises InvalidInput for a speaker that
+        the checkpoint does not have, UnreadableClip for a clip that cannot be heard, EngineFailure for NaN.
+        """
+        if voice.speaker is not None:
+            return self._stored(voice.speaker)
+        return blend([(self._cached(reference), reference.weight) for reference in voice.references])
+
+    def hear(self, clip: Clip) -> Latents:
+        """One reference, as `get_conditioning_latents` does it for a file (TTS/tts/models/xtts.py)."""
+        model, settings = self._model, self._settings
+        audio = at_model_rate(clip)[:, : RATE * settings.max_ref_len].to(model.device)
+        if settings.sound_norm_refs:
+            audio = audio / audio.abs().max() * 0.75
+        gpt_cond_latent = model.get_gpt_cond_latents(
+            audio, RATE, length=settings.gpt_cond_len, chunk_length=settings.gpt_cond_chunk_len
+        )
+        latents = Latents(_value(gpt_cond_latent), _value(model.get_speaker_embedding(audio, RATE)))
+        if not latents.finite:
+            raise EngineFailure("The model made latents of this clip that are not numbers.")
+        return latents
+
+    def _stored(self, speaker: str) -> Latents:
+        if speaker not in self.speakers:
+            known = ", ".join(self.speakers) or "none"
+            raise InvalidInput(f"The model has no speaker {speaker!r}. It has: {known}.", param="voice")
+        stored = self._model.speaker_manager.speakers[speaker]
+        return Latents(_value(stored["gpt_cond_latent"]), _value(stored["speaker_embedding"]))
+
+    def _cached(self, reference: Reference) -> Latents:
+        settings = dataclasses.asdict(self._settings)
+        key = cache_key(clip=reference.digest, checkpoint=self._checkpoint, settings=settings)
+        return self._cache.get(key, lambda: self._compute(reference))
+
+    def _compute(self, reference: Reference) -> Latents:
+        name = Path(reference.path).name
+        try:
+            # A second more than the model hears, so that resampling meets no edge there.
+            clip = decode_clip(_read(reference), longest=self._settings.max_ref_len + 1)
+        except UnreadableClip as error:
+            raise UnreadableClip(f"{name}: {error.message}", param="voice") from error
+        return self.hear(clip)
+
+
+def at_model_rate(clip: Clip) -> Tensor:
+    """(1, time) at 22050 Hz in [-1, 1]: upstream's `load_audio` from the resampling on.
+
+    Rates with almost no common divisor with 22050 (say 44056) go through soxr, where torchaudio would need
+    gigabytes.
+    """
+    if math.gcd(clip.rate, RATE) >= COMMON_DIVISOR:
+        audio = torchaudio.functional.resample(torch.from_numpy(clip.samples)[None], clip.rate, RATE)
+    else:
+        audio = torch.from_numpy(soxr.resample(clip.samples, clip.rate, RATE))[None]
+    return audio.clamp(-1, 1)
+
+
+def _read(reference: Reference) -> bytes:
+    """The clip's bytes, if they are still those that the digest (and so the cache's key) stands for."""
+    try:
+        raw = Path(reference.path).read_bytes()
+    except OSError as error:
+        raise UnreadableClip(f"the clip cannot be read ({error.strerror}).") from error
+    if hashlib.sha256(raw).hexdigest() != reference.digest:
+        raise UnreadableClip("the clip changed while the request was on its way. Send it again.")
+    return raw
+
+
+def _value(tensor: Tensor) -> Tensor:
+    """A plain tensor of its own: neither on the device nor bound to inference mode."""
+    return tensor.detach().to("cpu", torch.float32).clone()
