@@ -1,0 +1,42 @@
+"""The HTTP side's configuration, read once from the environment. The engine's own is in runners/config.py."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runners.environment import Environment
+
+REFERENCES = (
+    Path(__file__).resolve().parent.parent / "references"
+)  # beside service.py, wherever the server runs
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Each field is a row of the README's configuration table; the defaults stand there and in `from_env`."""
+
+    voices_dir: Path  # XTTS_VOICES_DIR: absolute; a folder for every voice
+    default_language: str  # XTTS_DEFAULT_LANGUAGE: spoken where neither the request nor the voice names one
+    max_text: int  # XTTS_MAX_TEXT: characters a request may hold, over all its segments
+    max_body: int  # XTTS_MAX_BODY: bytes a request's body may have
+    timeout: float  # XTTS_TIMEOUT: seconds a request may take, waiting included
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> "ServerConfig":
+        """Raises ConfigurationError: every variable at fault, its value and what would be right."""
+        env = Environment(environ)
+        config = cls(
+            voices_dir=env.folder("XTTS_VOICES_DIR", str(REFERENCES)),
+            default_language=env.matching(
+                "XTTS_DEFAULT_LANGUAGE",
+                "en",
+                r"[a-z]{2,3}(-[a-z]{2,4})?",
+                "a language code such as en, hu or zh-cn",
+            ),
+            max_text=env.integer("XTTS_MAX_TEXT", 10_000, 1, 10_000_000),
+            max_body=env.integer("XTTS_MAX_BODY", 2**20, 1024, 2**30),
+            timeout=env.seconds("XTTS_TIMEOUT", 300.0, 1.0, 86_400.0),
+        )
+        env.check()
+        return config

@@ -1,0 +1,45 @@
+"""Lets a folder appear whole or not at all, once, however many processes want it. Knows not what is in it."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+logger = logging.getLogger(__name__)
+
+
+def land(target: Path, fill: Callable[[Path], None]) -> Path:
+    """Returns `target`, and unless it is there already has `fill` make its content first.
+
+    `fill` is given the folder `<target>.partial`, which still holds what an earlier attempt left behind. When
+    it returns, that folder is renamed to `target`; when it raises, the folder stays as it is. Other processes
+    that want the same target wait meanwhile and then find it there. Raises OSError where the parent cannot be
+    written.
+    """
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _turn(target):
+        if not target.is_dir():
+            partial = target.with_name(f"{target.name}.partial")
+            partial.mkdir(exist_ok=True)
+            fill(partial)
+            partial.rename(target)
+    return target
+
+
+@contextmanager
+def _turn(target: Path) -> Iterator[None]:
+    """Holds the target's lock. The system frees the lock of a process that dies."""
+    lock = FileLock(target.with_name(f"{target.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("Another process is making %s: waiting for it", target.name)
+        lock.acquire(poll_interval=0.2)
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+from runners.config import EngineConfig
+from runners.errors import ConfigurationError
+
+
+def test_defaults():
+    assert EngineConfig.from_env({}) == EngineConfig(
+        model="demo",
+        device="auto",
+        slots=None,
+        max_waiting=256,
+        workers=1,
+        cache_dir=Path.home() / ".cache" / "xtts-bento",
+        latents_in_memory=256,
+        tos_agreed=False,
+    )
+
+
+def test_every_variable_reaches_its_field():
+    config = EngineConfig.from_env(
+        {
+            "XTTS_MODEL": "hf://coqui/XTTS-v2",
+            "XTTS_DEVICE": "cuda",
+            "XTTS_SLOTS": "512",
+            "XTTS_MAX_WAITING": "17",
+            "XTTS_WORKERS": "4",
+            "XTTS_CACHE_DIR": "/srv/cache",
+            "XTTS_LATENTS_IN_MEMORY": "12",
+            "COQUI_TOS_AGREED": "1",
+        }
+    )
+    assert config == EngineConfig("hf://coqui/XTTS-v2", "cuda", 512, 17, 4, Path("/srv/cache"), 12, True)
+    assert config.latents_dir == Path("/srv/cache/latents")
+
+
+def test_slots_by_device_unless_given():
+    assert EngineConfig.from_env({}).slots_on("cpu") == 8
+    assert EngineConfig.from_env({"XTTS_SLOTS": "auto"}).slots_on("cuda") == 32
+    assert EngineConfig.from_env({"XTTS_SLOTS": "3"}).slots_on("cuda") == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("XTTS_DEVICE", "gpu", "auto, cpu, cuda or cuda:N"),
+        ("XTTS_DEVICE", "cuda:", "auto, cpu, cuda or cuda:N"),
+        ("XTTS_SLOTS", "0", "auto or a whole number from 1 to 512"),
+        ("XTTS_SLOTS", "513", "auto or a whole number from 1 to 512"),
+        ("XTTS_MAX_WAITING", "many", "a whole number"),
+        ("XTTS_WORKERS", "0", "a whole number"),
+        ("XTTS_LATENTS_IN_MEMORY", "-1", "a whole number"),
+    ],
+)
+def test_wrong_value_names_the_variable_the_value_and_what_is_right(name: str, value: str, right: str):
+    with pytest.raises(ConfigurationError, match=f"^{name}={value}: must be {right}"):
+        EngineConfig.from_env({name: value})
+
+
+def test_two_workers_cannot_share_one_named_gpu():
+    with pytest.raises(ConfigurationError, match="XTTS_WORKERS=2: must be 1 with XTTS_DEVICE=cuda:0"):
+        EngineConfig.from_env({"XTTS_DEVICE": "cuda:0", "XTTS_WORKERS": "2"})
+    assert EngineConfig.from_env({"XTTS_DEVICE": "cuda:3"}).device == "cuda:3"
+
+
+@pytest.mark.parametrize("value", ["", "0", "true", "yes", "11"])
+def test_only_1_agrees_to_the_licence(value: str):
+    assert not EngineConfig.from_env({"COQUI_TOS_AGREED": value}).tos_agreed
+
+
+def test_cache_dir():
+    def cache_dir(**environ: str) -> Path:
+        return EngineConfig.from_env(environ).cache_dir
+
+    assert cache_dir(XDG_CACHE_HOME="/var/cache") == Path("/var/cache/xtts-bento")
+    assert cache_dir(XDG_CACHE_HOME="relative") == Path.home() / ".cache" / "xtts-bento"
+    assert cache_dir(XDG_CACHE_HOME="/var/cache", XTTS_CACHE_DIR="~/mine") == Path.home() / "mine"
+    assert cache_dir(XTTS_CACHE_DIR="here") == Path.cwd() / "here"

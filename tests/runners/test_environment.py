@@ -1,0 +1,83 @@
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runners.environment import Environment
+from runners.errors import ConfigurationError
+
+
+def is_whole(value: str) -> bool:
+    try:
+        int(value)
+    except ValueError:
+        return False
+    return True
+
+
+@settings(max_examples=100)
+@given(st.text().filter(str.strip).filter(lambda value: not is_whole(value)))
+def test_text_that_is_no_integer_is_a_fault(value: str):
+    env = Environment({"XTTS_N": value})
+    assert env.integer("XTTS_N", 7, 5, 9) == 7
+    with pytest.raises(
+        ConfigurationError, match=re.escape(f"XTTS_N={value.strip()}: must be a whole number")
+    ):
+        env.check()
+
+
+@settings(max_examples=100)
+@given(st.integers(-5, 20))
+def test_integer_bounds_are_inclusive(number: int):
+    env = Environment({"XTTS_N": str(number)})
+    if 5 <= number <= 9:
+        assert env.integer("XTTS_N", 7, 5, 9) == number
+        env.check()
+    else:
+        assert env.integer("XTTS_N", 7, 5, 9) == 7
+        with pytest.raises(ConfigurationError, match=f"XTTS_N={number}: must be a whole number from 5 to 9"):
+            env.check()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "0", "soon", "1e9"])
+def test_seconds_out_of_bounds_are_a_fault(value: str):
+    env = Environment({"XTTS_T": value})
+    assert env.seconds("XTTS_T", 3.0, 0.5, 60.0) == 3.0
+    with pytest.raises(
+        ConfigurationError, match=f"XTTS_T={value}: must be a number of seconds from 0.5 to 60"
+    ):
+        env.check()
+
+
+def test_unset_and_empty_are_the_default():
+    env = Environment({"XTTS_EMPTY": " "})
+    for name in ("XTTS_EMPTY", "XTTS_UNSET"):
+        assert env.text(name, "x") == "x"
+        assert env.integer(name, 3, 1, 9) == 3
+        assert env.integer_or_auto(name, 1, 9) is None
+    env.check()
+
+
+def test_matching_takes_the_whole_value():
+    env = Environment({"XTTS_A": "ab", "XTTS_B": "abc"})
+    assert env.matching("XTTS_A", "x", "a|ab", "a or ab") == "ab"
+    assert env.matching("XTTS_B", "x", "a|ab", "a or ab") == "x"
+    with pytest.raises(ConfigurationError, match=r"^XTTS_B=abc: must be a or ab$"):
+        env.check()
+
+
+def test_folder_of_an_unknown_user_is_a_fault():
+    env = Environment({"XTTS_DIR": "~nobody-of-this-name/models"})
+    env.folder("XTTS_DIR", "/tmp")
+    with pytest.raises(ConfigurationError, match=r"XTTS_DIR=~nobody-of-this-name/models: .*path in full"):
+        env.check()
+
+
+def test_every_fault_is_named_at_once():
+    env = Environment({"XTTS_A": "x", "XTTS_B": "y"})
+    env.integer("XTTS_A", 1, 0, 9)
+    env.seconds("XTTS_B", 1.0, 0.0, 9.0)
+    with pytest.raises(ConfigurationError) as caught:
+        env.check()
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["XTTS_A=x", "XTTS_B=y"]

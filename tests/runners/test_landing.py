@@ -1,0 +1,96 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runners.landing import land
+
+ROOT = Path(__file__).parent.parent.parent
+
+SLOW_FILL = """
+import logging, sys
+from pathlib import Path
+from runners.landing import land
+
+logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stdout)
+
+def fill(folder: Path) -> None:
+    print("filling", flush=True)
+    (folder / "half").touch()
+    sys.stdin.read()
+    (folder / "whole").touch()
+
+land(Path(sys.argv[1]), fill)
+"""
+
+
+def start_slow(target: Path) -> subprocess.Popen[str]:
+    """A process that lands the target once its standard input is closed."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SLOW_FILL, target],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_folder_appears_with_its_content(tmp_path: Path):
+    target = tmp_path / "models" / "demo-1"
+
+    def fill(folder: Path) -> None:
+        assert not target.exists()
+        (folder / "model.pth").write_bytes(b"x")
+
+    assert land(target, fill) == target
+    assert [path.name for path in target.iterdir()] == ["model.pth"]
+
+
+def test_folder_that_is_there_is_not_filled_again(tmp_path: Path):
+    def fill(folder: Path) -> None:
+        raise AssertionError(folder)
+
+    assert land(tmp_path, fill) == tmp_path
+
+
+def test_failure_lands_nothing_and_keeps_what_was_made(tmp_path: Path):
+    def fail(folder: Path) -> None:
+        (folder / "half").touch()
+        raise OSError("no space")
+
+    target = tmp_path / "m"
+    with pytest.raises(OSError, match="no space"):
+        land(target, fail)
+    assert not target.exists()
+    land(target, lambda folder: (folder / "whole").touch())
+    assert sorted(path.name for path in target.iterdir()) == ["half", "whole"]
+
+
+def test_second_process_waits_for_the_first_and_fills_nothing(tmp_path: Path):
+    target = tmp_path / "m"
+    with start_slow(target) as first:
+        assert first.stdout.readline() == "filling\n"
+        with start_slow(target) as second:
+            assert second.stdout.readline() == "Another process is making m: waiting for it\n"
+            assert not target.exists()
+            first.communicate("")
+            assert second.communicate("")[0] == ""
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert (target / "whole").exists()
+
+
+def test_next_process_takes_over_from_one_that_was_killed(tmp_path: Path):
+    target = tmp_path / "m"
+    with start_slow(target) as first:
+        assert first.stdout.readline() == "filling\n"
+        first.kill()
+    assert not target.exists()
+    land(target, lambda folder: (folder / "whole").touch())
+    assert sorted(path.name for path in target.iterdir()) == ["half", "whole"]
+
+
+def test_parent_that_cannot_be_made_is_an_os_error(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        land(tmp_path / "file" / "m", lambda folder: None)
