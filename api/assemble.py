@@ -53,6 +53,11 @@ def assemble(segments: Sequence[Segment], rate: int, *, trim: bool) -> Assembled
     return Assembled(samples, tuple(spans))
 
 
+def join_pieces(pieces: Sequence[Samples], rate: int) -> Samples:
+    """One utterance out of the pieces that a long text was said in, smooth where they meet."""
+    return pieces[0] if len(pieces) == 1 else np.concatenate([declick(piece, rate) for piece in pieces])
+
+
 def trim_silence(samples: Samples, rate: int) -> Samples:
     """Cut the silence before the first loud frame and after the last, but for MARGIN; never anything between.
 

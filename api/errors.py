@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.voices import UnknownVoice
 from runners.errors import (
     DeadlineExceeded,
     EngineFailure,
@@ -25,17 +26,13 @@ from runners.errors import (
 )
 
 
-class VoiceNotFound(SpeechError):
-    type = "voice_not_found"
-
-
 class BodyTooLarge(SpeechError):
     type = "body_too_large"
 
 
 STATUSES: dict[type[SpeechError], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
-    VoiceNotFound: HTTPStatus.NOT_FOUND,
+    UnknownVoice: HTTPStatus.NOT_FOUND,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     ModelLoading: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -51,13 +48,14 @@ def status_of(error: SpeechError) -> HTTPStatus:
     )
 
 
-def answer(error: SpeechError) -> JSONResponse:
+def answer(error: SpeechError, **beside: Any) -> JSONResponse:
+    """The error's response; `beside` goes into its body next to `error`."""
     headers = {}
     if isinstance(error, Overloaded):
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     if isinstance(error, ModelLoading):
         headers["Retry-After"] = "5"
-    return JSONResponse(_body(error.type, error.message, error.param), status_of(error), headers)
+    return JSONResponse({**beside, **_body(error.type, error.message, error.param)}, status_of(error), headers)
 
 
 def _body(kind: str, message: str, param: str | None = None) -> dict[str, Any]:

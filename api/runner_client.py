@@ -1,11 +1,12 @@
 """The runner as the API sees it: events of a request in, whole utterances out. Knows the proxy, not the engine."""
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import numpy as np
@@ -32,6 +33,14 @@ class RunnerProxy(Protocol):
 
     def speak(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]: ...
     async def status(self) -> Status: ...
+
+
+def widen(proxy: Any) -> Any:
+    """BentoML's client, without httpx's cap of 100 connections: requests would wait for one where nobody counts
+    them. The engine's own queue is what turns requests away."""
+    client = proxy.client
+    client._transport._pool._max_connections = sys.maxsize
+    return proxy
 
 
 class RunnerClient:

@@ -44,6 +44,18 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+class Part(_Body):
+    """One text of a request. What it leaves out comes from the request."""
+
+    text: Text
+    pause_after: float = Field(0.0, ge=0, le=60, description="Seconds of silence after this text, sample-exact.")
+    language: Language = None
+    voice: str | None = Field(None, max_length=128)
+    style: Style = None
+    speed: Speed | None = None
+    seed: Seed | None = None
+
+
 class Settings(_Body):
     """What the simple and the segmented route share."""
 
@@ -61,31 +73,17 @@ class Settings(_Body):
     top_p: float | None = Field(None, gt=0, le=1, description="1 turns it off.")
     repetition_penalty: float | None = Field(None, ge=1, le=50, description="1 turns it off.")
     seed: Seed | None = None
+    trim_silence: bool = Field(False, description="Drop the model's own silence around each text.")
 
 
 class SimpleRequest(Settings):
     """One text, one voice."""
 
     text: Text
-    trim_silence: bool = Field(False, description="Drop the model's own silence at the start and the end.")
-
-
-class Segment(_Body):
-    """One part of a segmented request. What it leaves out comes from the request."""
-
-    text: Text
-    pause_after: float = Field(
-        0.0, ge=0, le=60, description="Seconds of silence after this segment, sample-exact."
-    )
-    language: Language = None
-    voice: str | None = Field(None, max_length=128)
-    style: Style = None
-    speed: Speed | None = None
-    seed: Seed | None = None
 
 
 class SegmentedRequest(Settings):
     """Several texts in a row, each with its own pause and, if it likes, its own voice, style, language and speed."""
 
-    segments: list[Segment] = Field(min_length=1, max_length=200)
+    segments: list[Part] = Field(min_length=1, max_length=200)
     trim_silence: bool = Field(True, description="Drop the model's own silence around each segment.")

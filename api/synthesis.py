@@ -1,35 +1,105 @@
 """A validated body in, finished audio out: choose voices, ask the runner, trim, join, encode.
 
-The one path of every generate route. It knows neither routes nor the engine.
+The one path of every generate route: a simple request is a segmented one of a single part. It knows neither routes
+nor the engine.
 """
 
 import asyncio
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from api.assemble import Assembled, assemble, declick, trim_silence
+from api.assemble import Assembled, Segment, assemble, join_pieces, segments_header
 from api.audio import encode, media_type
 from api.config import ServerConfig
-from api.runner_client import RunnerClient, Speech
-from api.schemas import Segment, SegmentedRequest, Settings, SimpleRequest
-from api.voices import VoiceLibrary
+from api.runner_client import RunnerClient
+from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
+from api.voices import UnknownVoice, VoiceLibrary
 from runners.errors import DeadlineExceeded, InvalidInput
 from runners.types import ModelCard, Sampling, Utterance
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An answer: encoded audio and what the response's headers say of it."""
+    """An encoded file, and what the response's headers say of it."""
 
     body: bytes
     media_type: str
-    seed: int
-    rate: int  # Hz
-    audio: Assembled
+    headers: dict[str, str]
 
 
-"""
-"""
+class Synthesis:
+    def __init__(self, config: ServerConfig, runner: RunnerClient, voices: VoiceLibrary) -> None:
+        self._config = config
+        self._runner = runner
+        self._voices = voices
+
+    async def simple(self, body: SimpleRequest) -> Rendered:
+        return await self._within_deadline(body, [Part(text=body.text)])
+
+    async def segmented(self, body: SegmentedRequest) -> Rendered:
+        return await self._within_deadline(body, body.segments)
+
+    async def _within_deadline(self, body: Settings, parts: list[Part]) -> Rendered:
+        try:
+            async with asyncio.timeout(self._config.timeout):
+                return await self._render(body, parts)
+        except TimeoutError:
+            limit = f"{self._config.timeout:g} s"
+            raise DeadlineExceeded(f"not done within {limit}; send less text at once or try when it is quieter") from None
+
+    async def _render(self, body: Settings, parts: list[Part]) -> Rendered:
+        self._check_length(parts)
+        model = (await self._runner.status()).model
+        seed = secrets.randbelow(2**32) if body.seed is None else body.seed
+        utterances = await asyncio.to_thread(self._utterances, body, parts, seed, model)
+        spoken = await self._runner.speak(utterances)
+        rate = model.sample_rate
+        segments = [
+            Segment(join_pieces(speech.pieces, rate), part.pause_after)
+            for speech, part in zip(spoken, parts, strict=True)
+        ]
+        audio = await asyncio.to_thread(assemble, segments, rate, trim=body.trim_silence)
+        encoded = await asyncio.to_thread(encode, audio.samples, body.output_format, rate)
+        return Rendered(encoded, media_type(body.output_format, rate), _headers(body, seed, rate, audio))
+
+    def _check_length(self, parts: list[Part]) -> None:
+        characters, limit = sum(len(part.text) for part in parts), self._config.max_text
+        if characters > limit:
+            raise InvalidInput(f"text: {characters} characters; a request may have {limit}", param="text")
+
+    def _utterances(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Utterance]:
+        """What each part leaves out comes from the request; another voice starts from its own style and language."""
+        sampling = Sampling(body.temperature, body.top_k, body.top_p, body.repetition_penalty)
+        utterances = []
+        for part in parts:
+            own_voice = part.voice is not None and part.voice != body.voice
+            name = part.voice or body.voice
+            style = part.style if part.style is not None or own_voice else body.style
+            utterances.append(
+                Utterance(
+                    text=part.text,
+                    language=part.language or body.language or self._language_of(name),
+                    voice=self._voices.resolve(name, style, speakers=model.speakers),
+                    seed=seed if part.seed is None else part.seed,
+                    speed=body.speed if part.speed is None else part.speed,
+                    sampling=sampling,
+                )
+            )
+        return utterances
+
+    def _language_of(self, voice: str) -> str:
+        try:
+            return self._voices.get(voice).language or self._config.default_language
+        except UnknownVoice:  # a speaker of the checkpoint, which has no language of its own
+            return self._config.default_language
+
+
+def _headers(body: Settings, seed: int, rate: int, audio: Assembled) -> dict[str, str]:
+    headers = {
+        "X-Seed": str(seed),
+        "X-Audio-Duration": f"{len(audio.samples) / rate:.3f}",
+        "X-Sample-Rate": str(rate),
+    }
+    if isinstance(body, SegmentedRequest):
+        headers["X-Segments"] = segments_header(audio.spans)
+    return headers

@@ -64,5 +64,9 @@ class EngineFailure(SpeechError):
     type = "engine_failure"
 
 
-class ConfigurationError(Exception):
-    """Start-up cannot go on. The message names the environment variable and says what to do."""
+class ConfigurationError(SystemExit):
+    """Start-up cannot go on. The message names the environment variable and says what to do.
+
+    A SystemExit, so that wherever it surfaces (at import, in a start-up hook) the operator gets the message and a
+    failing exit code instead of a traceback.
+    """

@@ -17,7 +17,7 @@ from runners.frames import Stretch, stretch_for
 from runners.gpt import GPT
 from runners.identity import checkpoint_identity
 from runners.latents_cache import LatentsCache
-from runners.model_source import is_demo, resolve_model
+from runners.model_source import resolve_model
 from runners.sampling import SamplingParams, stream_of
 from runners.sequence import Request, Sequence
 from runners.text import TextFrontend
@@ -54,11 +54,12 @@ class Speech:
         vocoder = Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length)
         card = ModelCard(
             name=config.model,
-            demo=is_demo(config.model),
+            demo=config.model == "demo",
             device=str(device),
             sample_rate=xtts.args.output_sample_rate,
             languages=tuple(xtts.config.languages),
             speakers=conditioner.speakers,
+            notice=DEMO_NOTICE if config.model == "demo" else "",
         )
         speech = cls(card, xtts, conditioner, Engine(gpt, vocoder, config.max_waiting))
         speech.start()
@@ -67,8 +68,8 @@ class Speech:
     def start(self) -> None:
         self._engine.start()
         log.info("Model %s is loaded on %s, %d slots", self._card.name, self._card.device, self._engine.load.slots)
-        if self._card.demo:
-            log.warning("%s", DEMO_NOTICE)
+        if self._card.notice:
+            log.warning("%s", self._card.notice)
 
     def stop(self) -> None:
         self._engine.stop()

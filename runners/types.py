@@ -97,6 +97,7 @@ class ModelCard:
     sample_rate: int  # Hz
     languages: tuple[str, ...]
     speakers: tuple[str, ...]  # voices stored in the checkpoint
+    notice: str = ""  # what the operator and every caller of /health should know
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import bentoml
 
 from runners.config import EngineConfig
-from runners.errors import ConfigurationError, SpeechError
+from runners.errors import SpeechError
 from runners.types import Failed, Status, Utterance
 from runners.wire import pack
 
@@ -30,10 +30,7 @@ class XTTSRunner:
         """Once, before any process starts: a wrong or unreachable model stops the server with one message."""
         from runners.model_source import resolve_model
 
-        try:
-            resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed)
-        except ConfigurationError as error:
-            raise SystemExit(f"xtts: {error}") from None
+        resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed)
 
     @bentoml.on_shutdown
     def stop(self) -> None:

@@ -1,0 +1,60 @@
+"""From a request's work to its response: an audio file, an error body, or nothing because the client has left."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.errors import answer
+from api.runner_client import RunnerClient
+from api.synthesis import Rendered
+from runners.errors import ModelLoading, SpeechError
+
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; only logs and metrics see it
+
+
+async def respond(request: Request, work: Coroutine[Any, Any, Rendered]) -> Response:
+    """Does the work for as long as the client is there to hear of it. Its leaving cancels the work."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        rendered = working.result()
+        return Response(rendered.body, media_type=rendered.media_type, headers=rendered.headers)
+    except SpeechError as error:
+        return answer(error)
+    finally:
+        leaving.cancel()
+        working.cancel()
+
+
+async def health(runner: RunnerClient) -> Response:
+    try:
+        status = await runner.status()
+    except ModelLoading as error:
+        return answer(error, status="loading", model_loaded=False)
+    model, load = status.model, status.load
+    return JSONResponse(
+        {
+            "status": "ok",
+            "model_loaded": True,
+            "model": model.name,
+            "demo": model.demo,
+            **({"notice": model.notice} if model.notice else {}),
+            "device": model.device,
+            "sample_rate": model.sample_rate,
+            "languages": model.languages,
+            "speakers": model.speakers,
+            "slots": {"total": load.slots, "live": load.live, "waiting": load.waiting},
+        }
+    )
+
+
+async def _disconnect(request: Request) -> None:
+    """Returns when the client has left. The body has been read: what comes next can only be that."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,54 @@
+"""The public BentoML service: text in, speech out. Routes only; the work is in `api/` and, behind it, `runners/`."""
+
+from typing import Annotated, Any
+
+import bentoml
+from bentoml.validators import ContentType
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from api.config import ServerConfig
+from api.errors import ErrorBodies
+from api.limits import BodyLimit
+from api.responses import health, respond
+from api.runner_client import RunnerClient, widen
+from api.schemas import SegmentedRequest, SimpleRequest
+from api.synthesis import Synthesis
+from api.voices import VoiceLibrary
+from runners.xtts_runner import XTTSRunner
+
+CONFIG = ServerConfig.from_env()
+AudioFile = Annotated[bytes, ContentType("audio/*")]
+
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+
+@bentoml.asgi_app(app)
+@bentoml.service(name="XTTS", traffic={"timeout": CONFIG.timeout + 60}, metrics={"enabled": True})
+class XTTS:
+    """Text to speech in your own voice."""
+
+    runner = bentoml.depends(XTTSRunner)
+
+    def __init__(self) -> None:
+        self.client = RunnerClient(widen(self.runner.to_async))
+        self.synthesis = Synthesis(CONFIG, self.client, VoiceLibrary(CONFIG.voices_dir))
+
+    @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
+    async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
+        """Say one text. Returns an audio file; `X-Seed`, `X-Audio-Duration` and `X-Sample-Rate` say what it is."""
+        return await respond(ctx.request, self.synthesis.simple(SimpleRequest(**body)))
+
+    @bentoml.api(route="/generate/segmented", input_spec=SegmentedRequest)
+    async def segmented(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
+        """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
+        return await respond(ctx.request, self.synthesis.segmented(SegmentedRequest(**body)))
+
+    @app.get("/health")
+    async def health(self) -> Response:
+        """200 once the model is loaded, 503 and `"loading"` until then."""
+        return await health(self.client)
+
+
+XTTS.add_asgi_middleware(ErrorBodies)
+XTTS.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body)
