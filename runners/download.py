@@ -1,7 +1,7 @@
 """Fetches files of known size and checksum into a folder, going on where an earlier attempt stopped.
 
-huggingface_hub does the HTTP and retries while it can. Its own downloads into a folder throw away what came of
-a file when they fail, and compare no checksum: hence this module. It knows no repositories, no models.
+huggingface_hub does the HTTP and retries while it can. Its own downloads into a folder throw away what came
+of a file when they fail, and compare no checksum: hence this module, which knows no repositories.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ def fetch(file: RemoteFile, folder: Path) -> None:
     path = folder / file.name
     path.touch()
     if _size(path) > file.size:
-        path.unlink()
+        os.truncate(path, 0)
     while (have := _size(path)) < file.size:
         try:
             _append(file, path)

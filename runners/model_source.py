@@ -34,6 +34,11 @@ def demo_recipe() -> DemoRecipe:
     return DemoRecipe(str(DEMO_VERSION), make_demo)
 
 
+def is_demo(source: str) -> bool:
+    """Whether XTTS_MODEL names the project's own checkpoint, which does not speak."""
+    return source == "demo"
+
+
 def resolve_model(
     source: str,
     cache_dir: Path,
@@ -50,7 +55,7 @@ def resolve_model(
     models = cache_dir / "models"
     scheme, separator, address = source.partition("://")
     try:
-        if source == "demo":
+        if is_demo(source):
             return _from_recipe(demo(), models)
         if separator and scheme in SCHEMES:
             return SCHEMES[scheme](address, models, tos_agreed, hub or Hub())

@@ -1,7 +1,7 @@
 """A small Hugging Face Hub on 127.0.0.1: what a download asks of the real one, and the faults of a bad day.
 
-Large files (*.pth) are redirected to another origin, as the real hub does to its storage. Every answer is kept
-in `served`.
+Large files (*.pth) are redirected to another origin, as the real hub does to its storage. Every answer is
+kept in `served`.
 """
 
 import hashlib
@@ -124,10 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, json.dumps(info).encode(), {"Content-Type": "application/json"})
 
     def _sibling(self, name: str, body: bytes) -> dict[str, object]:
-        sibling: dict[str, object] = {"rfilename": name, "size": len(body), "blobId": git_hash(body)}
-        if is_large(name):
-            sibling["lfs"] = {"sha256": sha256(body), "size": len(body), "pointerSize": 134}
-        return sibling
+        if not is_large(name):
+            return {"rfilename": name, "size": len(body), "blobId": git_hash(body)}
+        pointer = f"oid sha256:{sha256(body)}\nsize {len(body)}\n".encode()
+        lfs = {"sha256": sha256(body), "size": len(body), "pointerSize": len(pointer)}
+        return {"rfilename": name, "size": len(body), "blobId": git_hash(pointer), "lfs": lfs}
 
     def _resolve(self, name: str) -> None:
         body = self.hub.files[name]

@@ -1,5 +1,6 @@
 import os
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -238,6 +239,23 @@ def test_cache_that_may_not_be_written(fake: FakeHub):
             assert land(fake, models) == folder  # it is there, and only read
             with pytest.raises(PermissionError):
                 land(fake, models, HubModel("coqui/XTTS-v2", "next"))
+
+
+def test_disk_that_fills_up_meanwhile(fake: FakeHub, tmp_path: Path):
+    with largest_file(60_000), pytest.raises(OSError, match="File too large"):
+        land(fake, tmp_path)
+    assert landed(tmp_path) == []
+    assert contents(land(fake, tmp_path))["model.pth"] == FILES["model.pth"]
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from runners.landing import land
 logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stdout)
 
 def fill(folder: Path) -> None:
-    print("filling", flush=True)
     (folder / "half").touch()
+    print("filling", flush=True)
     sys.stdin.read()
     (folder / "whole").touch()
 
@@ -47,11 +47,14 @@ def test_folder_appears_with_its_content(tmp_path: Path):
     assert [path.name for path in target.iterdir()] == ["model.pth"]
 
 
-def test_folder_that_is_there_is_not_filled_again(tmp_path: Path):
+def test_folder_that_is_there_is_left_alone(tmp_path: Path):
     def fill(folder: Path) -> None:
         raise AssertionError(folder)
 
-    assert land(tmp_path, fill) == tmp_path
+    target = tmp_path / "m"
+    target.mkdir()
+    assert land(target, fill) == target
+    assert list(tmp_path.iterdir()) == [target]  # no lock either: the cache may be read-only
 
 
 def test_failure_lands_nothing_and_keeps_what_was_made(tmp_path: Path):

@@ -9,7 +9,7 @@ import pytest
 
 from runners.errors import ConfigurationError
 from runners.hub import Hub
-from runners.model_source import REQUIRED_FILES, DemoRecipe, resolve_model
+from runners.model_source import REQUIRED_FILES, DemoRecipe, is_demo, resolve_model
 from tests.fake_hub import COMMIT, FakeHub
 
 ROOT = Path(__file__).parent.parent.parent
@@ -152,6 +152,10 @@ def test_demo_is_made_once_for_each_version(tmp_path: Path):
     assert resolve_demo("7") == resolve_demo("7") == tmp_path / "models" / "demo-7"
     assert resolve_demo("8") == tmp_path / "models" / "demo-8"
     assert len(made) == 2
+
+
+def test_only_demo_is_the_demo():
+    assert [source for source in ("demo", "./demo", "Demo", "hf://coqui/demo") if is_demo(source)] == ["demo"]
 
 
 def test_demo_begins_anew_after_a_failure(tmp_path: Path):
