@@ -11,7 +11,7 @@ from api.config import ServerConfig
 from api.errors import ErrorBodies
 from api.limits import BodyLimit
 from api.responses import health, respond
-from api.runner_client import RunnerClient, widen
+from api.runner_client import RunnerClient, connect
 from api.schemas import SegmentedRequest, SimpleRequest
 from api.synthesis import Synthesis
 from api.voices import VoiceLibrary
@@ -31,18 +31,18 @@ class XTTS:
     runner = bentoml.depends(XTTSRunner)
 
     def __init__(self) -> None:
-        self.client = RunnerClient(widen(self.runner.to_async))
+        self.client = RunnerClient(connect(self.runner.to_async.url))
         self.synthesis = Synthesis(CONFIG, self.client, VoiceLibrary(CONFIG.voices_dir))
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Say one text. Returns an audio file; `X-Seed`, `X-Audio-Duration` and `X-Sample-Rate` say what it is."""
-        return await respond(ctx.request, self.synthesis.simple(SimpleRequest(**body)))
+        return await respond(ctx, self.synthesis.simple(SimpleRequest(**body)))
 
     @bentoml.api(route="/generate/segmented", input_spec=SegmentedRequest)
     async def segmented(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
-        return await respond(ctx.request, self.synthesis.segmented(SegmentedRequest(**body)))
+        return await respond(ctx, self.synthesis.segmented(SegmentedRequest(**body)))
 
     @app.get("/health")
     async def health(self) -> Response:

@@ -133,9 +133,7 @@ def wav_header(rate: int, data_bytes: int) -> bytes:
     """RIFF header of 16-bit mono PCM, followed by `data_bytes` of it."""
     pcm_format, channels, width = 1, 1, 2
     layout = (16, pcm_format, channels, rate, rate * width, width, 8 * width)
-    return struct.pack(
-        "<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + data_bytes, b"WAVE", b"fmt ", *layout, b"data", data_bytes
-    )
+    return struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + data_bytes, b"WAVE", b"fmt ", *layout, b"data", data_bytes)
 
 
 def never_empty(pcm: Pcm) -> Pcm:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from runners.environment import Environment
 
-REFERENCES = (
-    Path(__file__).resolve().parent.parent / "references"
-)  # beside service.py, wherever the server runs
+REFERENCES = Path(__file__).resolve().parent.parent / "references"  # beside service.py, wherever the server runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,7 @@ FALLBACKS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_medi
 
 
 def status_of(error: SpeechError) -> HTTPStatus:
-    return next(
-        (STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), HTTPStatus.INTERNAL_SERVER_ERROR
-    )
+    return next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def answer(error: SpeechError, **beside: Any) -> JSONResponse:
@@ -90,11 +88,7 @@ class ErrorBodies:
 
 def _rewritten(start: Message, body: bytes) -> JSONResponse:
     status, headers = start["status"], Headers(raw=start["headers"])
-    kept = {
-        name: value
-        for name, value in headers.items()
-        if name in ("retry-after", "allow", "x-bentoml-request-id")
-    }
+    kept = {name: value for name, value in headers.items() if name in ("retry-after", "allow", "x-bentoml-request-id")}
     try:
         content = json.loads(body)
     except ValueError:
@@ -102,9 +96,7 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
     match content:
         case {"error": {"type": _, "message": _}}:
             return JSONResponse(content, status, kept)
-        case {
-            "detail": [{"loc": _, "msg": _}, *_] as faults
-        }:  # pydantic, by way of BentoML (400) or FastAPI (422)
+        case {"detail": [{"loc": _, "msg": _}, *_] as faults}:  # pydantic, by way of BentoML (400) or FastAPI (422)
             return JSONResponse(_validation_body(faults), HTTPStatus.UNPROCESSABLE_ENTITY, kept)
         case [{"error": str(message)}] | {"error": str(message)} | {"detail": str(message)} if status < 500:
             return JSONResponse(_body(FALLBACKS.get(status, "invalid_request"), message), status, kept)

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
+import bentoml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -12,24 +13,24 @@ from api.runner_client import RunnerClient
 from api.synthesis import Rendered
 from runners.errors import ModelLoading, SpeechError
 
+T = TypeVar("T")
+
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; only logs and metrics see it
 
 
-async def respond(request: Request, work: Coroutine[Any, Any, Rendered]) -> Response:
+async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered]) -> Response:
     """Does the work for as long as the client is there to hear of it. Its leaving cancels the work."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnect(request))
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        rendered = working.result()
-        return Response(rendered.body, media_type=rendered.media_type, headers=rendered.headers)
+        rendered = await _while_connected(ctx.request, work)
     except SpeechError as error:
-        return answer(error)
-    finally:
-        leaving.cancel()
-        working.cancel()
+        response: Response = answer(error)
+    else:
+        if rendered is None:
+            response = Response(status_code=CLIENT_CLOSED_REQUEST)
+        else:
+            response = Response(rendered.body, media_type=rendered.media_type, headers=rendered.headers)
+    ctx.response.status_code = response.status_code  # BentoML overwrites the response's own with this one
+    return response
 
 
 async def health(runner: RunnerClient) -> Response:
@@ -52,6 +53,18 @@ async def health(runner: RunnerClient) -> Response:
             "slots": {"total": load.slots, "live": load.live, "waiting": load.waiting},
         }
     )
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+    """The work's result, or None when the client left before it was done."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        leaving.cancel()
+        working.cancel()
 
 
 async def _disconnect(request: Request) -> None:

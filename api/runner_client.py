@@ -1,23 +1,29 @@
-"""The runner as the API sees it: events of a request in, whole utterances out. Knows the proxy, not the engine."""
+"""The runner as the API sees it: a request's utterances in, its events or its whole speech out. Knows no engine.
+
+BentoML's own proxy to a dependency is passed over for one reason: it closes its session every 100 requests or 300
+seconds, and with it every stream that is still running.
+"""
 
 import asyncio
-import sys
+import dataclasses
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import httpx
 import numpy as np
-from bentoml.exceptions import BentoMLException
 from numpy.typing import NDArray
 
 from runners.errors import EngineFailure, ModelLoading
-from runners.types import Audio, Event, Failed, Finished, PieceDone, Status, Utterance
+from runners.types import Audio, Event, Failed, Finished, Load, ModelCard, PieceDone, Status, Utterance
 from runners.wire import Unpacker
 
-STATUS_TIMEOUT = 2.0  # seconds; a runner that is loading does not answer at all
+STATUS_TIMEOUT = 2.0  # seconds; a runner that is still loading does not answer at all
+GONE = "the model's process went away while it worked on this request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +34,21 @@ class Speech:
     done: tuple[PieceDone, ...]  # one a piece
 
 
-class RunnerProxy(Protocol):
-    """BentoML's async view of `XTTSRunner`."""
+def connect(url: str) -> httpx.AsyncClient:
+    """A client of the runner at `url`, as BentoML names it: `file://` and a socket's path, or `tcp://host:port`.
 
-    def speak(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]: ...
-    async def status(self) -> Status: ...
-
-
-def widen(proxy: Any) -> Any:
-    """BentoML's client, without httpx's cap of 100 connections: requests would wait for one where nobody counts
-    them. The engine's own queue is what turns requests away."""
-    client = proxy.client
-    client._transport._pool._max_connections = sys.maxsize
-    return proxy
+    Its connections are not limited: a request waits in the engine's queue, which knows how long it is, or nowhere.
+    """
+    parsed = urlparse(url)
+    uds = url2pathname(parsed.path) if parsed.scheme == "file" else None
+    transport = httpx.AsyncHTTPTransport(uds=uds, limits=httpx.Limits(max_keepalive_connections=32))
+    base_url = "http://runner" if uds else f"http://{parsed.netloc}"
+    return httpx.AsyncClient(base_url=base_url, transport=transport, timeout=None)
 
 
 class RunnerClient:
-    def __init__(self, proxy: RunnerProxy) -> None:
-        self._proxy = proxy
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
 
     async def status(self) -> Status:
         """The loaded model and how busy it is.
@@ -55,9 +58,12 @@ class RunnerClient:
         """
         try:
             async with asyncio.timeout(STATUS_TIMEOUT):
-                return await self._proxy.status()
-        except (TimeoutError, httpx.HTTPError, BentoMLException):
+                response = await self._http.post("/status", json={})
+                response.raise_for_status()
+        except (TimeoutError, httpx.HTTPError):
             raise ModelLoading("the model is still loading") from None
+        fields: dict[str, Any] = response.json()
+        return Status(ModelCard(**fields["model"]), Load(**fields["load"]))
 
     async def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
         """Everything the engine says of the request, as it comes. Closing this frees the request's slots.
@@ -65,19 +71,21 @@ class RunnerClient:
         Raises:
             SpeechError: the request failed.
         """
+        body = {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]}
         unpacker = Unpacker()
         try:
-            async with aclosing(self._proxy.speak(utterances=list(utterances))) as chunks:
-                async for chunk in chunks:
+            async with self._http.stream("POST", "/speak", json=body) as response:
+                response.raise_for_status()
+                async for chunk in response.aiter_raw():
                     for event in unpacker.feed(chunk):
                         if isinstance(event, Failed):
                             raise event.error
                         if isinstance(event, Finished):
                             return
                         yield event
-        except (httpx.HTTPError, BentoMLException) as error:
-            raise EngineFailure("the model's process went away while it worked on this request") from error
-        raise EngineFailure("the model's process went away while it worked on this request")
+        except httpx.HTTPError as error:
+            raise EngineFailure(GONE) from error
+        raise EngineFailure(GONE)
 
     async def speak(self, utterances: Sequence[Utterance]) -> list[Speech]:
         """All utterances, decoded together, in the order of the request."""

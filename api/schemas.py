@@ -16,9 +16,7 @@ def _greedy_or_warm(temperature: float) -> float:
 Weight = Annotated[float, Field(ge=0, le=1000)]
 Style = Annotated[
     str | dict[str, Weight] | None,
-    Field(
-        description="None: the voice's default blend. A name: that reference alone. A mapping: those weights."
-    ),
+    Field(description="None: the voice's default blend. A name: that reference alone. A mapping: those weights."),
 ]
 Language = Annotated[
     str | None,
@@ -60,9 +58,7 @@ class Settings(_Body):
     """What the simple and the segmented route share."""
 
     language: Language = None
-    voice: str = Field(
-        "default", max_length=128, description="A folder of references, or a speaker of the checkpoint."
-    )
+    voice: str = Field("default", max_length=128, description="A folder of references, or a speaker of the checkpoint.")
     style: Style = None
     output_format: OutputFormat = "mp3"
     speed: Speed = 1.0

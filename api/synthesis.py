@@ -45,7 +45,9 @@ class Synthesis:
                 return await self._render(body, parts)
         except TimeoutError:
             limit = f"{self._config.timeout:g} s"
-            raise DeadlineExceeded(f"not done within {limit}; send less text at once or try when it is quieter") from None
+            raise DeadlineExceeded(
+                f"not done within {limit}; send less text at once or try when it is quieter"
+            ) from None
 
     async def _render(self, body: Settings, parts: list[Part]) -> Rendered:
         self._check_length(parts)

@@ -59,9 +59,7 @@ def read_voice(folder: Path) -> VoiceProfile:
         settings = _read_settings(folder / SETTINGS_FILE)
         styles = _listed(folder, settings.references) if settings.references is not None else _found(folder)
         blend = settings.default_blend if settings.default_blend is not None else dict.fromkeys(styles, 1.0)
-        return VoiceProfile(
-            folder.name, settings.language, styles, _default_blend(blend, styles), settings.licence
-        )
+        return VoiceProfile(folder.name, settings.language, styles, _default_blend(blend, styles), settings.licence)
     except _Fault as fault:
         raise BrokenVoice(f"Voice {folder.name!r} cannot be used: {fault}.", param="voice") from fault
     except OSError as error:
@@ -101,9 +99,7 @@ def _read_settings(file: Path) -> _Settings:
     try:
         return _Settings.model_validate({} if content is None else content)
     except ValidationError as error:
-        faults = [
-            f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()
-        ]
+        faults = [f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()]
         raise _Fault(f"{file.name}: {'; '.join(faults)}") from error
 
 

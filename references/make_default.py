@@ -30,24 +30,21 @@ class Style:
 STYLES = (
     Style(
         "neutral",
-        "A könyvtár hétköznap reggel nyolctól este hatig tart nyitva. "
-        "A könyveket három héten belül kérjük vissza.",
+        "A könyvtár hétköznap reggel nyolctól este hatig tart nyitva. A könyveket három héten belül kérjük vissza.",
         pitch=45,
         pitch_range=45,
         words_per_minute=162,
     ),
     Style(
         "excitement",
-        "Nézd, végre itt a tavasz! "
-        "Virágoznak a fák, zeng az erdő, és holnap indulunk a Balatonra! Gyere velünk!",
+        "Nézd, végre itt a tavasz! Virágoznak a fák, zeng az erdő, és holnap indulunk a Balatonra! Gyere velünk!",
         pitch=65,
         pitch_range=99,
         words_per_minute=178,
     ),
     Style(
         "question",
-        "Hová tűnt a kulcs az asztalról? "
-        "Nem láttad a kabátom zsebében? És ha nincs ott, hol keressük tovább?",
+        "Hová tűnt a kulcs az asztalról? Nem láttad a kabátom zsebében? És ha nincs ott, hol keressük tovább?",
         pitch=55,
         pitch_range=75,
         words_per_minute=170,
@@ -68,9 +65,7 @@ def main() -> None:
         speech, rate = soundfile.read(io.BytesIO(speak(style)), dtype="int16")
         silence = SECONDS * rate - len(speech)
         if silence < 0:
-            raise SystemExit(
-                f"{style.name}: {len(speech) / rate:.2f} s of speech do not fit into {SECONDS} s"
-            )
+            raise SystemExit(f"{style.name}: {len(speech) / rate:.2f} s of speech do not fit into {SECONDS} s")
         clip = FOLDER / f"{style.name}.flac"
         soundfile.write(clip, np.pad(speech, (0, silence)), rate)
         print(f"{clip.name}: {len(speech) / rate:.2f} s of speech in {SECONDS} s at {rate} Hz")

@@ -68,8 +68,7 @@ def _read(raw: bytes, longest: float) -> Clip:
     with soundfile.SoundFile(io.BytesIO(raw)) as file:
         if file.samplerate not in RATES:
             raise UnreadableClip(
-                f"the clip's sample rate is {file.samplerate} Hz; "
-                f"use one from {RATES.start} to {RATES.stop - 1} Hz."
+                f"the clip's sample rate is {file.samplerate} Hz; use one from {RATES.start} to {RATES.stop - 1} Hz."
             )
         wanted = min(file.frames, round(longest * file.samplerate))
         return Clip(_mono(file, wanted), file.samplerate)
@@ -98,9 +97,7 @@ def _through_ffmpeg(raw: bytes, longest: float) -> bytes:
         file.write(raw)
         file.seek(0)
         try:
-            done = subprocess.run(
-                command, stdin=file, capture_output=True, timeout=FFMPEG_SECONDS, check=False
-            )
+            done = subprocess.run(command, stdin=file, capture_output=True, timeout=FFMPEG_SECONDS, check=False)
         except subprocess.TimeoutExpired as late:
             raise UnreadableClip(f"the clip could not be decoded within {FFMPEG_SECONDS} s.") from late
     return done.stdout if done.returncode == 0 else b""
@@ -108,9 +105,7 @@ def _through_ffmpeg(raw: bytes, longest: float) -> bytes:
 
 def _check(clip: Clip) -> None:
     if clip.seconds < SHORTEST:
-        raise UnreadableClip(
-            f"the clip is {clip.seconds:.2f} s long; at least {SHORTEST} s are needed, 6 s are good."
-        )
+        raise UnreadableClip(f"the clip is {clip.seconds:.2f} s long; at least {SHORTEST} s are needed, 6 s are good.")
     if not np.isfinite(clip.samples).all():
         raise UnreadableClip("the clip holds samples that are not numbers (NaN or infinity).")
     if np.abs(clip.samples).max() < SILENCE:

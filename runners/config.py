@@ -17,16 +17,10 @@ class EngineConfig:
     model: str  # XTTS_MODEL: demo, hf://owner/name[@revision] or a folder; see model_source
     device: str  # XTTS_DEVICE: auto, cpu, cuda or cuda:N
     slots: int | None  # XTTS_SLOTS: sequences decoded together; None = by device, see `slots_on`
-    max_waiting: (
-        int  # XTTS_MAX_WAITING: sequences that may wait for a slot; one more is turned away (Overloaded)
-    )
+    max_waiting: int  # XTTS_MAX_WAITING: sequences that may wait for a slot; one more is turned away (Overloaded)
     workers: int  # XTTS_WORKERS: runner processes, each with a model and a GPU of its own
-    cache_dir: (
-        Path  # XTTS_CACHE_DIR: absolute; holds models/ and latents/, may be shared by workers and replicas
-    )
-    latents_in_memory: (
-        int  # XTTS_LATENTS_IN_MEMORY: reference latents kept in memory, the least used go first
-    )
+    cache_dir: Path  # XTTS_CACHE_DIR: absolute; holds models/ and latents/, may be shared by workers and replicas
+    latents_in_memory: int  # XTTS_LATENTS_IN_MEMORY: reference latents kept in memory, the least used go first
     tos_agreed: bool  # COQUI_TOS_AGREED: the operator has read and accepted the weights' licence (CPML)
 
     @classmethod

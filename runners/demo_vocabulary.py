@@ -12,9 +12,7 @@ LANGUAGES = (
 )  # fmt: skip
 SPECIALS = ("[STOP]", "[UNK]", "[SPACE]", "[START]", *(f"[{language}]" for language in LANGUAGES))
 
-_MARKS = (
-    "…–—‐‑‒―·•‘’‚‛“”„‟«»‹›¿¡°ºª§©®™€£¥¢¹²³½¼¾×÷−≈≤≥→′″、。，．！？：；（）《》「」『』【】〈〉～・؟،؛٪۔।॥"
-)
+_MARKS = "…–—‐‑‒―·•‘’‚‛“”„‟«»‹›¿¡°ºª§©®™€£¥¢¹²³½¼¾×÷−≈≤≥→′″、。，．！？：；（）《》「」『』【】〈〉～・؟،؛٪۔।॥"
 _ALPHABETS = (
     (0x00DF, 0x00FF),  # Latin-1 small letters
     (0x0100, 0x017F),  # Latin Extended-A: Czech, Hungarian, Polish, Turkish

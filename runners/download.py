@@ -77,9 +77,7 @@ def fetch(file: RemoteFile, folder: Path) -> None:
 
 
 def _append(file: RemoteFile, path: Path) -> None:
-    headers = build_hf_headers() | {
-        "Accept-Encoding": "identity"
-    }  # so that ranges count the file's own bytes
+    headers = build_hf_headers() | {"Accept-Encoding": "identity"}  # so that ranges count the file's own bytes
     with path.open("ab") as out:
         http_get(
             file.url,

@@ -102,9 +102,7 @@ class Engine:
                 self._step(admitted)
             except Exception:  # whatever broke the step (out of memory, a driver's fault), the engine goes on
                 log.exception("A step failed; the requests in flight fail with it")
-                self._fail(
-                    self._in_flight(), EngineFailure("the engine failed while it decoded this request")
-                )
+                self._fail(self._in_flight(), EngineFailure("the engine failed while it decoded this request"))
                 if self._gpt.device.type == "cuda":
                     torch.cuda.empty_cache()
         self._fail(list(self._requests.values()), EngineFailure("the server is shutting down"))
@@ -186,9 +184,7 @@ class Engine:
             deliver = self._requests[sequence].deliver
             deliver(Audio(sequence.utterance, sequence.piece, part))
             if sequence.stop_reason is not None and window.last == sequence.frames:
-                deliver(
-                    PieceDone(sequence.utterance, sequence.piece, len(sequence.codes), sequence.stop_reason)
-                )
+                deliver(PieceDone(sequence.utterance, sequence.piece, len(sequence.codes), sequence.stop_reason))
                 self._forget([sequence])
 
     def _frames(self, sequence: Sequence, window: Window) -> Tensor:

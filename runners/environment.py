@@ -41,9 +41,7 @@ class Environment:
         return self._number(name, low, int, (low, high), f"auto or a whole number from {low} to {high}")
 
     def seconds(self, name: str, default: float, low: float, high: float) -> float:
-        return self._number(
-            name, default, float, (low, high), f"a number of seconds from {low:g} to {high:g}"
-        )
+        return self._number(name, default, float, (low, high), f"a number of seconds from {low:g} to {high:g}")
 
     def folder(self, name: str, default: str) -> Path:
         """An absolute path; `~` is expanded, in the default too. The folder need not exist."""
@@ -51,9 +49,7 @@ class Environment:
         try:
             return Path(value).expanduser().absolute()
         except RuntimeError:
-            self.fault(
-                name, value, "a folder; whose home ~ is cannot be told here, so write the path in full"
-            )
+            self.fault(name, value, "a folder; whose home ~ is cannot be told here, so write the path in full")
             return Path(value)
 
     def fault(self, name: str, value: object, expected: str) -> None:

@@ -36,16 +36,12 @@ class GPT:
         shape = (len(self._blocks), slots, self._heads, capacity, self._head_dim)
         self._keys = torch.zeros(shape, device=self.device, dtype=self.dtype)
         self._values = torch.zeros(shape, device=self.device, dtype=self.dtype)
-        self._lengths = torch.ones(
-            slots, dtype=torch.int64, device=self.device
-        )  # cached positions; 1 when vacant
+        self._lengths = torch.ones(slots, dtype=torch.int64, device=self.device)  # cached positions; 1 when vacant
         self._steps = torch.zeros(
             slots, dtype=torch.int64, device=self.device
         )  # mel positions fed so far, start included
         self._positions = torch.arange(capacity, device=self.device)
-        self._longest = [
-            1
-        ] * slots  # the same lengths on the host, so that a step needs no transfer to know its span
+        self._longest = [1] * slots  # the same lengths on the host, so that a step needs no transfer to know its span
 
     @torch.inference_mode()
     def prefill(self, slots: Items[int], texts: Items[Tensor], conditionings: Items[Tensor]) -> Tensor:

@@ -128,20 +128,14 @@ def _explained(model: HubModel) -> Iterator[None]:
     try:
         yield
     except GatedRepoError as error:
-        raise fault(
-            "its owner asks for conditions to be accepted: do so on its page and set HF_TOKEN."
-        ) from error
+        raise fault("its owner asks for conditions to be accepted: do so on its page and set HF_TOKEN.") from error
     except RepositoryNotFoundError as error:
-        raise fault(
-            "the hub has no such repository. Check the name; a private one needs HF_TOKEN."
-        ) from error
+        raise fault("the hub has no such repository. Check the name; a private one needs HF_TOKEN.") from error
     except RevisionNotFoundError as error:
         raise fault(f"the repository has no revision {model.revision}.") from error
     except HfHubHTTPError as error:
         answer = f"{error.response.status_code} {error.server_message or ''}".strip()
-        raise fault(
-            f"the hub answered {answer}. Check HF_ENDPOINT and HF_TOKEN, or try again later."
-        ) from error
+        raise fault(f"the hub answered {answer}. Check HF_ENDPOINT and HF_TOKEN, or try again later.") from error
     except OfflineModeIsEnabled as error:
         raise fault("not in the cache yet, and HF_HUB_OFFLINE forbids to fetch it.") from error
     except httpx2.RequestError as error:

@@ -102,9 +102,7 @@ class Speech:
     def _prepare(self, utterances: Items[Utterance]) -> list[Sequence]:
         """Texts to tokens, voices to latents. Blocks; raises InvalidInput."""
         return [
-            sequence
-            for index, utterance in enumerate(utterances)
-            for sequence in self._sequences(index, utterance)
+            sequence for index, utterance in enumerate(utterances) for sequence in self._sequences(index, utterance)
         ]
 
     def _sequences(self, index: int, utterance: Utterance) -> list[Sequence]:

@@ -24,9 +24,7 @@ class WindowPlan:
 
     def __post_init__(self) -> None:
         if self.length <= 2 * self.context:
-            raise ValueError(
-                f"a window of {self.length} frames has no middle beside 2 x {self.context} of context"
-            )
+            raise ValueError(f"a window of {self.length} frames has no middle beside 2 x {self.context} of context")
 
     def next(self, delivered: int, ready: int, *, finished: bool) -> Window | None:
         """The window after `delivered` frames, or None while too few of the `ready` ones are there.

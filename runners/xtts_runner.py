@@ -1,23 +1,28 @@
 """The BentoML service that owns the model: one process and one copy each worker. Everything heavy loads in `__init__`."""
 
+import logging
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import bentoml
 
 from runners.config import EngineConfig
-from runners.errors import SpeechError
+from runners.errors import EngineFailure, SpeechError
 from runners.types import Failed, Status, Utterance
 from runners.wire import pack
 
 if TYPE_CHECKING:
     from runners.speech import Speech
 
+log = logging.getLogger(__name__)
+
 CONFIG = EngineConfig.from_env()
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
 
 
-@bentoml.service(name="XTTSRunner", workers=CONFIG.workers, traffic={"timeout": LONGEST_CALL}, metrics={"enabled": True})
+@bentoml.service(
+    name="XTTSRunner", workers=CONFIG.workers, traffic={"timeout": LONGEST_CALL}, metrics={"enabled": True}
+)
 class XTTSRunner:
     def __init__(self) -> None:
         from runners.speech import Speech
@@ -44,6 +49,9 @@ class XTTSRunner:
                 yield pack(event)
         except SpeechError as error:
             yield pack(Failed(error))
+        except Exception:  # beyond this process there is only the stream: what we did not foresee goes into it too
+            log.exception("A request failed in a way that nobody foresaw")
+            yield pack(Failed(EngineFailure("the runner failed on this request; see the server's log")))
 
     @bentoml.api
     async def status(self) -> Status:

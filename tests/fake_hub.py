@@ -42,9 +42,7 @@ class Served:
 class FakeHub:
     files: dict[str, bytes]
     repo: str = "coqui/XTTS-v2"
-    revisions: dict[str, str] = field(
-        default_factory=lambda: {"v2.0.3": COMMIT, "main": COMMIT, COMMIT: COMMIT}
-    )
+    revisions: dict[str, str] = field(default_factory=lambda: {"v2.0.3": COMMIT, "main": COMMIT, COMMIT: COMMIT})
     faults: list[Fault] = field(default_factory=list)  # of the next answers with large content, in turn
     corrupt: set[str] = field(default_factory=set)  # names of files that arrive with a bit turned
     refusal: tuple[int, str, str] | None = None  # status, X-Error-Code and body of every answer
@@ -56,9 +54,7 @@ class FakeHub:
         handler = type("Handler", (_Handler,), {"hub": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -77,9 +73,7 @@ class FakeHub:
     def downloads(self, name: str) -> list[Served]:
         """The answers that carried content of this file."""
         ends = (f"/{name}", f"/{sha256(self.files[name])}")
-        return [
-            answer for answer in self.served if answer.path.endswith(ends) and answer.status in (200, 206)
-        ]
+        return [answer for answer in self.served if answer.path.endswith(ends) and answer.status in (200, 206)]
 
 
 def sha256(content: bytes) -> str:
@@ -104,9 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(*self.hub.refusal)
             case ["api", "models", owner, name, "revision", *revision]:
                 self._model_info(f"{owner}/{name}", "/".join(revision))
-            case [owner, name, "resolve", commit, file] if (
-                f"{owner}/{name}" == self.hub.repo and commit == COMMIT
-            ):
+            case [owner, name, "resolve", commit, file] if f"{owner}/{name}" == self.hub.repo and commit == COMMIT:
                 self._resolve(file)
             case ["storage", digest]:
                 self._storage(next(name for name, body in self.hub.files.items() if sha256(body) == digest))

@@ -11,9 +11,7 @@ from runners.config import EngineConfig
 
 ROOT = Path(__file__).parent.parent
 ROW = re.compile(r"^\| `((?:XTTS|COQUI)_\w+)` \| (?:`([^`]*)`)?")
-ROWS = dict(
-    ROW.match(line).groups() for line in (ROOT / "README.md").read_text().splitlines() if ROW.match(line)
-)
+ROWS = dict(ROW.match(line).groups() for line in (ROOT / "README.md").read_text().splitlines() if ROW.match(line))
 
 
 class Recorder(Mapping[str, str]):

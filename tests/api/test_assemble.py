@@ -82,9 +82,7 @@ def test_no_join_clicks(parts: list[Segment], trim: bool) -> None:
 
 
 def test_a_constant_full_scale_signal_rises_and_falls_gently() -> None:
-    whole = assemble(
-        [Segment(signal("positive", 5000)), Segment(signal("negative", 5000), 0.1)], RATE, trim=False
-    )
+    whole = assemble([Segment(signal("positive", 5000)), Segment(signal("negative", 5000), 0.1)], RATE, trim=False)
     assert np.abs(np.diff(whole.samples)).max() < 0.03
 
 

@@ -70,9 +70,7 @@ def test_lossless_clips_come_back_within_one_step(container: str, subtype: str, 
     np.testing.assert_allclose(clip.samples, samples.mean(axis=1), atol=step)
 
 
-@given(
-    channels=st.integers(1, 8), rate=st.sampled_from([8_000, 11_025, 16_000, 44_100, 48_000, 96_000, 44_056])
-)
+@given(channels=st.integers(1, 8), rate=st.sampled_from([8_000, 11_025, 16_000, 44_100, 48_000, 96_000, 44_056]))
 @settings(max_examples=15, deadline=None)
 def test_any_rate_and_number_of_channels(channels: int, rate: int) -> None:
     samples = tone(0.5, rate, channels)
@@ -81,9 +79,7 @@ def test_any_rate_and_number_of_channels(channels: int, rate: int) -> None:
     np.testing.assert_allclose(clip.samples, samples.mean(axis=1), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("container", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")]
-)
+@pytest.mark.parametrize(("container", "subtype"), [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")])
 def test_lossy_clips_that_soundfile_reads(container: str, subtype: str) -> None:
     samples = tone()
     clip = decode(encoded(samples, 24_000, container, subtype))

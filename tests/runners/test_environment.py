@@ -21,9 +21,7 @@ def is_whole(value: str) -> bool:
 def test_text_that_is_no_integer_is_a_fault(value: str):
     env = Environment({"XTTS_N": value})
     assert env.integer("XTTS_N", 7, 5, 9) == 7
-    with pytest.raises(
-        ConfigurationError, match=re.escape(f"XTTS_N={value.strip()}: must be a whole number")
-    ):
+    with pytest.raises(ConfigurationError, match=re.escape(f"XTTS_N={value.strip()}: must be a whole number")):
         env.check()
 
 
@@ -44,9 +42,7 @@ def test_integer_bounds_are_inclusive(number: int):
 def test_seconds_out_of_bounds_are_a_fault(value: str):
     env = Environment({"XTTS_T": value})
     assert env.seconds("XTTS_T", 3.0, 0.5, 60.0) == 3.0
-    with pytest.raises(
-        ConfigurationError, match=f"XTTS_T={value}: must be a number of seconds from 0.5 to 60"
-    ):
+    with pytest.raises(ConfigurationError, match=f"XTTS_T={value}: must be a number of seconds from 0.5 to 60"):
         env.check()
 
 

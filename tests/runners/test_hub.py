@@ -112,14 +112,10 @@ def test_revision_with_a_slash_stays_inside_the_cache(fake: FakeHub, tmp_path: P
 
 def test_failed_download_lands_nothing_and_the_next_start_goes_on(tmp_path: Path):
     with FakeHub(BIG, faults=[Fault("cut", 23_000_000), Fault("refuse")]) as fake:
-        with pytest.raises(
-            ConfigurationError, match=r"XTTS_MODEL=hf://coqui/XTTS-v2@v2\.0\.3: the hub answered 503"
-        ):
+        with pytest.raises(ConfigurationError, match=r"XTTS_MODEL=hf://coqui/XTTS-v2@v2\.0\.3: the hub answered 503"):
             land(fake, tmp_path)
         assert landed(tmp_path) == []
-        folder = land(
-            fake, tmp_path, room=len(BIG["model.pth"]) - KEPT + 100
-        )  # what is there needs no room again
+        folder = land(fake, tmp_path, room=len(BIG["model.pth"]) - KEPT + 100)  # what is there needs no room again
         assert contents(folder)["model.pth"] == BIG["model.pth"]
         assert fake.downloads("model.pth")[-1].range == f"bytes={KEPT}-"
         assert len(fake.downloads("config.json")) == 1
@@ -168,9 +164,7 @@ def test_damaged_file_is_not_landed(fake: FakeHub, tmp_path: Path):
 
 def test_no_room_is_seen_before_anything_is_fetched(fake: FakeHub, tmp_path: Path):
     needed = sum(len(FILES[name]) for name in ("config.json", "model.pth", "LICENSE.txt"))
-    with pytest.raises(
-        ConfigurationError, match=r"0\.1 MB are to come and .* has room for 0\.1 MB.*XTTS_CACHE_DIR"
-    ):
+    with pytest.raises(ConfigurationError, match=r"0\.1 MB are to come and .* has room for 0\.1 MB.*XTTS_CACHE_DIR"):
         land(fake, tmp_path, room=needed - 1)
     assert landed(tmp_path) == []
     assert not fake.downloads("config.json")
@@ -179,9 +173,7 @@ def test_no_room_is_seen_before_anything_is_fetched(fake: FakeHub, tmp_path: Pat
 
 def test_no_network(fake: FakeHub, tmp_path: Path):
     hub = Hub("http://127.0.0.1:9")  # the discard port: nobody listens
-    with pytest.raises(
-        ConfigurationError, match=r"the hub cannot be reached .*XTTS_MODEL may also name a folder"
-    ):
+    with pytest.raises(ConfigurationError, match=r"the hub cannot be reached .*XTTS_MODEL may also name a folder"):
         hub.land(MODEL, tmp_path, REQUIRED, OPTIONAL)
     assert list(tmp_path.iterdir()) == []
 

@@ -75,15 +75,11 @@ def test_folder_without_a_file(checkpoint: Path, tmp_path: Path, missing: str):
 
 @pytest.mark.parametrize("source", ["nowhere/XTTS-v2", "checkpoint/model.pth"])
 def test_no_folder_says_what_may_be(checkpoint: Path, tmp_path: Path, source: str):
-    with pytest.raises(
-        ConfigurationError, match=r"there is no such folder. It may be demo, hf://.*, or a folder"
-    ):
+    with pytest.raises(ConfigurationError, match=r"there is no such folder. It may be demo, hf://.*, or a folder"):
         resolve_model(str(tmp_path / source), tmp_path, False)
 
 
-@pytest.mark.parametrize(
-    "source", ["s3://bucket/model", "https://example.org/model.pth", "HF://coqui/XTTS-v2", "://x"]
-)
+@pytest.mark.parametrize("source", ["s3://bucket/model", "https://example.org/model.pth", "HF://coqui/XTTS-v2", "://x"])
 def test_unknown_scheme_says_what_may_be(tmp_path: Path, source: str):
     with pytest.raises(ConfigurationError, match=f"XTTS_MODEL={source}: must be demo, hf://.*, or a folder"):
         resolve_model(source, tmp_path, True)
@@ -126,9 +122,7 @@ def test_hub_model_needs_the_licence_agreed_to(fake: FakeHub, tmp_path: Path, so
     assert names(tmp_path) == set()
 
 
-@pytest.mark.parametrize(
-    "address", ["", "XTTS-v2", "a/b/c", "coqui/", "coqui/../x", "coqui/XTTS v2", "@v2.0.3"]
-)
+@pytest.mark.parametrize("address", ["", "XTTS-v2", "a/b/c", "coqui/", "coqui/../x", "coqui/XTTS v2", "@v2.0.3"])
 def test_address_that_is_none(fake: FakeHub, tmp_path: Path, address: str):
     with pytest.raises(ConfigurationError, match=f"XTTS_MODEL=hf://{address}: must be hf://owner/name"):
         resolve(f"hf://{address}", tmp_path, fake)

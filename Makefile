@@ -1,0 +1,56 @@
+# Every target sets up what it needs: python3 (3.11) and make are enough.
+
+PYTHON ?= python3
+HOST ?= 0.0.0.0
+PORT ?= 3000
+FILE ?= examples/input_samples.json
+OUTPUT ?= output
+SERVER ?=
+
+UV := 0.13.9
+BIN := .venv/bin
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings are in README.md)
+	$(BIN)/bentoml serve service:XTTS --host $(HOST) --port $(PORT)
+
+batch: .venv/serve  ## say a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
+	$(BIN)/python -m api.batch $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
+
+test: .venv/dev  ## run the tests (ARGS='-k name')
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+references: .venv/serve  ## remake the default voice's clips (needs espeak-ng)
+	$(BIN)/python references/make_default.py
+
+lock: .venv/uv  ## pin the requirements anew after a change to requirements*.in
+	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements.in -o requirements.txt
+	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+clean:  ## remove what the targets above made, the virtual environment too
+	rm -rf .venv output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Each stamp is as new as the pins it was installed from, so that nothing is installed twice.
+
+.venv/uv:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check uv==$(UV)
+	@touch $@
+
+.venv/serve: requirements.txt | .venv/uv
+	$(BIN)/uv pip install -q --python $(BIN)/python -r requirements.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt .venv/serve
+	$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
+	@touch $@
+
+.PHONY: help serve batch test lint references lock clean
+.DEFAULT_GOAL := help
