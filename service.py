@@ -1,6 +1,6 @@
 """The public BentoML service: text in, speech out. Routes only; the work is in `api/` and, behind it, `runners/`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import bentoml
 from bentoml.validators import ContentType
@@ -37,12 +37,12 @@ class XTTS:
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Say one text. Returns an audio file; `X-Seed`, `X-Audio-Duration` and `X-Sample-Rate` say what it is."""
-        return await respond(ctx, self.synthesis.simple(SimpleRequest(**body)))
+        return await respond(ctx, self.synthesis.simple(SimpleRequest(**body)))  # type: ignore[return-value]
 
     @bentoml.api(route="/generate/segmented", input_spec=SegmentedRequest)
     async def segmented(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
-        return await respond(ctx, self.synthesis.segmented(SegmentedRequest(**body)))
+        return await respond(ctx, self.synthesis.segmented(SegmentedRequest(**body)))  # type: ignore[return-value]
 
     @app.get("/health")
     async def health(self) -> Response:
@@ -50,5 +50,6 @@ class XTTS:
         return await health(self.client)
 
 
-XTTS.add_asgi_middleware(ErrorBodies)
-XTTS.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body)
+_service = cast(Any, XTTS)
+_service.add_asgi_middleware(ErrorBodies)
+_service.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body)

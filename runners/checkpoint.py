@@ -1,7 +1,6 @@
 """A checkpoint folder in the XTTS-v2 layout, loaded by upstream's own code. One per process."""
 
 import logging
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 

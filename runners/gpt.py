@@ -5,10 +5,11 @@ every slot has its own length, so sequences of any age share a step. It knows no
 """
 
 from collections.abc import Sequence as Items
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 
@@ -19,7 +20,7 @@ class GPT:
     vocoder speaks: upstream computes the same values again in a second full pass.
     """
 
-    def __init__(self, gpt: nn.Module, slots: int, conditioning_length: int) -> None:
+    def __init__(self, gpt: Any, slots: int, conditioning_length: int) -> None:
         """`gpt`: `Xtts.gpt` in eval mode. `conditioning_length`: latent vectors that stand before the text (32)."""
         self._gpt = gpt
         self._blocks = gpt.gpt.h
@@ -29,7 +30,8 @@ class GPT:
         self.stop_code = int(gpt.stop_audio_token)
         self.codes = int(gpt.num_audio_tokens)
         weight = gpt.mel_head.weight
-        self.device, self.dtype = weight.device, weight.dtype
+        self.device: torch.device = weight.device
+        self.dtype: torch.dtype = weight.dtype
         attention = self._blocks[0].attn
         self._heads, self._head_dim = attention.num_heads, attention.head_dim
         capacity = conditioning_length + int(gpt.max_text_tokens) + self.max_codes + 1
@@ -96,7 +98,8 @@ class GPT:
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """(rows, dim) to float32 (rows, codes)."""
-        return self._gpt.mel_head(hidden).float()
+        logits: Tensor = self._gpt.mel_head(hidden)
+        return logits.float()
 
     def latents_buffer(self) -> Tensor:
         """Room for the hidden states of every slot's steps: (slots, max_codes, dim)."""
@@ -122,14 +125,14 @@ class GPT:
             ]
         )
 
-    def _project(self, block: nn.Module, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, block: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(rows, time, dim) to query, key and value, each (rows, heads, time, head_dim)."""
         rows, time, _ = x.shape
         joined = block.attn.c_attn(block.ln_1(x)).view(rows, time, 3, self._heads, self._head_dim)
         query, key, value = joined.permute(2, 0, 3, 1, 4)
         return query, key, value
 
-    def _finish(self, block: nn.Module, x: Tensor, attended: Tensor) -> Tensor:
+    def _finish(self, block: Any, x: Tensor, attended: Tensor) -> Tensor:
         """The block's residual sums: (rows, time, dim)."""
         x = x + block.attn.c_proj(attended.transpose(1, 2).flatten(2))
         return x + block.mlp(block.ln_2(x))

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence as Items
+from collections.abc import AsyncGenerator
+from collections.abc import Sequence as Items
 from contextlib import suppress
 from dataclasses import asdict
 

@@ -1,6 +1,7 @@
 """The other half of XTTS: frames to samples by upstream's HiFi-GAN, in batches of equal windows."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +11,23 @@ from torch.nn.utils import parametrize
 class Vocoder:
     """`Xtts.hifigan_decoder.waveform_decoder` (TTS/vocoder/models/hifigan_generator.py), weight norm folded away."""
 
-    def __init__(self, generator: nn.Module, hop: int) -> None:
+    def __init__(self, generator: Any, hop: int) -> None:
         _fold_weight_norm(generator)
         self._generator = generator
         self.hop = hop  # samples a frame
         self.context = context_frames(generator)
         weight = generator.conv_post.weight
-        self.device, self.dtype = weight.device, weight.dtype
+        self.device: torch.device = weight.device
+        self.dtype: torch.dtype = weight.dtype
 
     @torch.inference_mode()
     def speak(self, frames: Tensor, speakers: Tensor) -> Tensor:
         """(rows, time, dim) frames and (rows, 512, 1) speaker embeddings to float32 (rows, time x hop) samples."""
-        samples = self._generator(frames.transpose(1, 2).to(self.device, self.dtype), g=speakers)
+        samples: Tensor = self._generator(frames.transpose(1, 2).to(self.device, self.dtype), g=speakers)
         return samples[:, 0].float()
 
 
-def context_frames(generator: nn.Module) -> int:
+def context_frames(generator: Any) -> int:
     """How many frames to each side a sample hears: the half-widths of all convolutions, at their own rates."""
     heard = _half_width(generator.conv_pre)
     rate = 1.0  # samples of the current layer per frame
@@ -38,7 +40,7 @@ def context_frames(generator: nn.Module) -> int:
     return math.ceil(heard + _half_width(generator.conv_post) / rate)
 
 
-def _half_width(conv: nn.Module) -> float:
+def _half_width(conv: Any) -> float:
     return conv.dilation[0] * (conv.kernel_size[0] - 1) / 2
 
 

@@ -12,7 +12,7 @@ from runners.types import Failed, Status, Utterance
 from runners.wire import pack
 
 if TYPE_CHECKING:
-    from runners.speech import Speech
+    pass
 
 log = logging.getLogger(__name__)
 
