@@ -49,6 +49,10 @@ class XTTS:
         """200 once the model is loaded, 503 and `"loading"` until then."""
         return await health(self.client)
 
+    async def __is_ready__(self) -> bool:
+        """What `/readyz` asks."""
+        return await self.client.ready()
+
 
 _service = cast(Any, XTTS)
 _service.add_asgi_middleware(ErrorBodies)

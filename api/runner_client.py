@@ -8,7 +8,7 @@ import asyncio
 import dataclasses
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlparse
@@ -64,6 +64,12 @@ class RunnerClient:
             raise ModelLoading("the model is still loading") from None
         fields: dict[str, Any] = response.json()
         return Status(ModelCard(**fields["model"]), Load(**fields["load"]))
+
+    async def ready(self) -> bool:
+        with suppress(ModelLoading):
+            await self.status()
+            return True
+        return False
 
     async def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
         """Everything the engine says of the request, as it comes. Closing this frees the request's slots.

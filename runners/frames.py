@@ -7,6 +7,7 @@ can be made alone, as soon as the latents under it exist, and equals the same wi
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -24,26 +25,27 @@ class Stretch:
 
     def total(self, codes: int) -> int:
         """Frames that `codes` latents become. At least one: a lone latent at high speed is still heard."""
-        for factor in self.factors:
-            codes = max(int(codes * factor), 1)
-        return codes
+        return self._lengths(codes)[-1]
 
     def ready(self, codes: int) -> int:
         """Frames that the first `codes` latents settle while more are to come: the end's clamping touches none."""
-        capacity = 1 << self.total(codes).bit_length()  # rounded up, so that few tables serve all lengths
-        return int(np.searchsorted(_reach(self, capacity), codes))
+        settled = codes
+        for factor, (below, length) in zip(self.factors, pairwise(self._lengths(codes)), strict=True):
+            if below == length:  # it may yet stay so, or not: see `_sources`
+                return 0
+            capacity = 1 << length.bit_length()  # rounded up, so that few tables serve all lengths
+            settled = min(int(np.searchsorted(_right_sources(factor, capacity), settled)), length)
+        return settled
 
     def window(self, latents: Tensor, start: int, stop: int, codes: int) -> Tensor:
         """Frames `start` to `stop` of the stretch of `codes` latents: (codes, dim) to (stop - start, dim).
 
         Latents beyond the last one that the window needs may be missing; `codes` places the end's clamping.
         """
-        lengths = [codes]
-        for factor in self.factors:
-            lengths.append(max(int(lengths[-1] * factor), 1))
         steps = []
-        for factor, below in zip(reversed(self.factors), reversed(lengths[:-1]), strict=True):
-            left, right, share = _sources(factor, np.arange(start, stop), below)
+        lengths = pairwise(self._lengths(codes))
+        for factor, (below, length) in reversed(list(zip(self.factors, lengths, strict=True))):
+            left, right, share = _sources(factor, np.arange(start, stop), below, length)
             start, stop = int(left[0]), int(right[-1]) + 1
             steps.append((left - start, right - start, share))
         x = latents[start:stop]
@@ -51,6 +53,13 @@ class Stretch:
             weight = torch.from_numpy(share).to(x)[:, None]
             x = x[torch.from_numpy(left)] * (1 - weight) + x[torch.from_numpy(right)] * weight
         return x
+
+    def _lengths(self, codes: int) -> list[int]:
+        """The latents' number, and what it becomes after each factor."""
+        lengths = [codes]
+        for factor in self.factors:
+            lengths.append(max(int(lengths[-1] * factor), 1))
+        return lengths
 
 
 def stretch_for(speed: float, code_stride: int, hop: int, rate_in: int, rate_out: int) -> Stretch:
@@ -60,19 +69,22 @@ def stretch_for(speed: float, code_stride: int, hop: int, rate_in: int, rate_out
 
 
 def _sources(
-    factor: float, frames: NDArray[np.int64], length: int
+    factor: float, frames: NDArray[np.int64], below: int, length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Left source, right source and the right one's share of each frame, in float32 as torch computes them."""
-    step, half = np.float32(1.0 / factor), np.float32(0.5)
-    position = np.maximum(step * (frames.astype(np.float32) + half) - half, np.float32(0))
-    left = np.minimum(position.astype(np.int64), length - 1)
-    return left, np.minimum(left + 1, length - 1), np.clip(position - left, 0, 1).astype(np.float32)
+    """Left source, right source and the right one's share of each of `frames`, out of `length` made of `below`.
+
+    Rounded as torch rounds them: to float32 once, after a fused multiply-add. And as in torch, a stretch that comes
+    out no longer than it went in is a copy, whatever the factor.
+    """
+    if below == length:
+        return frames, frames, np.zeros(len(frames), np.float32)
+    step = np.float64(np.float32(1.0 / factor))
+    position = np.maximum(step * (frames + 0.5) - 0.5, 0).astype(np.float32)
+    left = np.minimum(position.astype(np.int64), below - 1)
+    return left, np.minimum(left + 1, below - 1), np.clip(position - left, 0, 1).astype(np.float32)
 
 
-@lru_cache(maxsize=64)
-def _reach(stretch: Stretch, frames: int) -> NDArray[np.int64]:
-    """The last latent that each of the first `frames` frames needs when nothing is clamped."""
-    needed = np.arange(frames)
-    for factor in reversed(stretch.factors):
-        needed = _sources(factor, needed, np.iinfo(np.int64).max)[0] + 1
-    return needed
+@lru_cache(maxsize=256)
+def _right_sources(factor: float, frames: int) -> NDArray[np.int64]:
+    """The right source of each of the first `frames` frames when nothing is clamped."""
+    return _sources(factor, np.arange(frames), below=np.iinfo(np.int64).max, length=frames)[1]

@@ -64,7 +64,7 @@ class Sampler:
     def __init__(self, slots: int, codes: int, always_seen: tuple[int, ...], device: torch.device) -> None:
         """`always_seen`: ids that upstream's penalty counts from the start, because they stand in its placeholder
         prefix (1 and the start code)."""
-        self._always_seen = torch.tensor(always_seen, device=device)
+        self._always_seen = torch.tensor(always_seen, dtype=torch.int64, device=device)
         self._seen = torch.zeros(slots, codes, dtype=torch.bool, device=device)
         self._settings = torch.ones(4, slots, 1, device=device)  # temperature, top_k, top_p, penalty
         self._stream = torch.zeros(slots, dtype=torch.int64, device=device)

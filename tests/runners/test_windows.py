@@ -1,0 +1,53 @@
+"""Window plans: everything is delivered once, in order, and with all the context there is."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runners.windows import Window, WindowPlan
+
+
+def windows_of(plan: WindowPlan, arrivals: list[int], total: int) -> list[Window]:
+    """The windows of an utterance whose ready frames grow as `arrivals` say, and which then ends at `total`."""
+    windows: list[Window] = []
+    for ready in [*arrivals, total]:
+        while window := plan.next(windows[-1].last if windows else 0, ready, finished=ready is total):
+            windows.append(window)
+            assert len(windows) <= total
+    return windows
+
+
+@given(
+    middle=st.integers(1, 40),
+    context=st.integers(1, 20),
+    total=st.integers(1, 400),
+    shares=st.lists(st.floats(0, 0.999), max_size=20),
+)
+@settings(max_examples=300)
+def test_plan(middle: int, context: int, total: int, shares: list[float]) -> None:
+    plan = WindowPlan(middle + 2 * context, context)
+    windows = windows_of(plan, sorted(int(share * total) for share in shares), total)
+    assert windows[0].first == 0
+    assert windows[-1].last == total
+    for one, other in zip(windows, windows[1:], strict=False):
+        assert one.last == other.first  # nothing twice, nothing left out
+    for window in windows:
+        assert 0 <= window.start <= window.first < window.last <= window.stop <= total
+        assert window.start == 0 or window.first - window.start >= context
+        assert window.stop == total or window.stop - window.last >= context
+        assert window.stop - window.start == min(plan.length, total)  # equal shapes can share a batch
+
+
+def test_nothing_is_planned_while_too_little_is_there() -> None:
+    plan = WindowPlan(length=30, context=10)
+    assert plan.next(0, 29, finished=False) is None
+    assert plan.next(0, 30, finished=False) == Window(0, 30, 0, 20)
+
+
+def test_nothing_is_left_after_the_last_frame() -> None:
+    assert WindowPlan(length=30, context=10).next(12, 12, finished=True) is None
+
+
+def test_a_window_must_have_a_middle() -> None:
+    with pytest.raises(ValueError, match="no middle"):
+        WindowPlan(length=20, context=10)
