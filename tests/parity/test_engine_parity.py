@@ -1,0 +1,84 @@
+"""Our engine against upstream's `Xtts.inference`, greedy and in fp32: the same codes token for token, the same sound."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from TTS.tts.models.xtts import Xtts
+
+from tests.studio import LINES, Studio, snr, studio
+
+SPEAKERS = ("Demo Low", "Demo High")
+
+
+def speaker_of(index: int) -> str:
+    return SPEAKERS[index % 2]
+
+
+def upstream_codes(xtts: Xtts, language: str, text: str, speaker: str) -> list[int]:
+    """What `inference` decodes, by the call that it makes."""
+    tokens = torch.IntTensor(xtts.tokenizer.encode(text.strip().lower(), lang=language))[None]
+    latent = xtts.speaker_manager.speakers[speaker]["gpt_cond_latent"]
+    codes = xtts.gpt.generate(
+        cond_latents=latent,
+        text_inputs=tokens,
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=5.0,
+        num_return_sequences=1,
+    )
+    return codes[0].tolist()
+
+
+def upstream_wave(xtts: Xtts, language: str, text: str, speaker: str, speed: float = 1.0) -> NDArray[np.float32]:
+    stored = xtts.speaker_manager.speakers[speaker]
+    return xtts.inference(
+        text,
+        language,
+        stored["gpt_cond_latent"],
+        stored["speaker_embedding"],
+        do_sample=False,
+        repetition_penalty=5.0,
+        speed=speed,
+    )["wav"]
+
+
+@pytest.fixture(scope="module")
+def reference(xtts: Xtts) -> list[list[int]]:
+    """Upstream's codes of every line, each with its speaker."""
+    with torch.inference_mode():
+        return [upstream_codes(xtts, *line, speaker_of(index)) for index, line in enumerate(LINES)]
+
+
+@pytest.fixture(scope="module", params=[1, 2, 5, 16])
+def room(own_xtts: Xtts, request: pytest.FixtureRequest) -> Iterator[Studio]:
+    """An engine with so many slots: with fewer than there are lines, they join and leave in mid-decode."""
+    with studio(own_xtts, slots=request.param) as open_studio:
+        yield open_studio
+
+
+def test_the_reference_is_sensitive(reference: list[list[int]]) -> None:
+    assert len({tuple(codes) for codes in reference}) == len(LINES)
+    assert len({len(codes) for codes in reference}) > len(LINES) / 2
+    assert all(codes[-1] == 1025 for codes in reference)  # all end by the stop code
+
+
+def test_greedy_codes_are_upstreams(room: Studio, reference: list[list[int]]) -> None:
+    takes = [room.take(*line, speaker_of(index)) for index, line in enumerate(LINES)]
+    room.record(takes)
+    for take, codes in zip(takes, reference, strict=True):
+        assert take.codes == codes, take.text
+
+
+@pytest.mark.parametrize("speed", [1.0, 0.8, 1.3])
+def test_waveforms_are_upstreams(own_xtts: Xtts, xtts: Xtts, speed: float) -> None:
+    lines = [LINES[index] for index in (1, 4, 6, 8, 12, 15)]
+    with studio(own_xtts, slots=4) as room:
+        takes = [room.take(*line, speaker_of(index), speed=speed) for index, line in enumerate(lines)]
+        waves = room.record(takes)
+    for take, ours in zip(takes, waves, strict=True):
+        expected = upstream_wave(xtts, take.language, take.text, take.speaker, speed)
+        assert len(ours) == len(expected)
+        assert snr(expected, ours) >= 60

@@ -1,0 +1,135 @@
+"""An engine on the demo checkpoint, and what tests say through it: the whole engine, without BentoML and HTTP."""
+
+import queue
+from collections.abc import Iterator, Sequence as Items
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from TTS.tts.models.xtts import Xtts
+
+from runners.engine import Engine
+from runners.gpt import GPT
+from runners.latents import Latents
+from runners.sampling import SamplingParams, stream_of
+from runners.sequence import Request, Sequence
+from runners.types import Audio, Event, Failed, PieceDone
+from runners.vocoder import Vocoder
+from runners.frames import stretch_for
+
+LINES = [
+    ("hu", "Jó napot kívánok mindenkinek, aki ma velünk tart!"),
+    ("hu", "Ki írta az ember tragédiáját?"),
+    ("hu", "Sajnos nem."),
+    ("hu", "Petőfi Sándor 1823. január 1-jén született Kiskőrösön, és 26 éves volt."),
+    ("en", "Hello."),
+    ("en", "The quick brown fox jumps over the lazy dog, twice."),
+    ("en", "Dr. Smith paid $20 for 3 books."),
+    ("en", "Wait, what?"),
+    ("de", "Wer reitet so spät durch Nacht und Wind?"),
+    ("de", "Es ist der Vater mit seinem Kind."),
+    ("de", "Nein!"),
+    ("fr", "Longtemps, je me suis couché de bonne heure."),
+    ("fr", "Où est la bibliothèque?"),
+    ("es", "En un lugar de la Mancha, de cuyo nombre no quiero acordarme."),
+    ("es", "¿Qué hora es?"),
+    ("pl", "Litwo, ojczyzno moja, ty jesteś jak zdrowie."),
+    ("pl", "Dzień dobry."),
+    ("it", "Nel mezzo del cammin di nostra vita."),
+    ("tr", "Bugün hava çok güzel."),
+    ("cs", "Dobrý den, jak se máte?"),
+    ("ru", "Все счастливые семьи похожи друг на друга."),
+    ("pt", "Ó mar salgado, quanto do teu sal."),
+]  # language, text: 22 in 10 languages, one word to seventy characters
+
+
+@dataclass(slots=True, eq=False)
+class Take:
+    """One utterance on its way through the engine, and what came of it."""
+
+    language: str
+    text: str
+    speaker: str
+    speed: float
+    request: Request
+    sequence: Sequence
+    events: "queue.SimpleQueue[Event]" = field(default_factory=queue.SimpleQueue)
+
+    @property
+    def codes(self) -> list[int]:
+        return self.sequence.codes
+
+    def finish(self, timeout: float = 120) -> NDArray[np.float32]:
+        """All samples, once they are there. Raises what the request failed of."""
+        parts = []
+        while True:
+            event = self.events.get(timeout=timeout)
+            match event:
+                case Audio():
+                    parts.append(event.samples)
+                case PieceDone():
+                    return np.concatenate(parts)
+                case Failed(error):
+                    raise error
+
+
+class Studio:
+    def __init__(self, xtts: Xtts, slots: int, max_waiting: int = 1000) -> None:
+        self.xtts = xtts
+        self.gpt = GPT(xtts.gpt, slots, conditioning_length=32)
+        self.vocoder = Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length)
+        self.engine = Engine(self.gpt, self.vocoder, max_waiting)
+
+    def tokens(self, language: str, text: str) -> Tensor:
+        return torch.tensor(self.xtts.tokenizer.encode(text.strip().lower(), lang=language))
+
+    def take(
+        self,
+        language: str,
+        text: str,
+        speaker: str = "Demo Low",
+        *,
+        seed: int = 1,
+        temperature: float = 0.0,
+        speed: float = 1.0,
+    ) -> Take:
+        """Prepared, not submitted. Greedy unless a temperature is given."""
+        stored = self.xtts.speaker_manager.speakers[speaker]
+        sequence = Sequence(
+            0,
+            0,
+            self.tokens(language, text),
+            Latents(stored["gpt_cond_latent"], stored["speaker_embedding"]),
+            SamplingParams(temperature, 50, 0.85, 5.0, stream_of(seed, 0)),
+            stretch_for(speed, 1024, 256, 22050, 24000),
+        )
+        take = Take(language, text, speaker, speed, Request([sequence], lambda event: None), sequence)
+        take.request.deliver = take.events.put
+        return take
+
+    def submit(self, takes: Items[Take]) -> None:
+        for take in takes:
+            self.engine.submit(take.request)
+
+    def record(self, takes: Items[Take]) -> list[NDArray[np.float32]]:
+        self.submit(takes)
+        return [take.finish() for take in takes]
+
+
+@contextmanager
+def studio(xtts: Xtts, slots: int, max_waiting: int = 1000) -> Iterator[Studio]:
+    open_studio = Studio(xtts, slots, max_waiting)
+    open_studio.engine.start()
+    try:
+        yield open_studio
+    finally:
+        open_studio.engine.stop()
+
+
+def snr(signal: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """dB; the lengths must be equal."""
+    noise = np.square(signal.astype(np.float64) - other).sum()
+    return float(10 * np.log10(np.square(signal.astype(np.float64)).sum() / max(noise, 1e-20)))
