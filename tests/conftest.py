@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
+from runners.checkpoint import load_checkpoint
 from runners.demo import make_demo
 
 
@@ -25,3 +27,9 @@ def xtts(demo_dir: Path) -> Xtts:
     model = Xtts(config)
     model.load_checkpoint(config, checkpoint_dir=demo_dir, eval=True)
     return model
+
+
+@pytest.fixture(scope="session")
+def own_xtts(demo_dir: Path) -> Xtts:
+    """The copy that our engine runs on: loaded as the runner loads it, and not as upstream left it."""
+    return load_checkpoint(demo_dir, torch.device("cpu"))
