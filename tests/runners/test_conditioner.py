@@ -130,7 +130,7 @@ def test_an_equal_blend_of_whole_chunks_as_upstream_hears_it(
     assert len(clips) == 3
     ours = conditioner.latents(voice(*clips))
     assert_same(ours, upstream(clips))
-    # The same assertion fails for one clip alone, which is all that upstream's default of 6 s lets the GPT hear.
+    # The same assertion fails for one clip alone: all that the GPT hears by upstream's default of 6 s.
     with pytest.raises(AssertionError):
         assert_same(ours, upstream(clips[:1]))
 
