@@ -209,6 +209,7 @@ BROKEN = {
     "default_blend: {calm: 0}": "voice.yaml: default_blend",
     "default_blend: {}": "voice.yaml: default_blend",
     "default_blend: {calm: much}": "voice.yaml: default_blend.calm",
+    "default_blend: {calm: yes}": "voice.yaml: default_blend.calm",
 }
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -258,6 +259,22 @@ def test_what_is_wrong_with_a_clip_is_said_by_its_name_only(tmp_path: Path, cond
         assert refused.value.message.startswith(Path(asked.references[0].path).name)
         assert str(tmp_path) not in refused.value.message
         assert refused.value.param == "voice"
+
+
+def test_threads_do_not_disturb_each_other(tmp_path: Path, xtts: Xtts) -> None:
+    clips = [
+        write_clip(tmp_path / f"{pitch}.wav", voiced(0.5, 22_050, pitch), 22_050) for pitch in (90, 130, 200)
+    ]
+    alone, together = (
+        Conditioner(xtts, checkpoint=name, cache=LatentsCache(tmp_path / name, latent_shapes(xtts)))
+        for name in ("alone", "together")
+    )
+    with ThreadPoolExecutor(3) as pool:
+        heard = list(pool.map(together.latents, [voice(clip) for clip in clips]))
+    for clip, latents in zip(clips, heard, strict=True):
+        expected = alone.latents(voice(clip))
+        torch.testing.assert_close(latents.gpt_cond_latent, expected.gpt_cond_latent, rtol=0, atol=1e-5)
+        torch.testing.assert_close(latents.speaker_embedding, expected.speaker_embedding, rtol=0, atol=1e-5)
 
 
 def test_odd_rates_are_heard_too() -> None:
