@@ -297,7 +297,7 @@ for number in range(50):
     ),
     st.integers(1, 3),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_whatever_happens_every_get_is_right(
     tmp_path_factory: pytest.TempPathFactory,
     steps: list[tuple[str | Callable[[Path], None], str]],
