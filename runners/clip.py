@@ -41,7 +41,7 @@ def decode_clip(raw: bytes, *, longest: float) -> Clip:
     """The first `longest` seconds of an audio file, channels averaged as upstream's `load_audio` does.
 
     Equal to torchaudio.load, sample for sample, for WAV and FLAC. A file that ends too early is as long as
-    what is there. Raises UnreadableClip when `raw` is not
+    what is there. Raises UnreadableClip ("the clip is ...", for the caller to say which) when `raw` is not
     audio, is damaged, shorter than 0.33 s, silent, or holds samples that are not numbers.
     """
     try:

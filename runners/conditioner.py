@@ -134,5 +134,5 @@ def _read(reference: Reference) -> bytes:
 
 
 def _value(tensor: Tensor) -> Tensor:
-    """A plain tensor of its own: neither on the device nor bound to inference mode."""
-    return tensor.detach().to("cpu", torch.float32).clone()
+    """A plain, contiguous tensor of its own: neither on the device nor bound to inference mode."""
+    return tensor.detach().to("cpu", torch.float32).clone(memory_format=torch.contiguous_format)

@@ -17,7 +17,7 @@ class LatentShapes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Latents:
-    """Float32 on the CPU. A value: shared between requests and threads, so never written to."""
+    """Float32, contiguous, on the CPU. A value: shared between requests and threads, so never written to."""
 
     gpt_cond_latent: Tensor  # (1, 32, dim)
     speaker_embedding: Tensor  # (1, 512, 1)

@@ -139,7 +139,7 @@ def _stamp(key: str, latents: Latents) -> dict[str, str]:
     digest = hashlib.sha256()
     for tensor in (latents.gpt_cond_latent, latents.speaker_embedding):
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
+        digest.update(tensor.numpy().tobytes())
     return {"format": FORMAT, "key": key, "digest": digest.hexdigest()}
 
 
