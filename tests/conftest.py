@@ -1,5 +1,9 @@
 """Fixtures every test may use. The model is the demo checkpoint: small, sensitive, made on the spot."""
 
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch comes: on a busy machine two threads that wait for each other crawl
+
 from pathlib import Path
 
 import pytest

@@ -35,9 +35,9 @@ def conditioning_weights(generator: torch.Generator) -> dict[str, Tensor]:
         f"{encoder}.init.bias": torch.zeros(WIDTH),
         f"{perceiver}.latents": random(_LATENTS, WIDTH, gain=0.3 * WIDTH**0.5),
         f"{perceiver}.norm.gamma": (torch.arange(WIDTH) < CONTENT).float(),
-        "hifigan_decoder.speaker_encoder.fc.weight": _blind_to_average(
-            random(_EMBEDDING * 2 * _MAPS, _BANDS)
-        ).reshape(_EMBEDDING, -1),
+        "hifigan_decoder.speaker_encoder.fc.weight": _blind_to_average(random(_EMBEDDING * 2 * _MAPS, _BANDS)).reshape(
+            _EMBEDDING, -1
+        ),
         "hifigan_decoder.speaker_encoder.fc.bias": torch.zeros(_EMBEDDING),
     }
     for block in range(_BLOCKS):

@@ -82,9 +82,7 @@ def _residual_block(name: str, channels: int, kernel: int, generator: torch.Gene
     weights: dict[str, Tensor] = {}
     for layer in range(_DILATIONS):
         first = torch.randn(channels, half, kernel, generator=generator) / (half * kernel) ** 0.5
-        second = (
-            torch.randn(half, channels, kernel, generator=generator) / (channels * kernel) ** 0.5 * _COLOUR
-        )
+        second = torch.randn(half, channels, kernel, generator=generator) / (channels * kernel) ** 0.5 * _COLOUR
         first[:, -1], second[-1] = 0, 0
         weights |= _weight_norm(f"{name}.convs1.{layer}", _with_negatives(first, 1))
         weights |= _weight_norm(f"{name}.convs2.{layer}", _with_negatives(second, 0))

@@ -28,9 +28,7 @@ def voice_folder(library: Path, name: str, *clips: str, settings: object = None)
     for clip in clips:
         (folder / clip).write_bytes(f"clip {name} {clip}".encode())
     if settings is not None:
-        (folder / "voice.yaml").write_text(
-            settings if isinstance(settings, str) else yaml.safe_dump(settings)
-        )
+        (folder / "voice.yaml").write_text(settings if isinstance(settings, str) else yaml.safe_dump(settings))
     return folder
 
 
@@ -85,9 +83,7 @@ def test_resolve(tmp_path: Path) -> None:
     assert reference.digest == hashlib.sha256((folder / "calm.wav").read_bytes()).hexdigest()
 
 
-def test_paths_do_not_depend_on_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_do_not_depend_on_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     voice_folder(tmp_path / "voices", "anna", "calm.wav")
     monkeypatch.chdir(tmp_path)
     library = VoiceLibrary(Path("voices"))
@@ -137,9 +133,7 @@ def test_a_folder_wins_over_a_speaker_of_the_same_name(tmp_path: Path) -> None:
     assert VoiceLibrary(tmp_path).resolve("demo", speakers=("demo",)).speaker is None
 
 
-@pytest.mark.parametrize(
-    "name", ["nobody", "", "..", "../anna", "anna/..", "Anna", "/etc", "anna\x00", "a" * 5000]
-)
+@pytest.mark.parametrize("name", ["nobody", "", "..", "../anna", "anna/..", "Anna", "/etc", "anna\x00", "a" * 5000])
 def test_an_unknown_voice_is_named_beside_those_there_are(tmp_path: Path, name: str) -> None:
     voice_folder(tmp_path, "anna", "calm.wav")
     voice_folder(tmp_path, "bela", "calm.wav")

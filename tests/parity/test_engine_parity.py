@@ -55,7 +55,7 @@ def reference(xtts: Xtts) -> list[list[int]]:
 @pytest.fixture(scope="module", params=[1, 2, 5, 16])
 def room(own_xtts: Xtts, request: pytest.FixtureRequest) -> Iterator[Studio]:
     """An engine with so many slots: with fewer than there are lines, they join and leave in mid-decode."""
-    with studio(own_xtts, slots=request.param) as open_studio:
+    with studio(own_xtts, slots=request.param, mute=True) as open_studio:
         yield open_studio
 
 

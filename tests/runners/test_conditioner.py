@@ -150,9 +150,7 @@ def test_every_reference_counts_the_same_however_long(
     assert not torch.allclose(ours.gpt_cond_latent, by_chunks, atol=1e-4)
 
 
-def test_a_clip_is_heard_up_to_the_checkpoints_limit(
-    tmp_path: Path, xtts: Xtts, upstream: Callable[..., Any]
-) -> None:
+def test_a_clip_is_heard_up_to_the_checkpoints_limit(tmp_path: Path, xtts: Xtts, upstream: Callable[..., Any]) -> None:
     clip = write_clip(tmp_path / "long.wav", voiced(7, 16_000), 16_000)
     limits = {"gpt_cond_len": 2, "gpt_cond_chunk_len": 1}
     conditioner = with_settings(xtts, tmp_path, **limits, max_ref_len=3, sound_norm_refs=False)
@@ -207,9 +205,7 @@ def test_a_stored_speaker_is_used_as_it_is(xtts: Xtts, conditioner: Conditioner)
     for name in conditioner.speakers:
         latents = conditioner.latents(Voice(speaker=name))
         assert torch.equal(latents.gpt_cond_latent, xtts.speaker_manager.speakers[name]["gpt_cond_latent"])
-        assert torch.equal(
-            latents.speaker_embedding, xtts.speaker_manager.speakers[name]["speaker_embedding"]
-        )
+        assert torch.equal(latents.speaker_embedding, xtts.speaker_manager.speakers[name]["speaker_embedding"])
         assert latents.shapes == latent_shapes(xtts)
 
 
@@ -262,9 +258,7 @@ def test_what_is_wrong_with_a_clip_is_said_by_its_name_only(tmp_path: Path, cond
 
 
 def test_threads_do_not_disturb_each_other(tmp_path: Path, xtts: Xtts) -> None:
-    clips = [
-        write_clip(tmp_path / f"{pitch}.wav", voiced(0.5, 22_050, pitch), 22_050) for pitch in (90, 130, 200)
-    ]
+    clips = [write_clip(tmp_path / f"{pitch}.wav", voiced(0.5, 22_050, pitch), 22_050) for pitch in (90, 130, 200)]
     alone, together = (
         Conditioner(xtts, checkpoint=name, cache=LatentsCache(tmp_path / name, latent_shapes(xtts)))
         for name in ("alone", "together")

@@ -132,9 +132,7 @@ def test_clips_decide_the_latents_and_the_codes(xtts: Xtts) -> None:
     low, high = (xtts.get_gpt_cond_latents(clip(pitch), 22050, 30, 4) for pitch in (110.0, 190.0))
     assert torch.cosine_similarity(low.flatten(), high.flatten(), dim=0) < 0.9
     codes = [generate(xtts, STORY[:60], voice=voice) for voice in (low, high, (low + high) / 2)]
-    assert (
-        max(agreement(codes[0], codes[1]), agreement(codes[0], codes[2]), agreement(codes[1], codes[2])) < 0.3
-    )
+    assert max(agreement(codes[0], codes[1]), agreement(codes[0], codes[2]), agreement(codes[1], codes[2])) < 0.3
     one, other = (xtts.get_speaker_embedding(clip(pitch), 22050).flatten() for pitch in (110.0, 190.0))
     assert torch.dot(one, other) < 0.9
 

@@ -193,9 +193,7 @@ def test_a_disk_that_does_not_play_along_fails_no_request(
     assert not list(tmp_path.rglob("*.tmp"))
 
 
-def test_a_full_disk_fails_no_request_and_leaves_no_scraps(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_full_disk_fails_no_request_and_leaves_no_scraps(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """In a process of its own, whose files may not grow past 1 kB."""
     script = """
 import resource, signal, sys
