@@ -4,6 +4,7 @@ Random networks answer nearly the same to every clip. These are blind to what cl
 spectral tilt, the average over bands, the answer to plain noise): what is left tells one clip from another.
 """
 
+import copy
 import math
 
 import torch
@@ -63,15 +64,15 @@ def conditioning_weights(generator: torch.Generator) -> dict[str, Tensor]:
 
 
 def speaker_centre(encoder: nn.Module) -> Tensor:
-    """What the speaker encoder answers to noise that comes and goes, (512,). Leaves the encoder in double.
+    """What the speaker encoder answers to noise that comes and goes, (512,).
 
-    In double, because float32 sums differ in their last bits with the number of threads.
+    Reckoned in double, because float32 sums differ in their last bits with the number of threads.
     """
     time = torch.arange(2 * 16_000, dtype=torch.float64) / 16_000  # seconds
     noise = torch.randn(time.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     probe = noise * (1 + torch.sin(2 * math.pi * 3 * time)) / 2
     with torch.no_grad():
-        centre: Tensor = encoder.double().eval()(probe[None])[0]
+        centre: Tensor = copy.deepcopy(encoder).double().eval()(probe[None])[0]
     return centre.float()
 
 

@@ -23,8 +23,8 @@ STORY = (
     "The night train left the station at ten, and nobody on the platform noticed that the last carriage was "
     "empty. In the morning the guard found a small brown case under the seat, locked, with a label on which "
     "somebody had written a single word. He took it home and put it on the kitchen table. His wife looked at "
-    "it for a long time before she asked him whether he meant to open it. He said that he did not know yet, and "
-    "that perhaps it was better to wait until somebody came and asked for it, as people do."
+    "it for a long time before she asked him whether he meant to open it. He said that he did not know yet, "
+    "and that perhaps it was better to wait until somebody came and asked for it, as people do."
 )
 
 SENTENCES = {
@@ -130,11 +130,11 @@ def test_seeds_decide_the_codes_when_sampling(xtts: Xtts) -> None:
 
 def test_clips_decide_the_latents_and_the_codes(xtts: Xtts) -> None:
     low, high = (xtts.get_gpt_cond_latents(clip(pitch), 22050, 30, 4) for pitch in (110.0, 190.0))
-    assert torch.cosine_similarity(low.flatten(), high.flatten(), dim=0) < 0.9
+    assert torch.cosine_similarity(low.flatten(), high.flatten(), dim=0) < 0.6
     codes = [generate(xtts, STORY[:60], voice=voice) for voice in (low, high, (low + high) / 2)]
     assert max(agreement(codes[0], codes[1]), agreement(codes[0], codes[2]), agreement(codes[1], codes[2])) < 0.3
     one, other = (xtts.get_speaker_embedding(clip(pitch), 22050).flatten() for pitch in (110.0, 190.0))
-    assert torch.dot(one, other) < 0.9
+    assert torch.dot(one, other) < 0.5
 
 
 @pytest.mark.parametrize("how", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
