@@ -61,7 +61,7 @@ def _body(kind: str, message: str, param: str | None = None) -> dict[str, Any]:
 
 
 class ErrorBodies:
-    """Rewrites error responses that do not have our body yet. Successful ones pass through untouched, chunk by chunk."""
+    """Rewrites error responses that do not have our body yet. Successful ones pass through untouched."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -49,7 +49,7 @@ class Speech:
         device = choose_device(config.device, worker)
         xtts = load_checkpoint(folder, device)
         shapes = latent_shapes(xtts)
-        cache = LatentsCache(config.latents_dir, capacity=config.latents_in_memory, shapes=shapes)
+        cache = LatentsCache(config.latents_dir, shapes, capacity=config.latents_in_memory)
         conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(folder), cache=cache)
         gpt = GPT(xtts.gpt, config.slots_on(device.type), conditioning_length=shapes.gpt_cond_latent[1])
         vocoder = Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length)

@@ -1,4 +1,4 @@
-"""The BentoML service that owns the model: one process and one copy each worker. Everything heavy loads in `__init__`."""
+"""The BentoML service that owns the model: one copy in each worker process. All that is heavy loads in `__init__`."""
 
 import logging
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""Our engine against upstream's `Xtts.inference`, greedy and in fp32: the same codes token for token, the same sound."""
+"""Our engine against upstream's `Xtts.inference`, greedy, in fp32: the same codes token for token, the same sound."""
 
 from collections.abc import Iterator
 

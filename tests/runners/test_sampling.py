@@ -126,7 +126,8 @@ def test_uniform_is_a_function_of_stream_and_step_and_looks_random() -> None:
     streams, steps = torch.arange(300)[:, None], torch.arange(300)[None]
     values = uniform(streams.expand(300, 300).flatten(), steps.expand(300, 300).flatten())
     assert torch.equal(values[:300], uniform(torch.zeros(300, dtype=torch.int64), torch.arange(300)))
-    assert values.min() >= 0 and values.max() < 1
+    assert values.min() >= 0
+    assert values.max() < 1
     grid = values.reshape(300, 300).numpy()
     counts, _ = np.histogram(grid, bins=20, range=(0, 1))
     assert np.abs(counts / grid.size - 0.05).max() < 0.004

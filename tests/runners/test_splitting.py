@@ -45,9 +45,7 @@ def test_parts_are_few_and_none_is_a_crumb(words: list[str]) -> None:
     ],
 )
 def test_the_best_boundary_near_the_middle_wins(limit: int, text: str) -> None:
-    assert split(text.replace(" | ", " ").replace("|", ""), limit) == [
-        part.strip() for part in text.split("|")
-    ]
+    assert split(text.replace(" | ", " ").replace("|", ""), limit) == [part.strip() for part in text.split("|")]
 
 
 def test_a_last_short_sentence_takes_company() -> None:

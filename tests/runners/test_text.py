@@ -196,9 +196,7 @@ class TestLongTexts:
         assert said(pieces) == letters(tokenizer.preprocess_text(HUNGARIAN.lower(), "hu"))
         assert [piece.text[-7:] for piece in pieces] == ["tő-ben.", "écsett.", "kedett.", "ezután?"]
 
-    def test_chinese_is_cut_at_its_own_full_stops(
-        self, frontend: TextFrontend, tokenizer: VoiceBpeTokenizer
-    ) -> None:
+    def test_chinese_is_cut_at_its_own_full_stops(self, frontend: TextFrontend, tokenizer: VoiceBpeTokenizer) -> None:
         text = CHINESE * 10
         pieces = frontend.pieces(text, "zh-cn")
         assert said(pieces) == letters(tokenizer.preprocess_text(text, "zh"))
@@ -232,9 +230,7 @@ class TestLongTexts:
         limits = {language: frontend.limit(language) for language in ("en", "hu", "ja", "ko", "zh")}
         assert limits == {"en": 250, "hu": 224, "ja": 213, "ko": 247, "zh": 369}
 
-    def test_a_small_checkpoint_has_smaller_pieces(
-        self, tokenizer: VoiceBpeTokenizer, languages: list[str]
-    ) -> None:
+    def test_a_small_checkpoint_has_smaller_pieces(self, tokenizer: VoiceBpeTokenizer, languages: list[str]) -> None:
         pieces = TextFrontend(tokenizer, languages, 50).pieces(HUNGARIAN, "hu")
         assert max(len(piece.tokens) for piece in pieces) < 50
 

@@ -1,5 +1,7 @@
 """Window plans: everything is delivered once, in order, and with all the context there is."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def test_plan(middle: int, context: int, total: int, shares: list[float]) -> Non
     windows = windows_of(plan, sorted(int(share * total) for share in shares), total)
     assert windows[0].first == 0
     assert windows[-1].last == total
-    for one, other in zip(windows, windows[1:], strict=False):
+    for one, other in itertools.pairwise(windows):
         assert one.last == other.first  # nothing twice, nothing left out
     for window in windows:
         assert 0 <= window.start <= window.first < window.last <= window.stop <= total

@@ -1,0 +1,221 @@
+"""The engine's promises: rows do not touch each other, faults stay where they are, slots come back."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from TTS.tts.models.xtts import Xtts
+
+from runners.errors import EngineFailure, Overloaded
+from runners.types import StopReason
+from tests.studio import LINES, Mute, Studio, Take, studio
+
+SPEAKERS = ("Demo Low", "Demo High")
+PARTS = [(line, SPEAKERS[index % 2], 100 + index) for index, line in enumerate(LINES[:10])]  # line, speaker, seed
+
+
+def sampled(room: Studio, part: int) -> Take:
+    (language, text), speaker, seed = PARTS[part]
+    return room.take(language, text, speaker, seed=seed, temperature=0.75)
+
+
+@pytest.fixture(scope="module")
+def solo(own_xtts: Xtts) -> list[list[int]]:
+    """Each part's codes when nothing is decoded beside it."""
+    with studio(own_xtts, slots=1, mute=True) as room:
+        takes = [sampled(room, part) for part in range(len(PARTS))]
+        for take in takes:
+            room.record([take])
+        return [take.codes for take in takes]
+
+
+@pytest.fixture(scope="module")
+def quiet_room(own_xtts: Xtts) -> Iterator[Studio]:
+    with studio(own_xtts, slots=6, mute=True) as room:
+        yield room
+
+
+def wait_until(condition: "threading.Event | object", timeout: float = 20) -> None:
+    end = time.monotonic() + timeout
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.002)
+
+
+class TestIndependence:
+    @given(
+        arrivals=st.lists(
+            st.tuples(st.integers(0, len(PARTS) - 1), st.sampled_from([0.0, 0.002, 0.02])), min_size=2, max_size=14
+        )
+    )
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_codes_do_not_depend_on_companions_or_arrival(
+        self, quiet_room: Studio, solo: list[list[int]], arrivals: list[tuple[int, float]]
+    ) -> None:
+        takes = []
+        for part, pause in arrivals:
+            takes.append((part, sampled(quiet_room, part)))
+            quiet_room.submit([takes[-1][1]])
+            time.sleep(pause)
+        for part, take in takes:
+            take.finish()
+            assert take.codes == solo[part]
+
+    def test_samples_do_not_depend_on_companions(self, own_xtts: Xtts) -> None:
+        with studio(own_xtts, slots=3) as room:
+            alone = [room.record([sampled(room, part)])[0] for part in (1, 2, 4)]
+            together = room.record([sampled(room, part) for part in (1, 2, 4)])
+        for one, other in zip(alone, together, strict=True):
+            assert one.shape == other.shape
+            assert np.abs(one - other).max() < 1e-4
+
+    def test_other_seeds_say_it_otherwise(self, quiet_room: Studio) -> None:
+        takes = [quiet_room.take("en", "Hello there.", seed=seed, temperature=0.75) for seed in (1, 1, 2, 3)]
+        quiet_room.record(takes)
+        assert takes[0].codes == takes[1].codes
+        assert len({tuple(take.codes) for take in takes}) == 3
+
+
+class TestEnds:
+    def test_a_sequence_that_never_stops_is_cut_at_the_limit(self, own_xtts: Xtts) -> None:
+        with studio(own_xtts, slots=2, mute=True) as room:
+            room.gpt.max_codes = 12
+            take = room.take("en", "This would be much longer than half a second, were it allowed to.")
+            room.record([take])
+        assert len(take.codes) == 12
+        assert take.sequence.stop_reason is StopReason.LIMIT
+        assert room.gpt.stop_code not in take.codes
+
+    def test_upstreams_limit_is_ours(self, quiet_room: Studio, xtts: Xtts) -> None:
+        assert quiet_room.gpt.max_codes == xtts.gpt.max_gen_mel_tokens == 602
+
+    def test_a_sequence_that_stops_at_its_first_code_is_still_heard(self, own_xtts: Xtts) -> None:
+        with studio(own_xtts, slots=1) as room:
+            logits = room.gpt.logits
+
+            def stop(hidden: Tensor) -> Tensor:
+                out = logits(hidden).clone()
+                out[:, room.gpt.stop_code] = 1e4
+                return out
+
+            room.gpt.logits = stop  # type: ignore[method-assign]
+            take = room.take("en", "No")
+            (samples,) = room.record([take])
+        assert take.codes == [room.gpt.stop_code]
+        assert len(samples) == 4 * 256  # one code is four frames
+
+    def test_slots_are_vacant_afterwards(self, own_xtts: Xtts) -> None:
+        with studio(own_xtts, slots=3, mute=True) as room:
+            room.record([room.take(*line) for line in LINES[:7]])
+            load = room.engine.load
+        assert (load.live, load.waiting) == (0, 0)
+
+
+class TestFaults:
+    def test_nan_in_one_sequence_fails_that_request_alone(self, own_xtts: Xtts, solo: list[list[int]]) -> None:
+        with studio(own_xtts, slots=4, mute=True) as room:
+            good, bad = sampled(room, 0), sampled(room, 1)
+            poisoned = torch.full_like(bad.sequence.latents.gpt_cond_latent, float("nan"))
+            object.__setattr__(bad.sequence.latents, "gpt_cond_latent", poisoned)
+            room.submit([bad, good])
+            with pytest.raises(EngineFailure, match="not numbers"):
+                bad.finish()
+            good.finish()
+            assert good.codes == solo[0]
+            again = sampled(room, 1)  # a slot that held NaN serves the next sequence as ever
+            room.record([again])
+            assert again.codes == solo[1]
+
+    def test_a_step_that_fails_takes_what_is_in_flight_and_nothing_else(
+        self, own_xtts: Xtts, solo: list[list[int]]
+    ) -> None:
+        with studio(own_xtts, slots=2, mute=True) as room:
+            decode, calls = room.gpt.decode, 0
+
+            def fails_once(slots: list[int], codes: Tensor) -> Tensor:
+                nonlocal calls
+                calls += 1
+                if calls == 5:
+                    raise torch.OutOfMemoryError("out of memory")
+                return decode(slots, codes)
+
+            room.gpt.decode = fails_once  # type: ignore[method-assign, assignment]
+            takes = [sampled(room, part) for part in (0, 1, 2, 3)]
+            room.submit(takes)
+            for take in takes[:2]:
+                with pytest.raises(EngineFailure):
+                    take.finish()
+            for part, take in zip((2, 3), takes[2:], strict=True):
+                take.finish()
+                assert take.codes == solo[part]
+            assert room.engine.load.live == 0
+
+    def test_a_vocoder_that_fails_takes_the_request_with_it(self, own_xtts: Xtts) -> None:
+        class Broken(Mute):
+            def speak(self, frames: Tensor, speakers: Tensor) -> Tensor:
+                raise RuntimeError("no sound today")
+
+        with studio(own_xtts, slots=1, mute=True) as room:
+            room.engine._vocoder = Broken()  # type: ignore[assignment]
+            take = room.take("en", "Hello.")
+            room.submit([take])
+            with pytest.raises(EngineFailure):
+                take.finish()
+            room.engine._vocoder = Mute()  # type: ignore[assignment]
+            room.record([room.take("en", "Hello.")])
+
+    def test_stopping_fails_what_is_in_flight(self, own_xtts: Xtts) -> None:
+        with studio(own_xtts, slots=1, mute=True) as room:
+            takes = [room.take(*line) for line in LINES[:6]]
+            room.submit(takes)
+        for take in takes[1:]:
+            with pytest.raises(EngineFailure, match="shutting down"):
+                take.finish()
+        with pytest.raises(Overloaded):
+            room.submit([room.take("en", "Too late.")])
+
+
+class TestQueue:
+    def test_a_full_line_turns_requests_away_at_once(self, own_xtts: Xtts) -> None:
+        with studio(own_xtts, slots=1, max_waiting=2, mute=True) as room:
+            first = room.take(*LINES[0])
+            room.submit([first])
+            wait_until(lambda: room.engine.load.live == 1)
+            takes = [room.take(*line) for line in LINES[1:3]]
+            room.submit(takes)
+            with pytest.raises(Overloaded) as refused:
+                room.submit([room.take(*LINES[4])])
+            assert refused.value.retry_after >= 1
+            for take in [first, *takes]:
+                take.finish()
+
+    def test_cancelling_frees_the_slot_for_the_next(self, own_xtts: Xtts, solo: list[list[int]]) -> None:
+        with studio(own_xtts, slots=1, mute=True) as room:
+            long, waiting, wanted = room.take(*LINES[3]), sampled(room, 1), sampled(room, 2)
+            room.submit([long, waiting, wanted])
+            wait_until(lambda: room.engine.load.live == 1)
+            room.engine.cancel(waiting.request)
+            room.engine.cancel(long.request)
+            wanted.finish()
+            assert wanted.codes == solo[2]
+            assert long.sequence.stop_reason is None  # it never came to its end
+            assert not waiting.codes
+            assert room.engine.load.live == 0
+
+    def test_cancelling_what_is_over_is_harmless(self, quiet_room: Studio) -> None:
+        take = quiet_room.take("en", "Hello.")
+        quiet_room.record([take])
+        quiet_room.engine.cancel(take.request)
+        quiet_room.record([quiet_room.take("en", "Hello.")])
+
+    def test_it_sleeps_when_there_is_nothing_to_do(self, quiet_room: Studio) -> None:
+        quiet_room.record([quiet_room.take("en", "Hello.")])
+        steps = quiet_room.engine.load.steps
+        time.sleep(0.1)
+        assert quiet_room.engine.load.steps <= steps + 1
