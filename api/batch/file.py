@@ -1,4 +1,4 @@
-"""A batch file: its samples, each as the request that the server will get. Knows the routes, sends nothing."""
+"""A batch file: its samples, each as the request the server will get. Knows the routes but sends nothing."""
 
 import hashlib
 import json

@@ -1,7 +1,7 @@
 """JSON together with the place of every value in it, so that a fault can name its line.
 
-Owns what is wrong with a file as JSON: syntax, encoding, names given twice, numbers and characters that JSON or
-UTF-8 cannot hold. Knows nothing of samples.
+Owns what is wrong with a file as JSON: syntax, encoding, names given twice, what cannot be sent on as JSON.
+Knows nothing of samples.
 """
 
 import json
@@ -100,7 +100,7 @@ _DECODER = json.JSONDecoder(parse_int=_whole_number)
 
 
 class _Reader:
-    """Walks over text that is known to be JSON and notes where values start. Each step returns where it ended."""
+    """Walks over text known to be JSON and notes where values start. Each step returns where it ended."""
 
     def __init__(self, text: str) -> None:
         self.text = text
