@@ -1,6 +1,7 @@
 """What the server answers for one sample: speech, or why there is none. Knows HTTP but no retries."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,7 @@ def read_answer(response: httpx.Response) -> Speech:
         raise SampleError(_failure(response))
     try:
         return _speech(response)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         message = f"the answer is not speech from this API ({error}); is --server right?"
         raise SampleError(Failure("bad_answer", message, status=response.status_code)) from error
 
@@ -61,10 +62,19 @@ def _speech(response: httpx.Response) -> Speech:
     return Speech(
         audio=response.content,
         seed=int(response.headers["X-Seed"]),
-        duration=float(response.headers["X-Audio-Duration"]),
+        duration=_seconds(response.headers["X-Audio-Duration"]),
         sample_rate=int(response.headers["X-Sample-Rate"]),
-        spans=None if spans is None else [(float(start), float(end)) for start, end in json.loads(spans)],
+        spans=None
+        if spans is None
+        else [(_seconds(start), _seconds(end)) for start, end in json.loads(spans)],
     )
+
+
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not math.isfinite(seconds):
+        raise ValueError(f"{value} seconds")
+    return seconds
 
 
 def _failure(response: httpx.Response) -> Failure:

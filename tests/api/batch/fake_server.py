@@ -1,8 +1,8 @@
 """A small real HTTP server that keeps the API's contract with silence for speech. Also a program: `--port N`.
 
-What a sample gets is told by its text: "!busy" is refused with 429 at first, "!loading" with 503, "!slow" takes its
-time, "!wrong" is refused for good, "!crash" breaks the connection, "!die" ends the whole process, "!html" is answered
-by something else.
+What a sample gets is told by its text: "!busy" is refused with 429 at first, "!loading" with 503, "!slow"
+takes 5 s, "!wrong" is refused for good, "!crash" breaks the connection, "!die" ends the whole process,
+"!html" is answered by something else.
 """
 
 import argparse
@@ -37,7 +37,7 @@ SEGMENT = {"text", "pause_after", "language", "voice", "style", "speed", "seed"}
 
 @dataclass
 class FakeServer:
-    """`seen` holds every request that came, in order; `slowness` is how long each answer takes, in seconds."""
+    """`seen` holds every request that came, in order; `slowness` is how many seconds each answer takes."""
 
     loading_answers: int = 0  # /health says so many times that the model is loading
     refusals: int = 2  # "!busy" and "!loading" are refused so often before they are heard
