@@ -14,7 +14,6 @@ from api.batch.client import ServerUnreachableError
 
 ROOT = Path(__file__).resolve().parents[2]  # where service.py and bentofile.yaml are
 _TAIL = 20  # lines of the log shown when the server fails
-_STOPPING = 15.0  # seconds to stop by itself
 
 ServeCommand = Callable[[int], Sequence[str]]
 
@@ -34,9 +33,12 @@ def bentoml_serve(port: int) -> Sequence[str]:
 
 
 @contextlib.contextmanager
-def local_server(log: Path, command: ServeCommand = bentoml_serve) -> Iterator[LocalServer]:
+def local_server(
+    log: Path, command: ServeCommand = bentoml_serve, stopping: float = 15.0
+) -> Iterator[LocalServer]:
     """Starts a server on a free port; what it prints goes to `log`. It need not be ready yet.
 
+    At the end it is asked to stop, has `stopping` seconds to do so, and is killed if it does not.
     A ServerUnreachableError inside the block leaves it with the end of the log in its message.
     """
     port = _free_port()
@@ -54,7 +56,7 @@ def local_server(log: Path, command: ServeCommand = bentoml_serve) -> Iterator[L
     except ServerUnreachableError as error:
         raise ServerUnreachableError(f"{error}\n{_last_words(process, log)}") from error
     finally:
-        _stop(process)
+        _stop(process, stopping)
 
 
 def _free_port() -> int:
@@ -71,12 +73,12 @@ def _last_words(process: subprocess.Popen[bytes], log: Path) -> str:
     return "\n".join([f"The server {state}; the end of {log}:", *(f"  {line}" for line in tail)])
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], seconds: float) -> None:
     """Asks the whole group to end, waits, then ends it, at once on a second Ctrl-C."""
     try:
         _signal_group(process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_STOPPING)
+            process.wait(seconds)
     finally:
         _signal_group(process, signal.SIGKILL)
         process.wait()
