@@ -96,6 +96,21 @@ def test_a_file_that_cannot_be_written_leaves_no_half_and_no_entry(tmp_path: Pat
     assert content(tmp_path)["samples"] == []
 
 
+def test_files_are_replaced_and_never_written_in_place(tmp_path: Path) -> None:
+    one = sample("a")
+    manifest = Manifest(tmp_path, [one])
+    manifest.add_speech(one, Speech(b"before", 7, 1.5, 24000, None), 0.1)
+    open_elsewhere = [(tmp_path / name).open("rb") for name in ("a.wav", NAME)]
+
+    manifest.add_speech(one, SPEECH, 0.1)
+
+    audio, entries = (file.read() for file in open_elsewhere)
+    assert audio == b"before"
+    assert hashlib.sha256(b"before").hexdigest() in entries.decode()
+    for file in open_elsewhere:
+        file.close()
+
+
 # What still holds
 
 CHANGES: dict[str, Callable[[Path], object]] = {
