@@ -37,6 +37,7 @@ def test_a_log_has_a_line_for_each_sample_and_no_bar(tmp_path: Path) -> None:
 def test_a_terminal_has_a_bar_too(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
+    os.set_blocking(ours, False)
     lines = io.StringIO()
     with open(theirs, "w") as terminal:
         show(tmp_path, lines, terminal)
