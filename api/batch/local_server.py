@@ -1,14 +1,14 @@
 """A server of this project's own for the length of a batch: started, watched and stopped whatever happens."""
 
 import contextlib
-import os
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from api.batch.client import ServerUnreachableError
 
@@ -49,7 +49,7 @@ def local_server(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us: we stop the server, and all that it started
+            start_new_session=True,  # Ctrl-C is for us: we stop the server
         )
     try:
         yield LocalServer(f"http://127.0.0.1:{port}", process)
@@ -74,16 +74,23 @@ def _last_words(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Asks the whole group to end, waits, then ends it, at once on a second Ctrl-C."""
+    """Asks it to end, waits, then ends it and all that it started, at once on a second Ctrl-C."""
+    family = _family(process)
     try:
-        _signal_group(process, signal.SIGTERM)
+        process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
     finally:
-        _signal_group(process, signal.SIGKILL)
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
         process.wait()
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """It and its descendants. The server's workers have sessions of their own: no signal reaches all."""
+    try:
+        parent = psutil.Process(process.pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []

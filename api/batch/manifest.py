@@ -61,6 +61,7 @@ class Manifest:
         self.folder = folder
         self.samples = samples
         self._entries: dict[str, Done | Failed] = {entry.id: entry for entry in kept}
+        self._texts = {name: _json(entry) for name, entry in self._entries.items()}
         self._kept = frozenset(self._entries)
         self._began = time.perf_counter()
         self.run_seconds = 0.0  # from `begin` to the last entry
@@ -108,13 +109,15 @@ class Manifest:
         return entry
 
     def write(self) -> None:
-        content = {"totals": self._totals(), "samples": [_plain(entry) for entry in self._in_order()]}
-        text = json.dumps(content, ensure_ascii=False, indent=2)
+        totals = json.dumps(self._totals(), indent=2)
+        entries = ",\n".join(self._texts[entry.id] for entry in self._in_order())
+        text = f'{{\n"totals": {totals},\n"samples": [\n{entries}\n]\n}}\n'
         # A server's message may hold half a surrogate pair: its backslash form is how JSON writes one.
-        _write_whole(self.folder / NAME, f"{text}\n".encode(errors="backslashreplace"))
+        _write_whole(self.folder / NAME, text.encode(errors="backslashreplace"))
 
     def _add(self, entry: Done | Failed) -> None:
         self._entries[entry.id] = entry
+        self._texts[entry.id] = _json(entry)  # once, so that long batches need not render all for each sample
         self.run_seconds = time.perf_counter() - self._began
         self.write()
 
@@ -178,8 +181,9 @@ def _identity(sample: Sample, wall_seconds: float) -> dict[str, Any]:
     }
 
 
-def _plain(entry: Done | Failed) -> dict[str, Any]:
-    return {name: value for name, value in asdict(entry).items() if value is not None}
+def _json(entry: Done | Failed) -> str:
+    fields = {name: value for name, value in asdict(entry).items() if value is not None}
+    return json.dumps(fields, ensure_ascii=False, indent=2)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

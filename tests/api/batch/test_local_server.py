@@ -17,7 +17,8 @@ from api.batch.local_server import ROOT, bentoml_serve, local_server
 STUBBORN = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+child = subprocess.Popen(sleep, start_new_session=True)  # as the server's workers are
 print(child.pid, flush=True)
 time.sleep(60)
 """
@@ -77,7 +78,9 @@ def test_what_it_started_ends_with_it_even_if_it_will_not(tmp_path: Path) -> Non
         wait_for(lambda: log.read_bytes().endswith(b"\n"))
         child = int(log.read_text())
         assert is_alive(child)
+        began = time.monotonic()
 
+    assert time.monotonic() - began < 10.0
     assert not is_alive(server.process.pid)
     wait_for(lambda: not is_alive(child))
 

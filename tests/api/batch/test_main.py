@@ -263,7 +263,7 @@ def test_help_tells_options_environment_files_and_exit_codes(capsys: pytest.Capt
 
 
 def assert_nobody_listens(log: Path) -> None:
-    said, _, port = log.read_text().strip().rpartition(" ")
+    said, _, port = log.read_text().splitlines()[0].rpartition(" ")
     assert said == "the fake server speaks on port"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(port))).close()
