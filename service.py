@@ -24,7 +24,7 @@ app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
 
 @bentoml.asgi_app(app)
-@bentoml.service(name="XTTS", traffic={"timeout": CONFIG.timeout + 60}, metrics={"enabled": True})
+@bentoml.service(name="XTTS", traffic={"timeout": CONFIG.timeout + 60})
 class XTTS:
     """Text to speech in your own voice."""
 

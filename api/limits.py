@@ -18,7 +18,7 @@ class BodyLimit:
             return await self.app(scope, receive, send)
         body = await self._read(Headers(scope=scope), receive)
         if body is None:
-            refusal = BodyTooLarge(f"the request's body is larger than {self.limit} bytes")
+            refusal = BodyTooLarge(f"The request's body is larger than {self.limit} bytes.")
             return await answer(refusal)(scope, receive, send)
         await self.app(scope, _replay(body, receive), send)
 

@@ -23,7 +23,7 @@ from runners.types import Audio, Event, Failed, Finished, Load, ModelCard, Piece
 from runners.wire import Unpacker
 
 STATUS_TIMEOUT = 2.0  # seconds; a runner that is still loading does not answer at all
-GONE = "the model's process went away while it worked on this request"
+GONE = "The model's process went away while it worked on this request. Try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class RunnerClient:
                 response = await self._http.post("/status", json={})
                 response.raise_for_status()
         except (TimeoutError, httpx.HTTPError):
-            raise ModelLoading("the model is still loading") from None
+            raise ModelLoading("The model is still loading.") from None
         fields: dict[str, Any] = response.json()
         return Status(ModelCard(**fields["model"]), Load(**fields["load"]))
 

@@ -46,7 +46,7 @@ class Synthesis:
         except TimeoutError:
             limit = f"{self._config.timeout:g} s"
             raise DeadlineExceeded(
-                f"not done within {limit}; send less text at once or try when it is quieter"
+                f"Not done within {limit}. Send less text at once, or try when it is quieter."
             ) from None
 
     async def _render(self, body: Settings, parts: list[Part]) -> Rendered:
@@ -67,7 +67,7 @@ class Synthesis:
     def _check_length(self, parts: list[Part]) -> None:
         characters, limit = sum(len(part.text) for part in parts), self._config.max_text
         if characters > limit:
-            raise InvalidInput(f"text: {characters} characters; a request may have {limit}", param="text")
+            raise InvalidInput(f"text: {characters} characters are too many, a request may have {limit}.", param="text")
 
     def _utterances(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Utterance]:
         """What each part leaves out comes from the request; another voice starts from its own style and language."""

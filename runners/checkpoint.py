@@ -10,8 +10,6 @@ from TTS.tts.models.xtts import Xtts
 
 from runners.errors import ConfigurationError
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
@@ -25,6 +23,7 @@ class Defaults:
 
 def load_checkpoint(folder: Path, device: torch.device) -> Xtts:
     """Raises ConfigurationError when the folder does not hold a checkpoint that upstream can load."""
+    logging.getLogger("transformers").setLevel(logging.ERROR)  # it warns of ids that XTTS does not use
     config = XttsConfig()
     try:
         config.load_json(str(folder / "config.json"))

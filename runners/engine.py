@@ -23,7 +23,7 @@ from runners.windows import Window, WindowPlan
 
 WINDOW_FRAMES = 128  # delivered by each window: 1.4 s of audio, with a fifth on top for context
 WINDOWS_AT_ONCE = 16  # the vocoder's largest batch
-NOT_A_NUMBER = "the model produced values that are not numbers for this text and voice"
+NOT_A_NUMBER = "The model produced values that are not numbers for this text and voice."
 PLACEHOLDER_CODE = 1  # upstream's placeholder for prefix positions, which its repetition penalty counts
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Engine:
             except QueueFull:
                 waiting = self._scheduler.waiting
                 raise Overloaded(
-                    f"{waiting} texts are waiting already; try again shortly",
+                    f"{waiting} texts are waiting already. Try again shortly.",
                     retry_after=max(1.0, waiting / self._gpt.slots),
                 ) from None
             self._requests.update(dict.fromkeys(request.sequences, request))
@@ -102,10 +102,12 @@ class Engine:
                 self._step(admitted)
             except Exception:  # whatever broke the step (out of memory, a driver's fault), the engine goes on
                 log.exception("A step failed; the requests in flight fail with it")
-                self._fail(self._in_flight(), EngineFailure("the engine failed while it decoded this request"))
+                self._fail(
+                    self._in_flight(), EngineFailure("The engine failed while it worked on this request. Try again.")
+                )
                 if self._gpt.device.type == "cuda":
                     torch.cuda.empty_cache()
-        self._fail(list(self._requests.values()), EngineFailure("the server is shutting down"))
+        self._fail(list(self._requests.values()), EngineFailure("The server is shutting down."))
 
     def _admit(self) -> list[Sequence]:
         admitted = self._scheduler.admit()

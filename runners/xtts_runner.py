@@ -20,13 +20,31 @@ CONFIG = EngineConfig.from_env()
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
 
 
+def log_as_bentoml_does(logger: str) -> None:
+    """Our own information beside BentoML's, in its format."""
+    ours, theirs = logging.getLogger(logger), logging.getLogger("bentoml")
+    ours.handlers, ours.propagate = theirs.handlers, False
+    ours.setLevel(theirs.level)
+
+
+def log_as_bentoml_does(logger: str) -> None:
+    """Our own information beside BentoML's, in its format."""
+    ours, theirs = logging.getLogger(logger), logging.getLogger("bentoml")
+    ours.handlers, ours.propagate = theirs.handlers, False
+    ours.setLevel(theirs.level)
+
+
 @bentoml.service(
-    name="XTTSRunner", workers=CONFIG.workers, traffic={"timeout": LONGEST_CALL}, metrics={"enabled": True}
+    name="XTTSRunner",
+    workers=CONFIG.workers,
+    traffic={"timeout": LONGEST_CALL},
+    logging={"access": {"enabled": False}},  # the public service logs every request already
 )
 class XTTSRunner:
     def __init__(self) -> None:
         from runners.speech import Speech
 
+        log_as_bentoml_does("runners")
         self.speech: Speech = Speech.load(CONFIG, worker=bentoml.server_context.worker_index)
 
     @bentoml.on_deployment
@@ -51,7 +69,7 @@ class XTTSRunner:
             yield pack(Failed(error))
         except Exception:  # beyond this process there is only the stream: what we did not foresee goes into it too
             log.exception("A request failed in a way that nobody foresaw")
-            yield pack(Failed(EngineFailure("the runner failed on this request; see the server's log")))
+            yield pack(Failed(EngineFailure("The runner failed on this request; the server's log says why.")))
 
     @bentoml.api
     async def status(self) -> Status:
