@@ -14,7 +14,7 @@ from api.config import ServerConfig
 from api.runner_client import RunnerClient
 from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
 from api.voices import UnknownVoice, VoiceLibrary
-from runners.errors import DeadlineExceeded, InvalidInput
+from runners.errors import DeadlineExceeded, InvalidInput, SpeechError
 from runners.types import ModelCard, Sampling, Utterance
 
 
@@ -45,12 +45,15 @@ class Synthesis:
                 return await self._render(body, parts)
         except TimeoutError:
             limit = f"{self._config.timeout:g} s"
-            raise DeadlineExceeded(
-                f"Not done within {limit}. Send less text at once, or try when it is quieter."
-            ) from None
+            message = f"Not done within {limit}. Send less text at once, or try when it is quieter."
+            raise DeadlineExceeded(message) from None
+        except SpeechError as error:
+            if isinstance(body, SegmentedRequest) and error.utterance is not None and error.param:
+                error.param = f"segments.{error.utterance}.{error.param}"
+            raise
 
     async def _render(self, body: Settings, parts: list[Part]) -> Rendered:
-        self._check_length(parts)
+        self._check_length(body, parts)
         model = (await self._runner.status()).model
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
         utterances = await asyncio.to_thread(self._utterances, body, parts, seed, model)
@@ -64,30 +67,34 @@ class Synthesis:
         encoded = await asyncio.to_thread(encode, audio.samples, body.output_format, rate)
         return Rendered(encoded, media_type(body.output_format, rate), _headers(body, seed, rate, audio))
 
-    def _check_length(self, parts: list[Part]) -> None:
+    def _check_length(self, body: Settings, parts: list[Part]) -> None:
         characters, limit = sum(len(part.text) for part in parts), self._config.max_text
         if characters > limit:
-            raise InvalidInput(f"text: {characters} characters are too many, a request may have {limit}.", param="text")
+            field = "segments" if isinstance(body, SegmentedRequest) else "text"
+            raise InvalidInput(f"{characters} characters are too many: a request may have {limit}.", param=field)
 
     def _utterances(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Utterance]:
-        """What each part leaves out comes from the request; another voice starts from its own style and language."""
-        sampling = Sampling(body.temperature, body.top_k, body.top_p, body.repetition_penalty)
         utterances = []
-        for part in parts:
-            own_voice = part.voice is not None and part.voice != body.voice
-            name = part.voice or body.voice
-            style = part.style if part.style is not None or own_voice else body.style
-            utterances.append(
-                Utterance(
-                    text=part.text,
-                    language=part.language or body.language or self._language_of(name),
-                    voice=self._voices.resolve(name, style, speakers=model.speakers),
-                    seed=seed if part.seed is None else part.seed,
-                    speed=body.speed if part.speed is None else part.speed,
-                    sampling=sampling,
-                )
-            )
+        for index, part in enumerate(parts):
+            try:
+                utterances.append(self._utterance(body, part, seed, model))
+            except SpeechError as error:
+                error.utterance = index
+                raise
         return utterances
+
+    def _utterance(self, body: Settings, part: Part, seed: int, model: ModelCard) -> Utterance:
+        """What the part leaves out comes from the request, but for the style of another voice: that is its own."""
+        voice = part.voice or body.voice
+        style = body.style if part.style is None and voice == body.voice else part.style
+        return Utterance(
+            text=part.text,
+            language=part.language or body.language or self._language_of(voice),
+            voice=self._voices.resolve(voice, style, speakers=model.speakers),
+            seed=seed if part.seed is None else part.seed,
+            speed=body.speed if part.speed is None else part.speed,
+            sampling=Sampling(body.temperature, body.top_k, body.top_p, body.repetition_penalty),
+        )
 
     def _language_of(self, voice: str) -> str:
         try:

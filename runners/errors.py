@@ -23,6 +23,7 @@ class SpeechError(Exception):
         super().__init__(message)
         self.message = message
         self.param = param
+        self.utterance: int | None = None  # whose fault it is, by its index in the request, once that is known
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (type(self), vars(self))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runners.demo import DEMO_VERSION, make_demo
 from runners.errors import ConfigurationError
 from runners.hub import Hub, HubModel
 from runners.landing import land
@@ -29,9 +30,7 @@ class DemoRecipe:
 
 
 def demo_recipe() -> DemoRecipe:
-    from runners.demo import DEMO_VERSION, make_demo  # here, because it brings in torch
-
-    return DemoRecipe(str(DEMO_VERSION), make_demo)
+    return DemoRecipe(DEMO_VERSION, make_demo)
 
 
 def is_demo(source: str) -> bool:

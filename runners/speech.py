@@ -13,12 +13,13 @@ from TTS.tts.models.xtts import Xtts
 from runners.checkpoint import choose_device, load_checkpoint, sampling_defaults
 from runners.conditioner import Conditioner, latent_shapes
 from runners.config import EngineConfig
+from runners.errors import SpeechError
 from runners.engine import Engine
 from runners.frames import Stretch, stretch_for
 from runners.gpt import GPT
 from runners.identity import checkpoint_identity
 from runners.latents_cache import LatentsCache
-from runners.model_source import resolve_model
+from runners.model_source import is_demo, resolve_model
 from runners.sampling import SamplingParams, stream_of
 from runners.sequence import Request, Sequence
 from runners.text import TextFrontend
@@ -55,12 +56,12 @@ class Speech:
         vocoder = Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length)
         card = ModelCard(
             name=config.model,
-            demo=config.model == "demo",
+            demo=is_demo(config.model),
             device=str(device),
             sample_rate=xtts.args.output_sample_rate,
             languages=tuple(xtts.config.languages),
             speakers=conditioner.speakers,
-            notice=DEMO_NOTICE if config.model == "demo" else "",
+            notice=DEMO_NOTICE if is_demo(config.model) else "",
         )
         speech = cls(card, xtts, conditioner, Engine(gpt, vocoder, config.max_waiting))
         speech.start()
@@ -102,9 +103,14 @@ class Speech:
 
     def _prepare(self, utterances: Items[Utterance]) -> list[Sequence]:
         """Texts to tokens, voices to latents. Blocks; raises InvalidInput."""
-        return [
-            sequence for index, utterance in enumerate(utterances) for sequence in self._sequences(index, utterance)
-        ]
+        sequences: list[Sequence] = []
+        for index, utterance in enumerate(utterances):
+            try:
+                sequences += self._sequences(index, utterance)
+            except SpeechError as error:
+                error.utterance = index
+                raise
+        return sequences
 
     def _sequences(self, index: int, utterance: Utterance) -> list[Sequence]:
         pieces = self._frontend.pieces(utterance.text, utterance.language)

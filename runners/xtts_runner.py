@@ -27,13 +27,6 @@ def log_as_bentoml_does(logger: str) -> None:
     ours.setLevel(theirs.level)
 
 
-def log_as_bentoml_does(logger: str) -> None:
-    """Our own information beside BentoML's, in its format."""
-    ours, theirs = logging.getLogger(logger), logging.getLogger("bentoml")
-    ours.handlers, ours.propagate = theirs.handlers, False
-    ours.setLevel(theirs.level)
-
-
 @bentoml.service(
     name="XTTSRunner",
     workers=CONFIG.workers,

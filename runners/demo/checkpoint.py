@@ -1,6 +1,7 @@
 """Puts the demo checkpoint's four files together. Knows nothing of where checkpoints are kept."""
 
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -13,13 +14,11 @@ from runners.demo.gpt import CODES, HEADS, LAYERS, START_CODE, STOP_CODE, WIDTH,
 from runners.demo.vocabulary import LANGUAGES, write_vocabulary
 from runners.demo.vocoder import vocoder_weights
 
-DEMO_VERSION = "1"  # of the recipe: change it with anything that changes a tensor or a token
-
 _SPEAKERS = ("Demo Low", "Demo High")
 _SEED = 20_240
 
 
-def make_demo(folder: Path) -> None:
+def write_demo(folder: Path) -> None:
     """Writes config.json, model.pth, vocab.json and speakers_xtts.pth (100 MB) into `folder`, which exists.
 
     The tensors are the same each time, and the global random state is left as it was.
@@ -34,6 +33,7 @@ def make_demo(folder: Path) -> None:
 
 def _weights(config_path: Path, tokens: dict[str, int], generator: torch.Generator) -> dict[str, Tensor]:
     """Upstream's names and shapes. What the recipe does not fill keeps upstream's initial values, seeded."""
+    logging.getLogger("transformers").setLevel(logging.ERROR)  # it warns of ids that XTTS does not use
     config = XttsConfig()
     config.load_json(str(config_path))
     with torch.random.fork_rng(devices=[]):

@@ -174,6 +174,5 @@ def test_two_processes_make_the_demo_once(tmp_path: Path):
 
 
 def test_demo_of_the_project_has_the_real_layout(tmp_path: Path):
-    pytest.importorskip("runners.demo")
     folder = resolve_model("demo", tmp_path, False)
     assert names(folder) >= {*REQUIRED_FILES, "speakers_xtts.pth"}

@@ -1,0 +1,191 @@
+"""The error table, row by row: status, type, the field at fault, and nothing that leaks."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.service.server import Server, free_port, start, stop
+
+LONG = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 40  # 2,600 characters: half a minute here
+
+ROWS: list[tuple[str, dict[str, Any] | bytes, int, str, str | None]] = [
+    ("simple", {"text": ""}, 422, "invalid_request", "text"),
+    ("simple", {}, 422, "invalid_request", "text"),
+    ("simple", {"text": "?!"}, 422, "invalid_request", "text"),
+    ("simple", {"text": 7}, 422, "invalid_request", "text"),
+    ("simple", {"text": "a" * 3001}, 422, "invalid_request", "text"),
+    ("simple", {"text": "a", "txet": "b"}, 422, "invalid_request", "txet"),
+    ("simple", {"text": "a", "language": "xx"}, 422, "invalid_request", "language"),
+    ("simple", {"text": "a", "output_format": "midi"}, 422, "invalid_request", "output_format"),
+    ("simple", {"text": "a", "speed": 0.1}, 422, "invalid_request", "speed"),
+    ("simple", {"text": "a", "speed": 9}, 422, "invalid_request", "speed"),
+    ("simple", {"text": "a", "temperature": -1}, 422, "invalid_request", "temperature"),
+    ("simple", {"text": "a", "temperature": 0.001}, 422, "invalid_request", "temperature"),
+    ("simple", {"text": "a", "top_k": -1}, 422, "invalid_request", "top_k"),
+    ("simple", {"text": "a", "top_p": 0}, 422, "invalid_request", "top_p"),
+    ("simple", {"text": "a", "top_p": 1.1}, 422, "invalid_request", "top_p"),
+    ("simple", {"text": "a", "repetition_penalty": 0.5}, 422, "invalid_request", "repetition_penalty"),
+    ("simple", {"text": "a", "seed": -1}, 422, "invalid_request", "seed"),
+    ("simple", {"text": "a", "seed": 2**32}, 422, "invalid_request", "seed"),
+    ("simple", {"text": "a", "style": "angry"}, 422, "invalid_request", "style"),
+    ("simple", {"text": "a", "style": {"neutral": 0}}, 422, "invalid_request", "style"),
+    ("simple", {"text": "a", "style": {"angry": 1}}, 422, "invalid_request", "style"),
+    ("simple", {"text": "a", "voice": "nobody"}, 404, "voice_not_found", "voice"),
+    ("simple", {"text": "a", "voice": "../default"}, 404, "voice_not_found", "voice"),
+    ("simple", b"{not json", 422, "invalid_request", None),
+    ("simple", b'{"text": "a", "temperature": NaN}', 422, "invalid_request", "temperature"),
+    ("simple", b"[]", 422, "invalid_request", None),
+    ("simple", b"\xff\xfe", 422, "invalid_request", None),
+    ("segmented", {"segments": []}, 422, "invalid_request", "segments"),
+    ("segmented", {"segments": [{"text": "a"}] * 201}, 422, "invalid_request", "segments"),
+    ("segmented", {"segments": [{"text": "a"}, {"text": ""}]}, 422, "invalid_request", "segments.1.text"),
+    ("segmented", {"segments": [{"text": "a", "pause_after": -1}]}, 422, "invalid_request", "segments.0.pause_after"),
+    ("segmented", {"segments": [{"text": "a", "pause_after": 61}]}, 422, "invalid_request", "segments.0.pause_after"),
+    ("segmented", {"segments": [{"text": "a", "voice": "nobody"}]}, 404, "voice_not_found", "segments.0.voice"),
+    ("segmented", {"segments": [{"text": "a"}, {"text": "?"}]}, 422, "invalid_request", "segments.1.text"),
+    ("segmented", {"segments": [{"text": "a", "style": "angry"}]}, 422, "invalid_request", "segments.0.style"),
+    ("segmented", {"segments": [{"text": "a", "language": "xx"}]}, 422, "invalid_request", "segments.0.language"),
+    ("segmented", {"segments": [{"text": "a" * 2000}] * 2}, 422, "invalid_request", "segments"),
+    ("simple", b'{"text": "' + b"a" * 20000 + b'"}', 413, "body_too_large", None),
+]
+
+
+def check(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
+    assert set(body["error"]) == {"type", "message", "param"}
+    error: dict[str, Any] = body["error"]
+    assert error["type"] == kind
+    assert error["message"]
+    for leak in ("Traceback", "/tmp", "/work", "site-packages", ".py"):
+        assert leak not in response.text
+    return error
+
+
+@pytest.mark.parametrize(("route", "body", "status", "kind", "param"), ROWS, ids=lambda value: str(value)[:60])
+def test_bad_requests(
+    small_server: Server, route: str, body: dict[str, Any] | bytes, status: int, kind: str, param: str | None
+) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with small_server.client() as client:
+        headers = {"content-type": "application/json"}
+        error = check(client.post(f"/generate/{route}", content=content, headers=headers), status, kind)
+    assert error["param"] == param
+
+
+def test_a_body_too_large_is_refused_before_it_is_sent(small_server: Server) -> None:
+    def endless() -> Any:
+        for _ in range(1000):
+            yield b" " * 10_000
+
+    with small_server.client() as client:
+        check(client.post("/generate/simple", content=endless()), 413, "body_too_large")
+
+
+def test_unknown_paths_and_methods(small_server: Server) -> None:
+    with small_server.client() as client:
+        check(client.get("/nowhere"), 404, "not_found")
+        check(client.get("/generate/simple"), 405, "method_not_allowed")
+
+
+def test_pickles_are_refused(small_server: Server) -> None:
+    with small_server.client() as client:
+        headers = {"content-type": "application/vnd.bentoml+pickle"}
+        check(client.post("/generate/simple", content=b"x", headers=headers), 415, "unsupported_media_type")
+
+
+async def test_a_full_queue_answers_429_at_once(small_server: Server) -> None:
+    async with httpx.AsyncClient(base_url=small_server.url, timeout=60) as client:
+        busy = [asyncio.create_task(client.post("/generate/simple", json={"text": LONG})) for _ in range(3)]
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            if small_server.slots()["waiting"] >= 2:
+                break
+        began = time.monotonic()
+        response = await client.post("/generate/simple", json={"text": "Hé!"})
+        assert time.monotonic() - began < 2
+        check(response, 429, "overloaded")
+        assert int(response.headers["retry-after"]) >= 1
+        for task in busy:
+            task.cancel()
+        await asyncio.gather(*busy, return_exceptions=True)
+    await idle(small_server)
+
+
+async def test_a_deadline_that_passes_answers_504_and_frees_its_slots(small_server: Server) -> None:
+    began = time.monotonic()
+    async with httpx.AsyncClient(base_url=small_server.url, timeout=60) as client:
+        response = await client.post("/generate/simple", json={"text": LONG, "output_format": "wav", "speed": 0.25})
+    check(response, 504, "deadline_exceeded")
+    assert 11 < time.monotonic() - began < 20
+    await idle(small_server)
+
+
+async def test_a_client_that_hangs_up_frees_its_slots(small_server: Server) -> None:
+    async with httpx.AsyncClient(base_url=small_server.url, timeout=60) as client:
+        request = asyncio.create_task(client.post("/generate/simple", json={"text": LONG}))
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            if small_server.slots()["live"]:
+                break
+        assert small_server.slots()["waiting"] > 0
+        request.cancel()
+        await asyncio.gather(request, return_exceptions=True)
+    await idle(small_server, within=5)
+
+
+async def idle(server: Server, within: float = 10) -> None:
+    """The engine has nothing left to do, long before the work that was dropped would have been done."""
+    end = time.monotonic() + within
+    while (slots := server.slots())["live"] or slots["waiting"]:
+        assert time.monotonic() < end, slots
+        await asyncio.sleep(0.05)
+
+
+def test_loading_is_told_from_ready(tmp_path: Any, cache_dir: Any) -> None:
+    server = start(tmp_path, {"XTTS_CACHE_DIR": str(cache_dir)}, free_port())
+    try:
+        answers = []
+        end = time.monotonic() + 120
+        while not (answers and answers[-1][0].status_code == 200):
+            assert time.monotonic() < end
+            with server.client(timeout=20) as client:
+                try:
+                    answers.append((client.get("/health"), client.get("/readyz"), client.get("/livez")))
+                except httpx.TransportError:
+                    time.sleep(0.1)
+    finally:
+        stop(server)
+    health, ready, live = answers[0]
+    assert (health.status_code, live.status_code) == (503, 200)
+    assert health.json()["status"] == "loading"
+    assert health.json()["model_loaded"] is False
+    assert ready.status_code == 503
+    health, _, _ = answers[-1]
+    assert health.json()["status"] == "ok"
+    assert health.json()["model_loaded"] is True
+    assert health.json()["demo"] is True
+    assert "does not speak" in health.json()["notice"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"XTTS_SLOTS": "many"}, "XTTS_SLOTS=many"),
+        ({"XTTS_TIMEOUT": "-1"}, "XTTS_TIMEOUT=-1"),
+        ({"XTTS_MODEL": "/no/such/folder"}, "XTTS_MODEL=/no/such/folder"),
+        ({"XTTS_MODEL": "hf://coqui/XTTS-v2"}, "COQUI_TOS_AGREED=1"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Any, environ: dict[str, str], message: str) -> None:
+    server = start(tmp_path, {"XTTS_CACHE_DIR": str(tmp_path / "cache"), **environ}, free_port())
+    assert server.process.wait(timeout=60) != 0
+    output = server.log.read_text()
+    assert message in output
+    assert "Traceback" not in output

@@ -1,0 +1,200 @@
+"""The generate routes over real HTTP: formats, headers, segments, seeds, concurrency."""
+
+import asyncio
+import io
+import itertools
+import json
+import subprocess
+import wave
+
+import httpx
+import imageio_ffmpeg
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from tests.service.server import Server
+from tests.studio import LINES
+
+STEP = 1  # of 16 bits
+RATE = 24000
+FORMATS = {
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "opus": "audio/ogg; codecs=opus",
+    "aac": "audio/aac",
+    "pcm": "audio/pcm;rate=24000;channels=1;encoding=s16le",
+}
+
+
+def generate(server: Server, route: str, **body: object) -> httpx.Response:
+    with server.client() as client:
+        response = client.post(f"/generate/{route}", json=body)
+    assert response.status_code == 200, response.text
+    return response
+
+
+def pcm(response: httpx.Response) -> NDArray[np.int16]:
+    with wave.open(io.BytesIO(response.content)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+
+
+def close(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
+    return one.shape == other.shape and int(np.abs(one.astype(int) - other).max(initial=0)) <= STEP
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_formats(server: Server, format: str) -> None:
+    response = generate(server, "simple", text="Jó napot!", output_format=format, seed=1)
+    assert response.headers["content-type"] == FORMATS[format]
+    assert int(response.headers["x-sample-rate"]) == RATE
+    duration = float(response.headers["x-audio-duration"])
+    assert 0.3 < duration < 5
+    if format == "pcm":
+        samples = np.frombuffer(response.content, "<i2") / 32768
+    elif format == "aac":
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "pipe:0", "-f", "s16le", "-ac", "1", "pipe:1"]
+        decoded = subprocess.run(command, input=response.content, capture_output=True, check=True).stdout
+        samples = np.frombuffer(decoded, "<i2") / 32768
+    else:
+        samples, rate = soundfile.read(io.BytesIO(response.content))
+        samples = samples[:: rate // RATE]
+    assert abs(len(samples) / RATE - duration) < 0.1
+    assert 0.02 < np.abs(samples).max() < 1
+
+
+def test_mp3_and_the_default_voice_are_the_defaults(server: Server) -> None:
+    plain = generate(server, "simple", text="Jó napot!", seed=5)
+    spelled = generate(server, "simple", text="Jó napot!", seed=5, output_format="mp3", voice="default", language="hu")
+    assert plain.headers["content-type"] == "audio/mpeg"
+    assert plain.content == spelled.content  # the default voice's own language is Hungarian
+
+
+def test_the_same_seed_gives_the_same_audio_and_a_drawn_one_is_reported(server: Server) -> None:
+    first = generate(server, "simple", text="Egy, kettő, három.", output_format="wav")
+    again = generate(
+        server, "simple", text="Egy, kettő, három.", output_format="wav", seed=int(first.headers["x-seed"])
+    )
+    other = generate(server, "simple", text="Egy, kettő, három.", output_format="wav")
+    assert close(pcm(first), pcm(again))
+    assert first.headers["x-seed"] != other.headers["x-seed"]
+    assert not close(pcm(first), pcm(other))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": "Jó estét!"},
+        {"voice": "Demo High"},
+        {"style": "question"},
+        {"style": {"neutral": 0.5, "question": 0.5}},
+        {"language": "de"},
+        {"seed": 8},
+        {"speed": 1.5},
+        {"temperature": 1.5},
+        {"top_k": 1},
+        {"top_p": 0.01},
+        {"repetition_penalty": 1.0},
+        {"temperature": 0},
+    ],
+    ids=str,
+)
+def test_every_field_changes_what_is_heard(server: Server, change: dict[str, object]) -> None:
+    base = {"text": "Jó napot kívánok!", "output_format": "wav", "seed": 7}
+    assert not close(pcm(generate(server, "simple", **base)), pcm(generate(server, "simple", **{**base, **change})))
+
+
+def test_form_data_is_as_good_as_json(server: Server) -> None:
+    with server.client() as client:
+        response = client.post("/generate/simple", files={"text": (None, "Jó napot!"), "seed": (None, "1")})
+    assert response.content == generate(server, "simple", text="Jó napot!", seed=1).content
+
+
+class TestSegmented:
+    SEGMENTS = (
+        {"text": "Ki írta az Egri csillagokat?", "pause_after": 0.5},
+        {"text": "Lássuk a válaszokat.", "pause_after": 0.51237, "style": "excitement"},
+        {"text": "Gárdonyi Géza.", "pause_after": 0, "seed": 99, "speed": 1.2},
+        {"text": "Who knows.", "pause_after": 0.7, "voice": "Demo High", "language": "en"},
+    )
+
+    def test_it_equals_the_pieces_with_exact_pauses(self, server: Server) -> None:
+        response = generate(server, "segmented", segments=self.SEGMENTS, output_format="wav", seed=3)
+        whole = pcm(response)
+        spans = json.loads(response.headers["x-segments"])
+        assert len(spans) == len(self.SEGMENTS)
+        at = 0
+        for segment, (start, end) in zip(self.SEGMENTS, spans, strict=True):
+            fields = {key: value for key, value in segment.items() if key != "pause_after"}
+            solo = pcm(
+                generate(server, "simple", **{"seed": 3, "output_format": "wav", "trim_silence": True, **fields})
+            )
+            assert start == pytest.approx(at / RATE, abs=6e-4)
+            assert end == pytest.approx((at + len(solo)) / RATE, abs=6e-4)
+            assert close(whole[at : at + len(solo)], solo)
+            pause = round(float(segment["pause_after"]) * RATE)
+            at += len(solo) + pause
+            assert not whole[at - pause : at].any()
+        assert at == len(whole)
+        assert float(response.headers["x-audio-duration"]) == pytest.approx(at / RATE, abs=6e-4)
+
+    def test_joins_do_not_click(self, server: Server) -> None:
+        segments = [{"text": text} for _, text in LINES[4:9]]
+        response = generate(
+            server, "segmented", segments=segments, output_format="wav", language="en", trim_silence=False
+        )
+        samples = pcm(response).astype(int)
+        for start, end in json.loads(response.headers["x-segments"]):
+            for edge in (round(start * RATE), round(end * RATE)):
+                near = samples[max(edge - 3, 0) : edge + 3]
+                assert np.abs(np.diff(near)).max(initial=0) < 0.03 * 32768
+
+    def test_silence_is_trimmed_unless_asked_not_to(self, server: Server) -> None:
+        body = {"segments": [{"text": "Jó napot!"}], "output_format": "wav", "seed": 2}
+        trimmed = pcm(generate(server, "segmented", **body))
+        whole = pcm(generate(server, "segmented", **body, trim_silence=False))
+        assert len(trimmed) < len(whole)
+
+    def test_two_hundred_segments(self, server: Server) -> None:
+        segments = [{"text": "Hé!", "pause_after": 0.01, "seed": index} for index in range(200)]
+        response = generate(server, "segmented", segments=segments, output_format="flac")
+        spans = json.loads(response.headers["x-segments"])
+        assert len(spans) == 200
+        assert all(one[1] < other[0] for one, other in itertools.pairwise(spans))
+
+
+def test_a_text_over_the_models_limit_is_said_in_pieces(server: Server) -> None:
+    sentence = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. "
+    short = float(generate(server, "simple", text=sentence, seed=1).headers["x-audio-duration"])
+    long = float(generate(server, "simple", text=sentence * 12, seed=1).headers["x-audio-duration"])
+    assert long > 9 * short
+
+
+async def test_concurrent_requests_each_get_their_own_audio(server: Server) -> None:
+    bodies = [
+        {
+            "text": LINES[index % len(LINES)][1],
+            "language": LINES[index % len(LINES)][0],
+            "voice": ("default", "Demo Low", "Demo High")[index % 3],
+            "seed": index,
+            "output_format": "wav",
+        }
+        for index in range(32)
+    ]
+    async with httpx.AsyncClient(base_url=server.url, timeout=240) as client:
+        together = await asyncio.gather(*(client.post("/generate/simple", json=body) for body in bodies))
+        assert [response.status_code for response in together] == [200] * 32
+        assert len({response.content for response in together}) == 32
+        for body, response in zip(bodies, together, strict=True):
+            alone = await client.post("/generate/simple", json=body)
+            assert close(pcm(alone), pcm(response)), body
+
+
+async def test_more_requests_than_an_http_pool_holds(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=240, limits=httpx.Limits(max_connections=None)) as client:
+        bodies = [{"text": "Hé!", "seed": index} for index in range(130)]
+        answers = await asyncio.gather(*(client.post("/generate/simple", json=body) for body in bodies))
+    assert [answer.status_code for answer in answers] == [200] * 130
