@@ -13,8 +13,8 @@ from TTS.tts.models.xtts import Xtts
 from runners.checkpoint import choose_device, load_checkpoint, sampling_defaults
 from runners.conditioner import Conditioner, latent_shapes
 from runners.config import EngineConfig
-from runners.errors import SpeechError
 from runners.engine import Engine
+from runners.errors import SpeechError
 from runners.frames import Stretch, stretch_for
 from runners.gpt import GPT
 from runners.identity import checkpoint_identity

@@ -19,6 +19,7 @@ from api.batch.progress import Progress, summary
 from api.batch.run import run
 
 _CONNECTING = 10.0  # seconds to reach a server that is there
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 def main(arguments: Sequence[str], serve: ServeCommand = bentoml_serve) -> Exit:
@@ -81,7 +82,7 @@ async def _generate(options: Options, manifest: Manifest, url: str, is_starting:
         headers={"Authorization": f"Bearer {key}"} if key else {},
         timeout=httpx.Timeout(None, connect=_CONNECTING),
         limits=httpx.Limits(max_connections=options.concurrency),
-        trust_env=options.server is not None,  # no proxy stands before a server of our own
+        trust_env=httpx.URL(url).host not in _THIS_MACHINE,  # no proxy stands before it
     )
     async with http:
         client = SpeechClient(http, Patience(answer=options.timeout, loading=options.wait))

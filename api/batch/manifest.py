@@ -6,6 +6,7 @@ Both are written whole or not at all, the file first: whatever stops a run, what
 import hashlib
 import json
 import os
+import textwrap
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -61,7 +62,7 @@ class Manifest:
         self.folder = folder
         self.samples = samples
         self._entries: dict[str, Done | Failed] = {entry.id: entry for entry in kept}
-        self._texts = {name: _json(entry) for name, entry in self._entries.items()}
+        self._texts = {name: _entry_json(entry) for name, entry in self._entries.items()}
         self._kept = frozenset(self._entries)
         self._began = time.perf_counter()
         self.run_seconds = 0.0  # from `begin` to the last entry
@@ -109,15 +110,15 @@ class Manifest:
         return entry
 
     def write(self) -> None:
-        totals = json.dumps(self._totals(), indent=2)
+        totals = _json(self._totals(), "  ").lstrip()
         entries = ",\n".join(self._texts[entry.id] for entry in self._in_order())
-        text = f'{{\n"totals": {totals},\n"samples": [\n{entries}\n]\n}}\n'
+        text = f'{{\n  "totals": {totals},\n  "samples": [\n{entries}\n  ]\n}}\n'
         # A server's message may hold half a surrogate pair: its backslash form is how JSON writes one.
         _write_whole(self.folder / NAME, text.encode(errors="backslashreplace"))
 
     def _add(self, entry: Done | Failed) -> None:
         self._entries[entry.id] = entry
-        self._texts[entry.id] = _json(entry)  # once, so that long batches need not render all for each sample
+        self._texts[entry.id] = _entry_json(entry)  # once: long batches must not render all of it each time
         self.run_seconds = time.perf_counter() - self._began
         self.write()
 
@@ -181,9 +182,12 @@ def _identity(sample: Sample, wall_seconds: float) -> dict[str, Any]:
     }
 
 
-def _json(entry: Done | Failed) -> str:
-    fields = {name: value for name, value in asdict(entry).items() if value is not None}
-    return json.dumps(fields, ensure_ascii=False, indent=2)
+def _entry_json(entry: Done | Failed) -> str:
+    return _json({name: value for name, value in asdict(entry).items() if value is not None}, "    ")
+
+
+def _json(fields: dict[str, Any], margin: str) -> str:
+    return textwrap.indent(json.dumps(fields, ensure_ascii=False, indent=2), margin, lambda _: True)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -59,7 +59,7 @@ async def test_the_server_says_when_to_come_back(connect: Connect) -> None:
 
     await connect(server).speak(say("!busy"))
 
-    assert 1.0 <= time.perf_counter() - began < 2.0
+    assert time.perf_counter() - began >= 1.0
 
 
 async def test_without_that_the_pauses_grow(connect: Connect) -> None:
@@ -68,7 +68,7 @@ async def test_without_that_the_pauses_grow(connect: Connect) -> None:
 
     await connect(server, replace(QUICK, pause=0.05)).speak(say("!busy"))
 
-    assert 0.35 <= time.perf_counter() - began < 1.0  # 0.05 + 0.1 + 0.2
+    assert time.perf_counter() - began >= 0.35  # 0.05 + 0.1 + 0.2
 
 
 @pytest.mark.parametrize(("retry_after", "tries"), [("0", 4), ("3", 1), ("soon", 4)])
@@ -150,7 +150,7 @@ async def test_a_server_that_is_starting_may_refuse_for_longer(connect: Connect)
     starting, notes = True, []
     client = connect(no_server())
     waiting = asyncio.ensure_future(client.wait_until_ready(notes.append, lambda: starting))
-    await asyncio.sleep(10 * QUICK.pause)
+    await asyncio.sleep(50 * QUICK.pause)
     assert not waiting.done()
     assert "is starting" in notes[0]
 

@@ -1,9 +1,6 @@
 """What a run shows, on a terminal and in a log."""
 
 import io
-import os
-import pty
-import termios
 from pathlib import Path
 
 from api.batch.answer import Failure, Speech
@@ -12,6 +9,11 @@ from api.batch.manifest import Manifest
 from api.batch.progress import Progress, summary
 
 SAMPLES = [Sample(name, {"text": "x", "output_format": "wav"}) for name in ("a", "b")]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def show(folder: Path, lines: io.TextIOBase, bar: io.TextIOBase) -> Manifest:
@@ -35,16 +37,11 @@ def test_a_log_has_a_line_for_each_sample_and_no_bar(tmp_path: Path) -> None:
 
 
 def test_a_terminal_has_a_bar_too(tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
-    os.set_blocking(ours, False)
-    lines = io.StringIO()
-    with open(theirs, "w") as terminal:
-        show(tmp_path, lines, terminal)
-        shown = os.read(ours, 10_000).decode()
-    os.close(ours)
+    lines, bar = io.StringIO(), Terminal()
 
-    assert "2/2" in shown
+    show(tmp_path, lines, bar)
+
+    assert "2/2" in bar.getvalue()
     assert len(lines.getvalue().splitlines()) == 2
 
 

@@ -25,7 +25,7 @@ def quiet() -> Progress:
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 async def test_so_many_samples_at_once_and_each_once(tmp_path: Path, connect: Connect, concurrency: int) -> None:
-    server, samples = FakeServer(slowness=0.05), batch(*"abcdefgh")
+    server, samples = FakeServer(slowness=0.1), batch(*"abcdefgh")
     manifest = Manifest(tmp_path, samples)
 
     await run(connect(server), manifest, quiet(), concurrency)
@@ -33,7 +33,7 @@ async def test_so_many_samples_at_once_and_each_once(tmp_path: Path, connect: Co
     assert server.at_once == concurrency
     assert sorted(server.texts()) == list("abcdefgh")
     assert [entry.text for entry in manifest.done] == list("abcdefgh")
-    assert 8 / concurrency * 0.05 <= manifest.run_seconds < 2.0
+    assert manifest.run_seconds >= 8 / concurrency * 0.1
 
 
 async def test_a_failed_sample_does_not_stop_the_rest(tmp_path: Path, connect: Connect) -> None:
