@@ -30,7 +30,16 @@ class BodyTooLarge(SpeechError):
     type = "body_too_large"
 
 
-STATUSES: dict[type[SpeechError], HTTPStatus] = {
+class ClientGone(SpeechError):
+    """Nobody reads this answer; logs and metrics count it."""
+
+    type = "client_closed_request"
+
+
+CLIENT_CLOSED_REQUEST = 499  # nginx's number for it
+
+STATUSES: dict[type[SpeechError], int] = {
+    ClientGone: CLIENT_CLOSED_REQUEST,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownVoice: HTTPStatus.NOT_FOUND,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -42,7 +51,7 @@ STATUSES: dict[type[SpeechError], HTTPStatus] = {
 FALLBACKS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type", 503: "loading"}
 
 
-def status_of(error: SpeechError) -> HTTPStatus:
+def status_of(error: SpeechError) -> int:
     return next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

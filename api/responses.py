@@ -8,27 +8,22 @@ import bentoml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.errors import answer
+from api.errors import ClientGone, answer
 from api.runner_client import RunnerClient
 from api.synthesis import Rendered
 from runners.errors import ModelLoading, SpeechError
 
 T = TypeVar("T")
 
-CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; only logs and metrics see it
-
 
 async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered]) -> Response:
     """Does the work for as long as the client is there to hear of it. Its leaving cancels the work."""
+    response: Response
     try:
         rendered = await _while_connected(ctx.request, work)
+        response = Response(rendered.body, media_type=rendered.media_type, headers=rendered.headers)
     except SpeechError as error:
-        response: Response = answer(error)
-    else:
-        if rendered is None:
-            response = Response(status_code=CLIENT_CLOSED_REQUEST)
-        else:
-            response = Response(rendered.body, media_type=rendered.media_type, headers=rendered.headers)
+        response = answer(error)
     ctx.response.status_code = response.status_code  # BentoML overwrites the response's own with this one
     return response
 
@@ -55,13 +50,15 @@ async def health(runner: RunnerClient) -> Response:
     )
 
 
-async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
-    """The work's result, or None when the client left before it was done."""
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The work's result. Raises ClientGone, and cancels the work, when the client leaves before it is done."""
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_disconnect(request))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
+        if not working.done():
+            raise ClientGone("The client left before the answer was ready.")
+        return working.result()
     finally:
         leaving.cancel()
         working.cancel()
