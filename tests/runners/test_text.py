@@ -51,6 +51,7 @@ CHINESE = (
 ODD_TEXTS = [
     *("1" * 400, "9" * 20, "9" * 15 + ".5", "0.0000001", "3,14159", "1.2.3.4", "1.000.000,5.", "13812345678"),
     *("$1e9", "$.", "€" * 50 + "1", "½", "x²", "1/0", "0th", "0번째", "0-й", "3. 5.", "99年13月40日"),
+    "2£1%$ $£$0th €1",  # a currency that fails keeps others from being read
     *(
         "٣",
         "٢٠٢٤",
@@ -183,6 +184,11 @@ class TestRefusals:
             frontend.pieces("สวัสดี", "en-GB")
         assert refusal.value.param == "text"
 
+    def test_a_language_that_upstream_cannot_normalise(self, tokenizer: VoiceBpeTokenizer) -> None:
+        with pytest.raises(InvalidInput, match="cannot be read out in 'vi'") as refusal:
+            TextFrontend(tokenizer, ["en", "vi"], MAX_TOKENS).pieces("xin chào", "vi")
+        assert refusal.value.param == "text"
+
     @pytest.mark.parametrize("language", ["xx", "", "english", "-en"])
     def test_an_unknown_language_is_told_the_known_ones(self, frontend: TextFrontend, language: str) -> None:
         with pytest.raises(InvalidInput, match=r"en, .*zh-cn") as refusal:
@@ -216,6 +222,12 @@ class TestLongTexts:
     def test_numbers_count_as_they_are_read(self, frontend: TextFrontend) -> None:
         text = "1777777 " * 25  # 200 characters as written, far more than 224 as read
         assert len(check(frontend, text, "hu")) > 5
+
+    def test_only_the_numbers_that_upstream_fails_on_are_spelled_out(self, frontend: TextFrontend) -> None:
+        [piece] = frontend.pieces("Roste o 12,5 % a 3. května 2024. Stojí 20€.", "cs")
+        assert piece.text == (
+            "roste o dvanáct celá pět procento a tři května dva tisíce dvacet čtyři. stojí dvacet euro."
+        )
 
     def test_a_piece_with_nothing_to_say_is_left_out(self, frontend: TextFrontend) -> None:
         pieces = frontend.pieces("One sentence. " + "- " * 600 + "สวัสดี" * 100 + " Another one.", "en")
@@ -290,9 +302,9 @@ def busy_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("busy_threads")
 def test_threads_do_not_mix_their_texts(frontend: TextFrontend) -> None:
-    tasks = [(text, language) for language, text in SENTENCES.items()]
-    tasks += [(f"{text} 1,5 x 3,125", language) for text, language in tasks]
+    tasks = [(SENTENCES["ja"], "ja"), ("吾輩は猫である。名前はまだ無い。", "ja")]
+    tasks += [(f"{number} x {number}", code) for number in ("1,5", "3,125") for code in ("de", "en", "ar")]
     alone = [frontend.pieces(*task) for task in tasks]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda task: frontend.pieces(*task), tasks * 20))
-    assert together == alone * 20
+        together = list(pool.map(lambda task: frontend.pieces(*task), tasks * 100))
+    assert together == alone * 100
