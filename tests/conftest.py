@@ -11,7 +11,7 @@ from runners.demo import make_demo
 
 @pytest.fixture(scope="session")
 def demo_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo checkpoint's folder."""
+    """The demo checkpoint's folder. Read it, do not write to it."""
     folder = tmp_path_factory.mktemp("demo")
     make_demo(folder)
     return folder
@@ -19,9 +19,9 @@ def demo_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def xtts(demo_dir: Path) -> Xtts:
-    """Upstream's own model on the demo checkpoint: CPU, fp32, ready to infer."""
+    """Upstream's own model on the demo checkpoint: CPU, fp32, ready to infer. Leave it as it is."""
     config = XttsConfig()
     config.load_json(str(demo_dir / "config.json"))
-    model = Xtts.init_from_config(config)
+    model = Xtts(config)
     model.load_checkpoint(config, checkpoint_dir=demo_dir, eval=True)
     return model
