@@ -26,7 +26,7 @@ _LETTERS_PER_CHARACTER = {"ja": 3.0, "ko": 2.6, "zh": 4.5}
 
 _DECOMPOSED = re.compile(
     r"\w[\u0300-\u036f]{1,8}"  # a letter and its accents
-    r"|[\u1100-\u11ff]{2,3}"  # the letters of a Korean syllable
+    r"|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?"  # the letters of a Korean syllable
     r"|[\u3046-\u30fd][\u3099\u309a]"  # kana and its voicing mark
     r"|[\u0627\u0648\u064a][\u0653-\u0655]"  # alef, waw or yeh and its hamza
 )
