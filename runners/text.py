@@ -7,7 +7,8 @@ text that fits becomes one piece with exactly upstream's tokens. Ours is what co
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
@@ -25,7 +26,7 @@ _LETTERS_PER_CHARACTER = {"ja": 3.0, "ko": 2.6, "zh": 4.5}
 
 _DECOMPOSED = re.compile(
     r"\w[\u0300-\u036f]{1,8}"  # a letter and its accents
-    r"|[\u1100-\u11ff]{2,3}"  # the letters of a Korean syllable
+    r"|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?"  # the letters of a Korean syllable
     r"|[\u3046-\u30fd][\u3099\u309a]"  # kana and its voicing mark
     r"|[\u0627\u0648\u064a][\u0653-\u0655]"  # alef, waw or yeh and its hamza
 )
@@ -104,28 +105,30 @@ class TextFrontend:
 
     def _normalise(self, text: str, code: str) -> str:
         with self._lock:
-            try:
-                normalised = self._read(text, code)
-            except Exception:  # its readers of numbers fail in any way: KeyError, NotImplementedError, ...
-                normalised = self._read_spelled_out(text, code)
+            normalised = self._read(text, code)
         return self._special.sub(_without_brackets, normalised)
 
     def _read(self, text: str, code: str) -> str:
+        """Upstream's reading, with as few numbers spelled out as it takes for it not to fail."""
+        attempts: tuple[Callable[[], str], ...] = (
+            lambda: text,
+            lambda: spell_out(text, code, lambda word: self._upstream_reads(word, code)),
+            lambda: spell_out(text, code, lambda word: False),
+        )
+        for attempt in attempts:
+            with suppress(Exception):  # its readers of numbers fail in any way: KeyError, RecursionError, ...
+                return self._upstream(attempt(), code)
+        message = f"The text cannot be read out in '{code}'. It may help to write its numbers in words."
+        raise InvalidInput(message, param="text")
+
+    def _upstream_reads(self, word: str, code: str) -> bool:
+        with suppress(Exception):
+            self._upstream(word, code)
+            return True
+        return False
+
+    def _upstream(self, text: str, code: str) -> str:
         return str(self._tokenizer.preprocess_text(text.strip().lower(), code))
-
-    def _read_spelled_out(self, text: str, code: str) -> str:
-        try:
-            return self._read(spell_out(text, code, lambda word: self._reads(word, code)), code)
-        except Exception as error:
-            message = "The text has something that cannot be read out. Write its numbers in words."
-            raise InvalidInput(message, param="text") from error
-
-    def _reads(self, word: str, code: str) -> bool:
-        try:
-            self._read(word, code)
-        except Exception:
-            return False
-        return True
 
     def _piece(self, text: str, code: str) -> Piece:
         tag = "zh-cn" if code == "zh" else code

@@ -2,7 +2,10 @@
 
 import json
 import logging
+import sys
 import time
+import unicodedata
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -49,6 +52,7 @@ CHINESE = (
 ODD_TEXTS = [
     *("1" * 400, "9" * 20, "9" * 15 + ".5", "0.0000001", "3,14159", "1.2.3.4", "1.000.000,5.", "13812345678"),
     *("$1e9", "$.", "€" * 50 + "1", "½", "x²", "1/0", "0th", "0번째", "0-й", "3. 5.", "99年13月40日"),
+    "2£1%$ $£$0th €1",  # a currency that fails keeps others from being read
     *(
         "٣",
         "٢٠٢٤",
@@ -119,7 +123,7 @@ class TestParity:
     def test_vocalised_arabic_keeps_the_order_of_its_marks(
         self, frontend: TextFrontend, tokenizer: VoiceBpeTokenizer
     ) -> None:
-        text = "السَّلَامُ عَلَيْكُمْ، إِنَّ"  # Unicode's NFC would swap each shadda with its vowel
+        text = "الس\u0651\u064eلام"  # Unicode's NFC would swap the shadda with its vowel
         [piece] = frontend.pieces(text, "ar")
         assert list(piece.tokens) == tokenizer.encode(text, lang="ar")
 
@@ -135,7 +139,7 @@ class TestCleaning:
         ("language", "seen", "written"),
         [
             ("hu", "árvíztűrő", "a\u0301rvi\u0301ztu\u030bro\u030b"),
-            ("ko", "한국", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
+            ("ko", "한국 나라", unicodedata.normalize("NFD", "한국 나라")),
             ("ja", "がぱ", "か\u3099は\u309a"),
             ("ru", "йод", "и\u0306од"),
             ("ar", "آمن", "ا\u0653من"),
@@ -181,6 +185,11 @@ class TestRefusals:
             frontend.pieces("สวัสดี", "en-GB")
         assert refusal.value.param == "text"
 
+    def test_a_language_that_upstream_cannot_normalise(self, tokenizer: VoiceBpeTokenizer) -> None:
+        with pytest.raises(InvalidInput, match="cannot be read out in 'vi'") as refusal:
+            TextFrontend(tokenizer, ["en", "vi"], MAX_TOKENS).pieces("xin chào", "vi")
+        assert refusal.value.param == "text"
+
     @pytest.mark.parametrize("language", ["xx", "", "english", "-en"])
     def test_an_unknown_language_is_told_the_known_ones(self, frontend: TextFrontend, language: str) -> None:
         with pytest.raises(InvalidInput, match=r"en, .*zh-cn") as refusal:
@@ -213,6 +222,12 @@ class TestLongTexts:
         text = "1777777 " * 25  # 200 characters as written, far more than 224 as read
         assert len(check(frontend, text, "hu")) > 5
 
+    def test_only_the_numbers_that_upstream_fails_on_are_spelled_out(self, frontend: TextFrontend) -> None:
+        [piece] = frontend.pieces("Roste o 12,5 % a 3. května 2024. Stojí 20€.", "cs")
+        assert piece.text == (
+            "roste o dvanáct celá pět procento a tři května dva tisíce dvacet čtyři. stojí dvacet euro."
+        )
+
     def test_a_piece_with_nothing_to_say_is_left_out(self, frontend: TextFrontend) -> None:
         pieces = frontend.pieces("One sentence. " + "- " * 600 + "สวัสดี" * 100 + " Another one.", "en")
         assert said(pieces).startswith("onesentence.")
@@ -230,9 +245,18 @@ class TestLongTexts:
         limits = {language: frontend.limit(language) for language in ("en", "hu", "ja", "ko", "zh")}
         assert limits == {"en": 250, "hu": 224, "ja": 213, "ko": 247, "zh": 369}
 
+<<<<<<< HEAD
     def test_a_small_checkpoint_has_smaller_pieces(self, tokenizer: VoiceBpeTokenizer, languages: list[str]) -> None:
         pieces = TextFrontend(tokenizer, languages, 50).pieces(HUNGARIAN, "hu")
         assert max(len(piece.tokens) for piece in pieces) < 50
+=======
+    def test_a_small_checkpoint_has_smaller_pieces(
+        self, tokenizer: VoiceBpeTokenizer, languages: list[str]
+    ) -> None:
+        small = TextFrontend(tokenizer, languages, 50)
+        for text in (HUNGARIAN, "x" * 98, "x" * 100):  # a token for each x
+            assert max(len(piece.tokens) for piece in small.pieces(text, "hu")) < 50
+>>>>>>> text
 
 
 class TestAnyText:
@@ -272,10 +296,20 @@ class TestAnyText:
             assert time.thread_time() - began < 2.0, unit  # 0.6 s at most on an idle machine
 
 
+@pytest.fixture
+def busy_threads() -> Iterator[None]:
+    """Threads take turns every ten microseconds, as they might on a loaded server."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("busy_threads")
 def test_threads_do_not_mix_their_texts(frontend: TextFrontend) -> None:
-    tasks = [(text, language) for language, text in SENTENCES.items()]
-    tasks += [(f"{text} 1,5 x 3,125", language) for text, language in tasks]
+    tasks = [(SENTENCES["ja"], "ja"), ("吾輩は猫である。名前はまだ無い。", "ja")]
+    tasks += [(f"{number} x {number}", code) for number in ("1,5", "3,125") for code in ("de", "en", "ar")]
     alone = [frontend.pieces(*task) for task in tasks]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda task: frontend.pieces(*task), tasks * 20))
-    assert together == alone * 20
+        together = list(pool.map(lambda task: frontend.pieces(*task), tasks * 100))
+    assert together == alone * 100
