@@ -245,18 +245,10 @@ class TestLongTexts:
         limits = {language: frontend.limit(language) for language in ("en", "hu", "ja", "ko", "zh")}
         assert limits == {"en": 250, "hu": 224, "ja": 213, "ko": 247, "zh": 369}
 
-<<<<<<< HEAD
     def test_a_small_checkpoint_has_smaller_pieces(self, tokenizer: VoiceBpeTokenizer, languages: list[str]) -> None:
-        pieces = TextFrontend(tokenizer, languages, 50).pieces(HUNGARIAN, "hu")
-        assert max(len(piece.tokens) for piece in pieces) < 50
-=======
-    def test_a_small_checkpoint_has_smaller_pieces(
-        self, tokenizer: VoiceBpeTokenizer, languages: list[str]
-    ) -> None:
         small = TextFrontend(tokenizer, languages, 50)
         for text in (HUNGARIAN, "x" * 98, "x" * 100):  # a token for each x
             assert max(len(piece.tokens) for piece in small.pieces(text, "hu")) < 50
->>>>>>> text
 
 
 class TestAnyText:
