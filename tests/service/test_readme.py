@@ -1,0 +1,57 @@
+"""The README's commands, typed as they stand there, against a running server."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.service.server import ROOT, Server
+
+BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+SNIPPETS = [(language, code) for language, code in BLOCKS if "localhost:3000" in code]
+
+
+@pytest.fixture
+def shell(server: Server, tmp_path: Path) -> dict[str, object]:
+    """Run in an empty folder, by the virtual environment's own programs."""
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return {"cwd": tmp_path, "env": environ, "timeout": 120, "capture_output": True, "text": True}
+
+
+def test_the_readme_has_curl_and_python() -> None:
+    assert [language for language, _ in SNIPPETS] == ["bash", "bash", "python"]
+
+
+@pytest.mark.parametrize(("language", "code"), SNIPPETS, ids=lambda value: value.split()[0])
+def test_snippets_run(server: Server, shell: dict[str, object], tmp_path: Path, language: str, code: str) -> None:
+    code = code.replace("http://localhost:3000", server.url).replace("localhost:3000", server.url)
+    command = ["bash", "-euo", "pipefail", "-c", code] if language == "bash" else [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, **shell)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stderr
+    sounds = [path for path in tmp_path.iterdir() if path.suffix in (".mp3", ".wav", ".flac")]
+    assert sounds
+    for path in sounds:
+        samples, rate = soundfile.read(path)
+        assert rate == 24000
+        assert len(samples) / rate > 0.5
+        assert abs(samples).max() > 0.02
+    if language == "bash" and "segmented" in code:
+        assert "x-segments: [[0.0," in (tmp_path / "headers.txt").read_text().lower()
+
+
+def test_the_client_is_told_what_is_wrong(server: Server) -> None:
+    import bentoml
+    from bentoml.exceptions import BentoMLException
+
+    with bentoml.SyncHTTPClient(server.url) as client, pytest.raises(BentoMLException, match="There is no voice 'nobody'"):
+        client.simple(text="Hé!", voice="nobody")
+
+
+def test_make_lists_its_targets() -> None:
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in ("serve", "test", "lint", "batch"):
+        assert re.search(rf"^{target}\s+\w", done.stdout, re.MULTILINE)
