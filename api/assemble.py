@@ -17,7 +17,7 @@ Span = tuple[float, float]  # start and end, seconds
 FADE: Final = 0.005  # seconds, each end
 FRAME: Final = 0.010  # seconds, the step in which silence is looked for
 MARGIN: Final = 0.020  # seconds kept beyond the first and the last loud frame
-QUIET: Final = 10 ** (-45 / 20)  # of the loudest frame; the weakest consonants (f, h, th) lie at about -33 dB
+QUIET: Final = 10 ** (-38 / 20)  # of the loudest frame; the weakest consonants (f, h, th) lie at about -33 dB
 SILENT: Final = 10 ** (-70 / 20)  # of full scale; nothing below it is sound, however quiet the voice
 
 
