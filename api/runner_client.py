@@ -49,9 +49,20 @@ def connect(url: str) -> httpx.AsyncClient:
 class RunnerClient:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
+        self._model: ModelCard | None = None
+
+    async def model(self) -> ModelCard:
+        """The loaded model; asked for once, since a runner that restarts loads the same one.
+
+        Raises:
+            ModelLoading: the runner has not answered yet.
+        """
+        if self._model is None:
+            self._model = (await self.status()).model
+        return self._model
 
     async def status(self) -> Status:
-        """The loaded model and how busy it is.
+        """The loaded model and how busy it is, right now.
 
         Raises:
             ModelLoading: the runner does not answer yet.

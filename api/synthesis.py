@@ -54,7 +54,7 @@ class Synthesis:
 
     async def _render(self, body: Settings, parts: list[Part]) -> Rendered:
         self._check_length(body, parts)
-        model = (await self._runner.status()).model
+        model = await self._runner.model()
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
         utterances = await asyncio.to_thread(self._utterances, body, parts, seed, model)
         spoken = await self._runner.speak(utterances)

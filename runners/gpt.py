@@ -115,6 +115,7 @@ class GPT:
     def _prefix(self, text: Tensor, conditioning: Tensor) -> Tensor:
         """Voice, [START] text [STOP], start code: (time, dim)."""
         gpt = self._gpt
+        text = text.to(self.device)
         text = F.pad(F.pad(text, (1, 0), value=gpt.start_text_token), (0, 1), value=gpt.stop_text_token)
         start = torch.tensor([self.start_code], device=self.device)
         return torch.cat(

@@ -38,7 +38,7 @@ class XTTSRunner:
         from runners.speech import Speech
 
         log_as_bentoml_does("runners")
-        self.speech: Speech = Speech.load(CONFIG, worker=bentoml.server_context.worker_index)
+        self.speech: Speech = Speech.load(CONFIG, worker=bentoml.server_context.worker_index - 1)
 
     @bentoml.on_deployment
     @staticmethod

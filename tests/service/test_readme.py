@@ -47,7 +47,10 @@ def test_the_client_is_told_what_is_wrong(server: Server) -> None:
     import bentoml
     from bentoml.exceptions import BentoMLException
 
-    with bentoml.SyncHTTPClient(server.url) as client, pytest.raises(BentoMLException, match="There is no voice 'nobody'"):
+    with (
+        bentoml.SyncHTTPClient(server.url) as client,
+        pytest.raises(BentoMLException, match="There is no voice 'nobody'"),
+    ):
         client.simple(text="Hé!", voice="nobody")
 
 
