@@ -22,7 +22,6 @@ from runners.vocoder import Vocoder
 from runners.windows import Window, WindowPlan
 
 WINDOW_FRAMES = 128  # delivered by each window: 1.4 s of audio, with a fifth on top for context
-WINDOWS_AT_ONCE = 16  # the vocoder's largest batch
 NOT_A_NUMBER = "The model produced values that are not numbers for this text and voice."
 PLACEHOLDER_CODE = 1  # upstream's placeholder for prefix positions, which its repetition penalty counts
 
@@ -171,8 +170,8 @@ class Engine:
             if window := self._plan.next(sequence.delivered, sequence.frames, finished=finished):
                 ready[window.stop - window.start].append((sequence, window))
         for windows in ready.values():
-            for at in range(0, len(windows), WINDOWS_AT_ONCE):
-                self._speak_batch(windows[at : at + WINDOWS_AT_ONCE])
+            for at in range(0, len(windows), self._vocoder.at_once):
+                self._speak_batch(windows[at : at + self._vocoder.at_once])
         self._speaking = [sequence for sequence in self._speaking if sequence in self._requests]
 
     def _speak_batch(self, batch: list[tuple[Sequence, Window]]) -> None:

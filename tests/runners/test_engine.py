@@ -14,6 +14,7 @@ from TTS.tts.models.xtts import Xtts
 
 from runners.errors import EngineFailure, Overloaded
 from runners.types import StopReason
+from runners.windows import WindowPlan
 from tests.studio import LINES, Mute, Studio, Take, studio
 
 SPEAKERS = ("Demo Low", "Demo High")
@@ -67,8 +68,11 @@ class TestIndependence:
             take.finish()
             assert take.codes == solo[part]
 
-    def test_samples_do_not_depend_on_companions(self, own_xtts: Xtts) -> None:
+    @pytest.mark.parametrize("windows_at_once", [1, 8])
+    def test_samples_do_not_depend_on_companions(self, own_xtts: Xtts, windows_at_once: int) -> None:
         with studio(own_xtts, slots=3) as room:
+            room.vocoder.at_once = windows_at_once
+            room.engine._plan = WindowPlan(48, room.vocoder.context)  # short ones, so that rows share a batch
             alone = [room.record([sampled(room, part)])[0] for part in (1, 2, 4)]
             together = room.record([sampled(room, part) for part in (1, 2, 4)])
         for one, other in zip(alone, together, strict=True):

@@ -19,7 +19,22 @@ from tests.studio import LINES
 
 STEP = 1  # of 16 bits
 RATE = 24000
-WORDS = "egy kettő három négy öt hat hét nyolc kilenc tíz alma körte szilva barack".split()
+WORDS = [
+    "egy",
+    "kettő",
+    "három",
+    "négy",
+    "öt",
+    "hat",
+    "hét",
+    "nyolc",
+    "kilenc",
+    "tíz",
+    "alma",
+    "körte",
+    "szilva",
+    "barack",
+]
 FORMATS = {
     "mp3": "audio/mpeg",
     "wav": "audio/wav",
