@@ -40,14 +40,18 @@ def sampling_defaults(xtts: Xtts) -> Defaults:
     return Defaults(config.temperature, config.top_k, config.top_p, float(config.repetition_penalty))
 
 
-def choose_device(name: str, worker: int) -> torch.device:
-    """`auto` takes CUDA where there is any. Workers (counted from 0) take one GPU each, in turn."""
-    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+def choose_device(name: str, worker: int, gpus: int) -> torch.device:
+    """`auto` takes CUDA where there is any. Workers, counted from 0, take a GPU each.
+
+    Raises ConfigurationError when there is no such GPU, or none left for this worker.
+    """
+    if name == "cpu" or (name == "auto" and not gpus):
         return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise ConfigurationError(f"XTTS_DEVICE={name}: this machine has no CUDA device; set XTTS_DEVICE=cpu or auto")
-    count = torch.cuda.device_count()
-    index = int(name.partition(":")[2] or worker % count) if name != "auto" else worker % count
-    if index >= count:
-        raise ConfigurationError(f"XTTS_DEVICE={name}: this machine has {count} CUDA devices, counted from 0")
+    _, _, number = name.partition(":")
+    index = int(number) if number else worker
+    if not gpus:
+        raise ConfigurationError(f"XTTS_DEVICE={name}: there is no CUDA device here; set XTTS_DEVICE=cpu or auto")
+    if index >= gpus:
+        variable = f"XTTS_DEVICE={name}" if number else f"XTTS_WORKERS={worker + 1} or more"
+        raise ConfigurationError(f"{variable}: there are {gpus} CUDA devices here, counted from 0")
     return torch.device("cuda", index)

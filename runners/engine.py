@@ -7,7 +7,7 @@ while there is no work. It knows nothing of texts, voices by name, or HTTP.
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -23,13 +23,20 @@ from runners.windows import Window, WindowPlan
 
 WINDOW_FRAMES = 128  # delivered by each window: 1.4 s of audio, with a fifth on top for context
 NOT_A_NUMBER = "The model produced values that are not numbers for this text and voice."
+STEP_FAILED = "The engine failed while it worked on this request. Try again."
+STOPPING = "The server is shutting down."
+LONGEST_STEP = 30.0  # seconds to wait for at the end
 PLACEHOLDER_CODE = 1  # upstream's placeholder for prefix positions, which its repetition penalty counts
 
 log = logging.getLogger(__name__)
 
 
 class Engine:
-    def __init__(self, gpt: GPT, vocoder: Vocoder, max_waiting: int) -> None:
+    def __init__(
+        self, gpt: GPT, vocoder: Vocoder, max_waiting: int, on_death: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_death` is called when the thread ends without having been asked to: the device is lost."""
+        self._on_death = on_death
         self._gpt = gpt
         self._vocoder = vocoder
         self._plan = WindowPlan(WINDOW_FRAMES + 2 * vocoder.context, vocoder.context)
@@ -41,7 +48,7 @@ class Engine:
         self._cancelled: list[Request] = []
         self._steps = 0
         self._stopping = False
-        self._work = threading.Condition()  # guards the scheduler, `_requests` and the lines above it
+        self._work = threading.Condition()  # guards what submit, cancel and load share with the thread
         self._thread = threading.Thread(target=self._run, name="xtts-engine", daemon=True)
 
     def start(self) -> None:
@@ -52,27 +59,30 @@ class Engine:
         with self._work:
             self._stopping = True
             self._work.notify()
-        self._thread.join()
+        self._thread.join(LONGEST_STEP)
 
     def submit(self, request: Request) -> None:
         """Queue all of the request's sequences at once. Its events start at a next step.
 
         Raises:
-            Overloaded: the line is full, or the engine is stopping; nothing was queued.
+            Overloaded: the line is full; nothing was queued.
+            EngineFailure: the engine is stopping, or has died.
         """
         with self._work:
+            if self._stopping:
+                raise EngineFailure(STOPPING)
             try:
-                if self._stopping:
-                    raise QueueFull
                 self._scheduler.submit(request.sequences)
             except QueueFull:
-                waiting = self._scheduler.waiting
-                raise Overloaded(
-                    f"{waiting} texts are waiting already. Try again shortly.",
-                    retry_after=max(1.0, waiting / self._gpt.slots),
-                ) from None
+                raise self._overloaded() from None
             self._requests.update(dict.fromkeys(request.sequences, request))
             self._work.notify()
+
+    def check_room(self) -> None:
+        """Raises Overloaded when `submit` would refuse even one sequence: ask before work is put into any."""
+        with self._work:
+            if self._scheduler.full:
+                raise self._overloaded()
 
     def cancel(self, request: Request) -> None:
         """Nobody wants the request any more: its slots are free by the next step. Harmless when it is over."""
@@ -86,27 +96,49 @@ class Engine:
             scheduler = self._scheduler
             return Load(scheduler.slots, len(scheduler.live), scheduler.waiting, self._steps)
 
+    def _overloaded(self) -> Overloaded:
+        waiting = self._scheduler.waiting
+        message = f"{waiting} texts are waiting already. Try again shortly."
+        return Overloaded(message, retry_after=max(1.0, waiting / self._gpt.slots))
+
     # The engine's thread, from here on.
 
     def _run(self) -> None:
-        while True:
-            with self._work:
-                self._work.wait_for(lambda: self._stopping or self._cancelled or self._requests)
-                if self._stopping:
-                    break
-                self._drop(self._cancelled)
-                self._cancelled = []
-                admitted = self._admit()
-            try:
-                self._step(admitted)
-            except Exception:  # whatever broke the step (out of memory, a driver's fault), the engine goes on
-                log.exception("A step failed; the requests in flight fail with it")
-                self._fail(
-                    self._in_flight(), EngineFailure("The engine failed while it worked on this request. Try again.")
-                )
-                if self._gpt.device.type == "cuda":
-                    torch.cuda.empty_cache()
-        self._fail(list(self._requests.values()), EngineFailure("The server is shutting down."))
+        try:
+            while self._turn():
+                pass
+        except Exception:  # not even the slots could be cleared: the device is gone, and this engine with it
+            log.exception("The engine cannot go on")
+            self._on_death()
+        finally:
+            self._end()
+
+    def _turn(self) -> bool:
+        """Wait for work and take one step. False once the engine is to stop."""
+        with self._work:
+            self._work.wait_for(lambda: self._stopping or self._cancelled or self._requests)
+            if self._stopping:
+                return False
+            self._drop(self._cancelled)
+            self._cancelled = []
+            admitted = self._admit()
+        try:
+            self._step(admitted)
+        except Exception:  # whatever broke the step (out of memory, a driver's fault), the engine goes on
+            log.exception("A step failed; the requests in flight fail with it")
+            self._fail(self._in_flight(), EngineFailure(STEP_FAILED))
+            if self._gpt.device.type == "cuda":
+                torch.cuda.empty_cache()
+        return True
+
+    def _end(self) -> None:
+        """Nobody is left waiting for an engine that is no more. The device is not touched."""
+        with self._work:
+            self._stopping = True
+            left = list(dict.fromkeys(self._requests.values()))
+            self._requests.clear()
+        for request in left:
+            request.deliver(Failed(EngineFailure(STOPPING)))
 
     def _admit(self) -> list[Sequence]:
         admitted = self._scheduler.admit()
@@ -147,7 +179,8 @@ class Engine:
             if sequence not in self._requests:  # a sibling has just failed, and the request with it
                 continue
             if code == NOT_FINITE:
-                self._fail([self._requests[sequence]], EngineFailure(NOT_A_NUMBER))
+                self._gpt.wipe(sequence.slot)
+                self._fail([self._requests[sequence]], EngineFailure(NOT_A_NUMBER, utterance=sequence.utterance))
                 continue
             sequence.codes.append(code)
             if code == self._gpt.stop_code:
@@ -177,7 +210,7 @@ class Engine:
     def _speak_batch(self, batch: list[tuple[Sequence, Window]]) -> None:
         frames = torch.stack([self._frames(sequence, window) for sequence, window in batch])
         speakers = torch.cat([sequence.latents.speaker_embedding for sequence, _ in batch])
-        samples = self._vocoder.speak(frames, speakers.to(self._gpt.device)).cpu().numpy()
+        samples = self._vocoder.speak(frames, speakers).cpu().numpy()
         hop = self._vocoder.hop
         for (sequence, window), row in zip(batch, samples, strict=True):
             sequence.delivered = window.last

@@ -19,11 +19,15 @@ class SpeechError(Exception):
 
     type: ClassVar[str] = "speech_error"
 
-    def __init__(self, message: str, *, param: str | None = None) -> None:
+    def __init__(self, message: str, *, param: str | None = None, utterance: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
-        self.utterance: int | None = None  # whose fault it is, by its index in the request, once that is known
+        self.utterance = utterance  # where the fault is, by its index in the request, once that is known
+
+    def at(self, utterance: int) -> "SpeechError":
+        """The same error, a copy: this one may be shared by several requests."""
+        return rebuild(type(self), {**vars(self), "utterance": utterance})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (type(self), vars(self))

@@ -1,9 +1,11 @@
 """What XTTS_MODEL may be, and the local folder that comes of it. Knows not what is in the files."""
 
+import json
 import logging
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,3 +111,18 @@ def _hub_model(address: str) -> HubModel:
 
 
 SCHEMES: Mapping[str, Callable[[str, Path, bool, Hub], Path]] = {"hf": _from_hub}
+
+
+def check_checkpoint(folder: Path) -> None:
+    """What can be told of a checkpoint without loading it. Raises ConfigurationError for one that cannot be XTTS v2."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        json.loads((folder / "vocab.json").read_bytes())
+        with (folder / "model.pth").open("rb") as weights:
+            archive = weights.read(2) == b"PK"  # older checkpoints are plain pickles
+        if archive:
+            zipfile.ZipFile(folder / "model.pth").close()
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ConfigurationError(f"XTTS_MODEL: {folder} does not hold a whole checkpoint: {error}") from error
+    if not config.get("model_args", {}).get("gpt_use_perceiver_resampler", False):
+        raise ConfigurationError(f"XTTS_MODEL: {folder} is not XTTS v2 (gpt_use_perceiver_resampler is not set)")

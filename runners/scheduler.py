@@ -34,6 +34,11 @@ class Scheduler(Generic[S]):
     def waiting(self) -> int:
         return len(self._waiting)
 
+    @property
+    def full(self) -> bool:
+        """Whether even a single sequence would be refused."""
+        return self.waiting >= self.max_waiting and not self._vacant
+
     def submit(self, group: Iterable[S]) -> None:
         """All sequences of a request enter at once, or none does.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from collections.abc import Sequence as Items
 from contextlib import suppress
 from dataclasses import asdict
@@ -44,10 +44,14 @@ class Speech:
         self._defaults = sampling_defaults(xtts)
 
     @classmethod
-    def load(cls, config: EngineConfig, worker: int = 0) -> "Speech":
-        """Everything a process needs, its engine running. Raises ConfigurationError when that cannot be."""
+    def load(cls, config: EngineConfig, worker: int = 0, on_death: Callable[[], None] = lambda: None) -> "Speech":
+        """Everything a process needs, its engine running. Raises ConfigurationError when that cannot be.
+
+        `worker` counts the processes from 0; `on_death` is called if the engine is lost.
+        """
         folder = resolve_model(config.model, config.cache_dir, config.tos_agreed)
-        device = choose_device(config.device, worker)
+        device = choose_device(config.device, worker, torch.cuda.device_count())
+        torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, in convolutions too
         xtts = load_checkpoint(folder, device)
         shapes = latent_shapes(xtts)
         cache = LatentsCache(config.latents_dir, shapes, capacity=config.latents_in_memory)
@@ -63,7 +67,7 @@ class Speech:
             speakers=conditioner.speakers,
             notice=DEMO_NOTICE if is_demo(config.model) else "",
         )
-        speech = cls(card, xtts, conditioner, Engine(gpt, vocoder, config.max_waiting))
+        speech = cls(card, xtts, conditioner, Engine(gpt, vocoder, config.max_waiting, on_death))
         speech.start()
         return speech
 
@@ -85,6 +89,7 @@ class Speech:
         Raises:
             InvalidInput, Overloaded: before any event; the engine has seen nothing of the request.
         """
+        self._engine.check_room()
         sequences = await asyncio.to_thread(self._prepare, utterances)
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
@@ -108,8 +113,7 @@ class Speech:
             try:
                 sequences += self._sequences(index, utterance)
             except SpeechError as error:
-                error.utterance = index
-                raise
+                raise error.at(index) from error
         return sequences
 
     def _sequences(self, index: int, utterance: Utterance) -> list[Sequence]:

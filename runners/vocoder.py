@@ -28,7 +28,8 @@ class Vocoder:
     @torch.inference_mode()
     def speak(self, frames: Tensor, speakers: Tensor) -> Tensor:
         """(rows, time, dim) frames and (rows, 512, 1) speaker embeddings to float32 (rows, time x hop) samples."""
-        samples: Tensor = self._generator(frames.transpose(1, 2).to(self.device, self.dtype), g=speakers)
+        frames, speakers = frames.to(self.device, self.dtype), speakers.to(self.device, self.dtype)
+        samples: Tensor = self._generator(frames.transpose(1, 2), g=speakers)
         return samples[:, 0].float()
 
 

@@ -1,18 +1,18 @@
 """The BentoML service that owns the model: one copy in each worker process. All that is heavy loads in `__init__`."""
 
 import logging
+import os
+import signal
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
 
 import bentoml
 
 from runners.config import EngineConfig
-from runners.errors import EngineFailure, SpeechError
+from runners.errors import ConfigurationError, EngineFailure, SpeechError
+from runners.logs import log_as_bentoml_does
+from runners.model_source import check_checkpoint, resolve_model
 from runners.types import Failed, Status, Utterance
 from runners.wire import pack
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +20,9 @@ CONFIG = EngineConfig.from_env()
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
 
 
-def log_as_bentoml_does(logger: str) -> None:
-    """Our own information beside BentoML's, in its format."""
-    ours, theirs = logging.getLogger(logger), logging.getLogger("bentoml")
-    ours.handlers, ours.propagate = theirs.handlers, False
-    ours.setLevel(theirs.level)
+def end_worker() -> None:
+    """The device is lost. The supervisor starts a fresh worker."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @bentoml.service(
@@ -38,15 +36,25 @@ class XTTSRunner:
         from runners.speech import Speech
 
         log_as_bentoml_does("runners")
-        self.speech: Speech = Speech.load(CONFIG, worker=bentoml.server_context.worker_index - 1)
+        worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
+        try:
+            self.speech = Speech.load(CONFIG, worker, on_death=end_worker)
+        except ConfigurationError as error:
+            log.critical("%s", error)
+            os.kill(os.getppid(), signal.SIGTERM)  # or the supervisor would start this worker again and again
+            raise
 
     @bentoml.on_deployment
     @staticmethod
     def fetch_model() -> None:
-        """Once, before any process starts: a wrong or unreachable model stops the server with one message."""
-        from runners.model_source import resolve_model
+        """Once, before any process starts: what cannot be served stops the server with one message."""
+        check_checkpoint(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        if CONFIG.device.startswith("cuda"):
+            import torch
 
-        resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed)
+            from runners.checkpoint import choose_device
+
+            choose_device(CONFIG.device, CONFIG.workers - 1, torch.cuda.device_count())
 
     @bentoml.on_shutdown
     def stop(self) -> None:

@@ -181,8 +181,42 @@ class TestFaults:
         for take in takes[1:]:
             with pytest.raises(EngineFailure, match="shutting down"):
                 take.finish()
-        with pytest.raises(Overloaded):
+        with pytest.raises(EngineFailure):
             room.submit([room.take("en", "Too late.")])
+
+    def test_nan_does_not_outlive_its_sequence(self, own_xtts: Xtts) -> None:
+        """The cache it leaves behind is under the mask of the next sequence there, and must hold no NaN."""
+        with studio(own_xtts, slots=2, mute=True) as room:
+            bad, short, long = room.take(*LINES[5]), room.take(*LINES[2]), room.take(*LINES[3])
+            expected = room.take(*LINES[2])
+            room.record([expected])
+            poisoned = torch.full_like(bad.sequence.latents.gpt_cond_latent, float("nan"))
+            object.__setattr__(bad.sequence.latents, "gpt_cond_latent", poisoned)
+            room.submit([bad])
+            with pytest.raises(EngineFailure):
+                bad.finish()
+            room.submit([short, long])
+            short.finish()
+            long.finish()
+            assert short.codes == expected.codes
+
+    def test_a_lost_device_fails_everything_and_is_reported(self, own_xtts: Xtts) -> None:
+        died = threading.Event()
+        with studio(own_xtts, slots=1, mute=True) as room:
+            room.engine._on_death = died.set
+
+            def lost(*_: object) -> None:
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+            room.gpt.decode = room.gpt.vacate = lost  # type: ignore[method-assign, assignment]
+            takes = [room.take(*line) for line in LINES[:3]]
+            room.submit(takes)
+            for take in takes:
+                with pytest.raises(EngineFailure):
+                    take.finish(timeout=10)
+            assert died.wait(10)
+            with pytest.raises(EngineFailure):
+                room.submit([room.take("en", "Hello.")])
 
 
 class TestQueue:
