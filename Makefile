@@ -40,6 +40,7 @@ clean:  ## remove what the targets above made, the virtual environment too
 # Each stamp is as new as the pins it was installed from, so that nothing is installed twice.
 
 .venv/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --disable-pip-version-check uv==$(UV)
 	@touch $@

@@ -9,12 +9,14 @@ from starlette.responses import Response
 
 from api.config import ServerConfig
 from api.errors import ErrorBodies
+from api.forms import FormBodies
 from api.limits import BodyLimit
 from api.responses import health, respond
 from api.runner_client import RunnerClient, connect
 from api.schemas import SegmentedRequest, SimpleRequest
 from api.synthesis import Synthesis
 from api.voices import VoiceLibrary
+from runners.logs import log_as_bentoml_does
 from runners.xtts_runner import XTTSRunner
 
 CONFIG = ServerConfig.from_env()
@@ -31,8 +33,11 @@ class XTTS:
     runner = bentoml.depends(XTTSRunner)
 
     def __init__(self) -> None:
+        log_as_bentoml_does("api")
+        voices = VoiceLibrary(CONFIG.voices_dir)
+        voices.report()
         self.client = RunnerClient(connect(self.runner.to_async.url))
-        self.synthesis = Synthesis(CONFIG, self.client, VoiceLibrary(CONFIG.voices_dir))
+        self.synthesis = Synthesis(CONFIG, self.client, voices)
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
@@ -57,3 +62,4 @@ class XTTS:
 _service = cast(Any, XTTS)
 _service.add_asgi_middleware(ErrorBodies)
 _service.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body)
+_service.add_asgi_middleware(FormBodies, path="/generate/")

@@ -7,6 +7,7 @@ Starlette answer by themselves: failed validation, an unknown path, a wrong meth
 """
 
 import json
+import logging
 import math
 from http import HTTPStatus
 from typing import Any
@@ -36,6 +37,9 @@ class ClientGone(SpeechError):
     type = "client_closed_request"
 
 
+log = logging.getLogger(__name__)
+
+UNFORESEEN = "Internal Server Error; the server's log says why."
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for it
 
 STATUSES: dict[type[SpeechError], int] = {
@@ -70,7 +74,10 @@ def _body(kind: str, message: str, param: str | None = None) -> dict[str, Any]:
 
 
 class ErrorBodies:
-    """Rewrites error responses that do not have our body yet. Successful ones pass through untouched."""
+    """Rewrites error responses that do not have our body yet. Successful ones pass through untouched.
+
+    What is raised further in ends here: BentoML's time-out, further out, would wait its whole time for an answer.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -80,19 +87,27 @@ class ErrorBodies:
             return await self.app(scope, receive, send)
         start: Message | None = None  # of an error response, held back until its body is whole
         body = b""
+        begun = False
 
         async def send_rewritten(message: Message) -> None:
-            nonlocal start, body
+            nonlocal start, body, begun
             if message["type"] == "http.response.start" and message["status"] >= 400:
                 start = message
             elif start is None:
+                begun = True
                 await send(message)
             else:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
+                    begun = True
                     await _rewritten(start, body)(scope, receive, send)
 
-        await self.app(scope, receive, send_rewritten)
+        try:
+            await self.app(scope, receive, send_rewritten)
+        except Exception:  # nobody foresaw it, and nobody else would answer
+            log.exception("A request failed in a way that nobody foresaw")
+            if not begun:
+                await JSONResponse(_body("internal_error", UNFORESEEN), 500)(scope, receive, send)
 
 
 def _rewritten(start: Message, body: bytes) -> JSONResponse:
@@ -109,8 +124,7 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
             return JSONResponse(_validation_body(faults), HTTPStatus.UNPROCESSABLE_ENTITY, kept)
         case [{"error": str(message)}] | {"error": str(message)} | {"detail": str(message)} if status < 500:
             return JSONResponse(_body(FALLBACKS.get(status, "invalid_request"), message), status, kept)
-    phrase = HTTPStatus(status).phrase
-    message = f"{phrase}; see the server's log" if status >= 500 and status != 503 else phrase
+    message = UNFORESEEN if status == 500 else HTTPStatus(status).phrase
     return JSONResponse(_body(FALLBACKS.get(status, "internal_error"), message), status, kept)
 
 

@@ -1,6 +1,7 @@
 """From a request's work to its response: an audio file, an error body, or nothing because the client has left."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -15,6 +16,8 @@ from runners.errors import ModelLoading, SpeechError
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 
 async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered]) -> Response:
     """Does the work for as long as the client is there to hear of it. Its leaving cancels the work."""
@@ -24,6 +27,8 @@ async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered]) -> 
         response = Response(rendered.body, media_type=rendered.media_type, headers=rendered.headers)
     except SpeechError as error:
         response = answer(error)
+        if response.status_code >= 500 and not isinstance(error, ModelLoading):
+            log.error("%s: %s", error.type, error.message, exc_info=error.__cause__)
     ctx.response.status_code = response.status_code  # BentoML overwrites the response's own with this one
     return response
 

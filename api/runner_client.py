@@ -22,7 +22,8 @@ from runners.errors import EngineFailure, ModelLoading
 from runners.types import Audio, Event, Failed, Finished, Load, ModelCard, PieceDone, Status, Utterance
 from runners.wire import Unpacker
 
-STATUS_TIMEOUT = 2.0  # seconds; a runner that is still loading does not answer at all
+STATUS_TIMEOUT = 2.0  # seconds; a runner that is loading, or was lost, does not answer
+LIMITS = httpx.Limits(max_keepalive_connections=32, keepalive_expiry=2.0)  # the runner closes idle ones after 5 s
 GONE = "The model's process went away while it worked on this request. Try again."
 
 
@@ -41,7 +42,7 @@ def connect(url: str) -> httpx.AsyncClient:
     """
     parsed = urlparse(url)
     uds = url2pathname(parsed.path) if parsed.scheme == "file" else None
-    transport = httpx.AsyncHTTPTransport(uds=uds, limits=httpx.Limits(max_keepalive_connections=32))
+    transport = httpx.AsyncHTTPTransport(uds=uds, limits=LIMITS)
     base_url = "http://runner" if uds else f"http://{parsed.netloc}"
     return httpx.AsyncClient(base_url=base_url, transport=transport, timeout=None)
 
@@ -74,7 +75,8 @@ class RunnerClient:
         except (TimeoutError, httpx.HTTPError):
             raise ModelLoading("The model is still loading.") from None
         fields: dict[str, Any] = response.json()
-        return Status(ModelCard(**fields["model"]), Load(**fields["load"]))
+        lists = {name: tuple(fields["model"][name]) for name in ("languages", "speakers")}
+        return Status(ModelCard(**{**fields["model"], **lists}), Load(**fields["load"]))
 
     async def ready(self) -> bool:
         with suppress(ModelLoading):

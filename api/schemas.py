@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
 
@@ -13,9 +13,25 @@ def _greedy_or_warm(temperature: float) -> float:
     return temperature
 
 
-Weight = Annotated[float, Field(ge=0, le=1000)]
+def _name_or_weights(style: object) -> object:
+    """One rule with one message: pydantic's own would name both halves of the union."""
+    if style is None or isinstance(style, str):
+        return style
+    if isinstance(style, dict) and all(map(_is_weight, style.values())):
+        return style
+    raise ValueError(f"must be the name of a reference, or weights from 0 to {MAX_WEIGHT} by name")
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_WEIGHT
+
+
+MAX_WEIGHT = 1000
+MAX_SILENCE = 600.0  # seconds of pauses in a request
+
 Style = Annotated[
-    str | dict[str, Weight] | None,
+    str | dict[str, float] | None,
+    BeforeValidator(_name_or_weights),
     Field(description="None: the voice's default blend. A name: that reference alone. A mapping: those weights."),
 ]
 Language = Annotated[
@@ -78,8 +94,14 @@ class SimpleRequest(Settings):
     text: Text
 
 
+def _bounded_silence(segments: list[Part]) -> list[Part]:
+    if sum(segment.pause_after for segment in segments) > MAX_SILENCE:
+        raise ValueError(f"the pauses of a request may sum up to {MAX_SILENCE:g} seconds")
+    return segments
+
+
 class SegmentedRequest(Settings):
     """Several texts in a row, each with its own pause and, if it likes, its own voice, style, language and speed."""
 
-    segments: list[Part] = Field(min_length=1, max_length=200)
+    segments: Annotated[list[Part], AfterValidator(_bounded_silence)] = Field(min_length=1, max_length=200)
     trim_silence: bool = Field(True, description="Drop the model's own silence around each segment.")

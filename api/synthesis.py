@@ -5,17 +5,20 @@ nor the engine.
 """
 
 import asyncio
+import logging
 import secrets
 from dataclasses import dataclass
 
 from api.assemble import Assembled, Segment, assemble, join_pieces, segments_header
 from api.audio import encode, media_type
 from api.config import ServerConfig
-from api.runner_client import RunnerClient
+from api.runner_client import RunnerClient, Speech
 from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
 from api.voices import UnknownVoice, VoiceLibrary
 from runners.errors import DeadlineExceeded, InvalidInput, SpeechError
-from runners.types import ModelCard, Sampling, Utterance
+from runners.types import ModelCard, Sampling, StopReason, Utterance
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ class Synthesis:
             message = f"Not done within {limit}. Send less text at once, or try when it is quieter."
             raise DeadlineExceeded(message) from None
         except SpeechError as error:
-            if isinstance(body, SegmentedRequest) and error.utterance is not None and error.param:
-                error.param = f"segments.{error.utterance}.{error.param}"
+            _name_segment(error, body)
             raise
 
     async def _render(self, body: Settings, parts: list[Part]) -> Rendered:
@@ -58,14 +60,7 @@ class Synthesis:
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
         utterances = await asyncio.to_thread(self._utterances, body, parts, seed, model)
         spoken = await self._runner.speak(utterances)
-        rate = model.sample_rate
-        segments = [
-            Segment(join_pieces(speech.pieces, rate), part.pause_after)
-            for speech, part in zip(spoken, parts, strict=True)
-        ]
-        audio = await asyncio.to_thread(assemble, segments, rate, trim=body.trim_silence)
-        encoded = await asyncio.to_thread(encode, audio.samples, body.output_format, rate)
-        return Rendered(encoded, media_type(body.output_format, rate), _headers(body, seed, rate, audio))
+        return await asyncio.to_thread(_finish, body, parts, spoken, seed, model.sample_rate)
 
     def _check_length(self, body: Settings, parts: list[Part]) -> None:
         characters, limit = sum(len(part.text) for part in parts), self._config.max_text
@@ -79,8 +74,7 @@ class Synthesis:
             try:
                 utterances.append(self._utterance(body, part, seed, model))
             except SpeechError as error:
-                error.utterance = index
-                raise
+                raise error.at(index) from error
         return utterances
 
     def _utterance(self, body: Settings, part: Part, seed: int, model: ModelCard) -> Utterance:
@@ -101,6 +95,26 @@ class Synthesis:
             return self._voices.get(voice).language or self._config.default_language
         except UnknownVoice:  # a speaker of the checkpoint, which has no language of its own
             return self._config.default_language
+
+
+def _finish(body: Settings, parts: list[Part], spoken: list[Speech], seed: int, rate: int) -> Rendered:
+    """From samples to the answer. Takes as long as the audio is long, so it belongs in a thread."""
+    if cut := sum(done.stop_reason is StopReason.LIMIT for speech in spoken for done in speech.done):
+        log.warning("%d of the model's utterances ran into its longest length and were cut there", cut)
+    segments = [
+        Segment(join_pieces(speech.pieces, rate), part.pause_after) for speech, part in zip(spoken, parts, strict=True)
+    ]
+    audio = assemble(segments, rate, trim=body.trim_silence)
+    encoded = encode(audio.samples, body.output_format, rate)
+    return Rendered(encoded, media_type(body.output_format, rate), _headers(body, seed, rate, audio))
+
+
+def _name_segment(error: SpeechError, body: Settings) -> None:
+    """Make the fault's field a path, where it is a segment's own and not one that it took from the request."""
+    if isinstance(body, SegmentedRequest) and error.utterance is not None:
+        own = body.segments[error.utterance].model_fields_set
+        if error.param in own:
+            error.param = f"segments.{error.utterance}.{error.param}"
 
 
 def _headers(body: Settings, seed: int, rate: int, audio: Assembled) -> dict[str, str]:

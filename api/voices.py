@@ -5,6 +5,7 @@ changed.
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,8 @@ from api.voice_folder import (
 )
 from runners.errors import InvalidInput, SpeechError
 from runners.types import Reference, Voice
+
+log = logging.getLogger(__name__)
 
 Stamp = tuple[int, int, int]  # inode, mtime in ns, bytes: another file or content has another one
 
@@ -44,6 +47,13 @@ class VoiceLibrary:
     def faults(self) -> list[BrokenVoice]:
         """Every folder that is no usable voice, and why: for the start-up log and for listings."""
         return [found for found in self._all() if isinstance(found, BrokenVoice)]
+
+    def report(self) -> None:
+        """Tell the log what an operator should know at start-up."""
+        if not self.profiles():
+            log.warning("There are no voices of your own: %s holds no folder with clips", self._folder)
+        for fault in self.faults():
+            log.warning("%s", fault.message)
 
     def get(self, name: str) -> VoiceProfile:
         """Raises UnknownVoice when there is no such folder, BrokenVoice when it is not in order."""

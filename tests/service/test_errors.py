@@ -34,6 +34,8 @@ ROWS: list[tuple[str, dict[str, Any] | bytes, int, str, str | None]] = [
     ("simple", {"text": "a", "style": "angry"}, 422, "invalid_request", "style"),
     ("simple", {"text": "a", "style": {"neutral": 0}}, 422, "invalid_request", "style"),
     ("simple", {"text": "a", "style": {"angry": 1}}, 422, "invalid_request", "style"),
+    ("simple", {"text": "a", "style": {"neutral": -1}}, 422, "invalid_request", "style"),
+    ("simple", {"text": "a", "style": 7}, 422, "invalid_request", "style"),
     ("simple", {"text": "a", "voice": "nobody"}, 404, "voice_not_found", "voice"),
     ("simple", {"text": "a", "voice": "../default"}, 404, "voice_not_found", "voice"),
     ("simple", b"{not json", 422, "invalid_request", None),
@@ -49,6 +51,9 @@ ROWS: list[tuple[str, dict[str, Any] | bytes, int, str, str | None]] = [
     ("segmented", {"segments": [{"text": "a"}, {"text": "?"}]}, 422, "invalid_request", "segments.1.text"),
     ("segmented", {"segments": [{"text": "a", "style": "angry"}]}, 422, "invalid_request", "segments.0.style"),
     ("segmented", {"segments": [{"text": "a", "language": "xx"}]}, 422, "invalid_request", "segments.0.language"),
+    ("segmented", {"segments": [{"text": "a"}], "style": "angry"}, 422, "invalid_request", "style"),
+    ("segmented", {"segments": [{"text": "a"}], "language": "xx"}, 422, "invalid_request", "language"),
+    ("segmented", {"segments": [{"text": "a", "pause_after": 60}] * 11}, 422, "invalid_request", "segments"),
     ("segmented", {"segments": [{"text": "a" * 2000}] * 2}, 422, "invalid_request", "segments"),
     ("simple", b'{"text": "' + b"a" * 20000 + b'"}', 413, "body_too_large", None),
 ]
@@ -85,6 +90,28 @@ def test_a_body_too_large_is_refused_before_it_is_sent(small_server: Server) -> 
 
     with small_server.client() as client:
         check(client.post("/generate/simple", content=endless()), 413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "param"),
+    [
+        ("application/x-www-form-urlencoded", b"text=a&speed=fast", "speed"),
+        ("application/x-www-form-urlencoded", b"text=a&seed=" + b"1" * 5000, "seed"),
+        ("application/x-www-form-urlencoded", b"text=a&style=" + b"[" * 5000, None),
+        ("multipart/form-data; boundary=x", b"--x\r\nno such header", None),
+        ("multipart/form-data", b"text=a", None),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="text"; filename="t"\r\n\r\n\xff\r\n--x--\r\n',
+            "text",
+        ),
+    ],
+)
+def test_bad_forms(small_server: Server, kind: str, content: bytes, param: str | None) -> None:
+    with small_server.client() as client:
+        response = client.post("/generate/simple", content=content, headers={"content-type": kind})
+    error = check(response, 422, "invalid_request")
+    assert param in (None, error["param"])
 
 
 def test_unknown_paths_and_methods(small_server: Server) -> None:
@@ -180,6 +207,7 @@ def test_loading_is_told_from_ready(tmp_path: Any, cache_dir: Any) -> None:
         ({"XTTS_TIMEOUT": "-1"}, "XTTS_TIMEOUT=-1"),
         ({"XTTS_MODEL": "/no/such/folder"}, "XTTS_MODEL=/no/such/folder"),
         ({"XTTS_MODEL": "hf://coqui/XTTS-v2"}, "COQUI_TOS_AGREED=1"),
+        ({"XTTS_DEVICE": "cuda:63"}, "XTTS_DEVICE=cuda:63"),
     ],
     ids=str,
 )

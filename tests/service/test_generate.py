@@ -124,9 +124,13 @@ def test_every_field_changes_what_is_heard(server: Server, change: dict[str, obj
 
 
 def test_form_data_is_as_good_as_json(server: Server) -> None:
+    expected = generate(server, "simple", text="1984", seed=1, style="question", trim_silence=True).content
+    fields = {"text": "1984", "seed": "1", "style": "question", "trim_silence": "true"}
     with server.client() as client:
-        response = client.post("/generate/simple", files={"text": (None, "Jó napot!"), "seed": (None, "1")})
-    assert response.content == generate(server, "simple", text="Jó napot!", seed=1).content
+        assert client.post("/generate/simple", files={k: (None, v) for k, v in fields.items()}).content == expected
+        assert client.post("/generate/simple", data=fields).content == expected
+        segments = json.dumps([{"text": "1984", "style": {"question": 1}}])
+        assert client.post("/generate/segmented", data={"segments": segments, "seed": 1}).content == expected
 
 
 class TestSegmented:
