@@ -1,0 +1,50 @@
+"""What an operator touches: documentation, metrics, several workers, and a public process that stays light."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.service.server import ROOT, Server, serving
+
+
+def test_the_documentation_page_and_what_it_shows(server: Server) -> None:
+    with server.client() as client:
+        page = client.get("/")
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        for file in ("swagger-ui.css", "swagger-ui-bundle.js"):
+            assert client.get(f"/static_content/{file}").status_code == 200
+        document = client.get("/docs.json").json()
+    assert {"/generate/simple", "/generate/segmented"} <= set(document["paths"])
+    fields = document["components"]["schemas"]["SimpleRequest"]["properties"]
+    assert {"text", "language", "voice", "style", "output_format", "speed", "seed"} <= set(fields)
+
+
+def test_metrics_are_prometheus_text(server: Server) -> None:
+    with server.client() as client:
+        client.post("/generate/simple", json={"text": "Hé!"})
+        response = client.get("/metrics")
+    assert response.status_code == 200
+    assert "bentoml_service_request_total" in response.text
+
+
+async def test_several_workers_say_the_same(tmp_path: Path, server: Server) -> None:
+    """Two runner processes start at once on an empty cache, and either may get any request."""
+    environ = {"XTTS_CACHE_DIR": str(tmp_path / "cache"), "XTTS_WORKERS": "2", "XTTS_SLOTS": "2"}
+    bodies = [{"text": "Jó napot!", "seed": seed, "output_format": "wav"} for seed in (1, 2)] * 4
+    with serving(tmp_path, environ) as workers:
+        async with httpx.AsyncClient(base_url=workers.url, timeout=120) as client:
+            answers = await asyncio.gather(*(client.post("/generate/simple", json=body) for body in bodies))
+        assert workers.log.read_text().count("is loaded on cpu") == 2
+    assert [answer.status_code for answer in answers] == [200] * len(bodies)
+    assert len({answer.content for answer in answers}) == 2
+    async with httpx.AsyncClient(base_url=server.url, timeout=120) as client:
+        assert (await client.post("/generate/simple", json=bodies[0])).content == answers[0].content
+
+
+def test_the_public_process_imports_no_torch() -> None:
+    code = "import service, sys; sys.exit(bool({'torch', 'TTS', 'librosa'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
