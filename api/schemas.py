@@ -78,8 +78,8 @@ class Settings(_Body):
     style: Style = None
     output_format: OutputFormat = "mp3"
     speed: Speed = 1.0
-    temperature: Annotated[float, AfterValidator(_greedy_or_warm)] | None = Field(
-        None, ge=0, le=2, description="0 is greedy. None: the checkpoint's default, as for the three below."
+    temperature: Annotated[float, Field(ge=0, le=2), AfterValidator(_greedy_or_warm)] | None = Field(
+        None, description="0 is greedy. None: the checkpoint's default, as for the three below."
     )
     top_k: int | None = Field(None, ge=0, le=10_000, description="0 turns it off.")
     top_p: float | None = Field(None, gt=0, le=1, description="1 turns it off.")

@@ -19,7 +19,8 @@ def test_the_documentation_page_and_what_it_shows(server: Server) -> None:
             assert client.get(f"/static_content/{file}").status_code == 200
         document = client.get("/docs.json").json()
     assert {"/generate/simple", "/generate/segmented"} <= set(document["paths"])
-    fields = document["components"]["schemas"]["SimpleRequest"]["properties"]
+    request = document["paths"]["/generate/simple"]["post"]["requestBody"]
+    fields = request["content"]["application/json"]["schema"]["properties"]
     assert {"text", "language", "voice", "style", "output_format", "speed", "seed"} <= set(fields)
 
 
