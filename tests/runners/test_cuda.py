@@ -1,4 +1,4 @@
-"""The CUDA path without a GPU: fake tensors refuse to mix devices, as real ones do. What they cannot show is numbers."""
+"""The CUDA path without a GPU: fake tensors refuse to mix devices, as real ones do. Numbers they cannot show."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from TTS.tts.layers.xtts.gpt import GPT as UpstreamGPT
+from TTS.tts.layers.xtts import gpt as upstream_gpt
 
 from runners.frames import stretch_for
 from runners.gpt import GPT
@@ -31,7 +31,7 @@ def bare(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def test_every_tensor_of_a_step_is_on_the_gpu() -> None:
     with CUDA:
-        upstream = UpstreamGPT(
+        upstream = upstream_gpt.GPT(
             start_text_token=3,
             stop_text_token=0,
             layers=2,
