@@ -41,16 +41,17 @@ clean:  ## remove what the targets above made, the virtual environment too
 
 .venv/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check uv==$(UV)
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check uv==$(UV)
 	@touch $@
 
 .venv/serve: requirements.txt | .venv/uv
-	$(BIN)/uv pip install -q --python $(BIN)/python -r requirements.txt
+	@echo "Installing the pinned requirements into .venv: 5 GB, once"
+	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements.txt
 	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/serve
-	$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
 
 .PHONY: help serve batch test lint references lock clean
