@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
@@ -17,6 +18,7 @@ from runners.types import StopReason
 from runners.windows import WindowPlan
 from tests.studio import LINES, Mute, Studio, Take, studio
 
+Wave = NDArray[np.float32]
 SPEAKERS = ("Demo Low", "Demo High")
 PARTS = [(line, SPEAKERS[index % 2], 100 + index) for index, line in enumerate(LINES[:10])]  # line, speaker, seed
 
@@ -40,6 +42,19 @@ def solo(own_xtts: Xtts) -> list[list[int]]:
 def quiet_room(own_xtts: Xtts) -> Iterator[Studio]:
     with studio(own_xtts, slots=6, mute=True) as room:
         yield room
+
+
+@pytest.fixture(scope="module")
+def solo_waves(own_xtts: Xtts) -> dict[int, Wave]:
+    with studio(own_xtts, slots=1) as room:
+        short_windows(room, at_once=1)
+        return {part: room.record([sampled(room, part)])[0] for part in (1, 2, 4, 7)}
+
+
+def short_windows(room: Studio, at_once: int) -> None:
+    """So that short utterances have several, and rows of different ones share a batch."""
+    room.vocoder.at_once = at_once
+    room.engine._plan = WindowPlan(48, room.vocoder.context)
 
 
 def wait_until(condition: "threading.Event | object", timeout: float = 20) -> None:
@@ -69,15 +84,26 @@ class TestIndependence:
             assert take.codes == solo[part]
 
     @pytest.mark.parametrize("windows_at_once", [1, 8])
-    def test_samples_do_not_depend_on_companions(self, own_xtts: Xtts, windows_at_once: int) -> None:
+    @given(
+        arrivals=st.lists(
+            st.tuples(st.sampled_from([1, 2, 4, 7]), st.sampled_from([0.0, 0.05])), min_size=2, max_size=5
+        )
+    )
+    @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_samples_do_not_depend_on_companions(
+        self, own_xtts: Xtts, solo_waves: dict[int, Wave], windows_at_once: int, arrivals: list[tuple[int, float]]
+    ) -> None:
         with studio(own_xtts, slots=3) as room:
-            room.vocoder.at_once = windows_at_once
-            room.engine._plan = WindowPlan(48, room.vocoder.context)  # short ones, so that rows share a batch
-            alone = [room.record([sampled(room, part)])[0] for part in (1, 2, 4)]
-            together = room.record([sampled(room, part) for part in (1, 2, 4)])
-        for one, other in zip(alone, together, strict=True):
-            assert one.shape == other.shape
-            assert np.abs(one - other).max() < 1e-4
+            short_windows(room, windows_at_once)
+            takes = []
+            for part, pause in arrivals:
+                takes.append((part, sampled(room, part)))
+                room.submit([takes[-1][1]])
+                time.sleep(pause)
+            for part, take in takes:
+                wave = take.finish()
+                assert wave.shape == solo_waves[part].shape
+                assert np.abs(wave - solo_waves[part]).max() < 1e-4
 
     def test_other_seeds_say_it_otherwise(self, quiet_room: Studio) -> None:
         takes = [quiet_room.take("en", "Hello there.", seed=seed, temperature=0.75) for seed in (1, 1, 2, 3)]
