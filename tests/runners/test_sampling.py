@@ -133,3 +133,19 @@ def test_uniform_is_a_function_of_stream_and_step_and_looks_random() -> None:
     assert np.abs(counts / grid.size - 0.05).max() < 0.004
     for one, other in ((grid[:-1], grid[1:]), (grid[:, :-1], grid[:, 1:])):  # neighbouring streams, neighbouring steps
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.02
+
+
+def test_every_step_draws_anew_and_a_new_sequence_from_the_start() -> None:
+    logits = torch.zeros(1, 1000)
+    sampler, slot = Sampler(1, 1000, (), CPU), torch.tensor([0])
+
+    def draws(stream: int) -> list[int]:
+        sampler.seat(0, params(temperature=1.0, top_k=0, top_p=1.0, repetition_penalty=1.0, stream=stream))
+        return [int(sampler.draw(logits, slot)) for _ in range(40)]
+
+    first = draws(7)
+    assert len(set(first)) > 30
+    marks = uniform(torch.full((40,), 7), torch.arange(40)) * 1000
+    assert [int(mark) for mark in marks] == first  # a flat distribution: the number is the code
+    assert draws(7) == first
+    assert draws(8) != first

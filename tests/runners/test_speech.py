@@ -98,6 +98,8 @@ async def test_a_long_text_comes_in_pieces_that_stand_alone(speech: Speech) -> N
     assert [piece.piece for piece in done] == list(range(len(done)))
     first = speech._frontend.pieces(whole.text, "hu")[0].text
     (alone,), _ = await say(speech, [replace(whole, text=first)])
+    assert speech._sampling(whole, 0).stream == whole.seed
+    assert speech._sampling(whole, 1).stream != whole.seed
     assert np.array_equal(alone, waves[0])  # the first piece draws from the same stream as its text alone
 
 

@@ -7,7 +7,7 @@ from TTS.tts.models.xtts import Xtts
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
 from runners.frames import stretch_for
-from runners.vocoder import Vocoder
+from runners.vocoder import Vocoder, context_frames
 from runners.windows import WindowPlan
 
 HOP, DIM, SPEAKER = 256, 12, 6
@@ -56,6 +56,19 @@ def test_windows_equal_the_full_pass_at_every_length_from_one_code_up() -> None:
         expected = whole(frames.T[None], g=speaker)[0, 0]
         assert expected.std() > 1e-3
         assert torch.allclose(speak_in_windows(vocoder, frames, speaker, middle=8), expected, atol=1e-5), codes
+
+
+@torch.inference_mode()
+def test_context_is_as_far_as_a_sample_hears() -> None:
+    """Measured: what a change of one frame reaches."""
+    generator = narrow_generator().double()
+    frames = torch.randn(1, DIM, 81, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    speaker = torch.ones(1, SPEAKER, 1, dtype=torch.float64)
+    changed = frames.clone()
+    changed[:, :, 40] += 1.0
+    heard = (generator(changed, g=speaker) != generator(frames, g=speaker))[0, 0].nonzero()
+    reach = max(40 - int(heard[0]) // HOP, int(heard[-1]) // HOP - 40)
+    assert reach <= context_frames(generator) <= reach + 1
 
 
 @torch.inference_mode()
