@@ -5,12 +5,14 @@ from typing import Annotated, Any, cast
 import bentoml
 from bentoml.validators import ContentType
 from fastapi import FastAPI
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from api.config import ServerConfig
+from api.docs import PAGE
 from api.errors import ErrorBodies
 from api.forms import FormBodies
 from api.limits import BodyLimit
+from api.logs import leave_out_bad_requests
 from api.responses import health, respond
 from api.runner_client import RunnerClient, connect
 from api.schemas import SegmentedRequest, SimpleRequest
@@ -34,6 +36,7 @@ class XTTS:
 
     def __init__(self) -> None:
         log_as_bentoml_does("api")
+        leave_out_bad_requests()
         voices = VoiceLibrary(CONFIG.voices_dir)
         voices.report()
         self.client = RunnerClient(connect(self.runner.to_async.url))
@@ -49,7 +52,11 @@ class XTTS:
         """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
         return await respond(ctx, self.synthesis.segmented(SegmentedRequest(**body)))  # type: ignore[return-value]
 
-    @app.get("/health")
+    @app.get("/")
+    async def documentation(self) -> Response:
+        return HTMLResponse(PAGE)
+
+    @app.api_route("/health", methods=["GET", "HEAD"])
     async def health(self) -> Response:
         """200 once the model is loaded, 503 and `"loading"` until then."""
         return await health(self.client)

@@ -131,7 +131,6 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
 def _validation_body(faults: list[dict[str, Any]]) -> dict[str, Any]:
     """All faults in one message; `param` names the first field, as a path such as `segments.2.text`."""
     where = [".".join(str(part) for part in fault["loc"] if part != "body") for fault in faults]
-    message = "; ".join(
-        f"{at}: {fault['msg']}" if at else fault["msg"] for at, fault in zip(where, faults, strict=True)
-    )
+    said = [fault["msg"].removeprefix("Value error, ") for fault in faults]
+    message = "; ".join(f"{at}: {what}" if at else what for at, what in zip(where, said, strict=True))
     return _body("invalid_request", message, where[0] or None)

@@ -53,7 +53,7 @@ class RunnerClient:
         self._model: ModelCard | None = None
 
     async def model(self) -> ModelCard:
-        """The loaded model; asked for once, since a runner that restarts loads the same one.
+        """The loaded model; asked for once, and again after the runner was lost.
 
         Raises:
             ModelLoading: the runner has not answered yet.
@@ -103,7 +103,9 @@ class RunnerClient:
                             return
                         yield event
         except httpx.HTTPError as error:
+            self._model = None  # so that the next request asks whether there is one again
             raise EngineFailure(GONE) from error
+        self._model = None
         raise EngineFailure(GONE)
 
     async def speak(self, utterances: Sequence[Utterance]) -> list[Speech]:

@@ -14,7 +14,7 @@ from api.audio import encode, media_type
 from api.config import ServerConfig
 from api.runner_client import RunnerClient, Speech
 from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
-from api.voices import UnknownVoice, VoiceLibrary
+from api.voices import VoiceLibrary
 from runners.errors import DeadlineExceeded, InvalidInput, SpeechError
 from runners.types import ModelCard, Sampling, StopReason, Utterance
 
@@ -91,10 +91,8 @@ class Synthesis:
         )
 
     def _language_of(self, voice: str) -> str:
-        try:
-            return self._voices.get(voice).language or self._config.default_language
-        except UnknownVoice:  # a speaker of the checkpoint, which has no language of its own
-            return self._config.default_language
+        profile = self._voices.find(voice)  # None: a speaker of the checkpoint, which has no language of its own
+        return (profile and profile.language) or self._config.default_language
 
 
 def _finish(body: Settings, parts: list[Part], spoken: list[Speech], seed: int, rate: int) -> Rendered:

@@ -96,6 +96,10 @@ def _read_settings(file: Path) -> _Settings:
         return _Settings()
     except yaml.YAMLError as error:
         raise _Fault(f"{file.name}: {_yaml_fault(error)}") from error
+    except RecursionError as error:
+        raise _Fault(f"{file.name}: is nested too deeply") from error
+    except (ValueError, AttributeError) as error:  # what PyYAML lets through of values such as 2001-99-99
+        raise _Fault(f"{file.name}: holds a value that cannot be read: {error}") from error
     try:
         return _Settings.model_validate({} if content is None else content)
     except ValidationError as error:

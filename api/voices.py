@@ -62,6 +62,10 @@ class VoiceLibrary:
             raise self._unknown(name, speakers=())
         return profile
 
+    def find(self, name: str) -> VoiceProfile | None:
+        """The folder's voice of this name, if there is one. Raises BrokenVoice when it is not in order."""
+        return self._find(name)
+
     def resolve(
         self, voice: str, style: str | Mapping[str, float] | None = None, *, speakers: Sequence[str] = ()
     ) -> Voice:

@@ -25,6 +25,7 @@ WINDOW_FRAMES = 128  # delivered by each window: 1.4 s of audio, with a fifth on
 NOT_A_NUMBER = "The model produced values that are not numbers for this text and voice."
 STEP_FAILED = "The engine failed while it worked on this request. Try again."
 STOPPING = "The server is shutting down."
+LOST = "The engine was lost and is being started anew. Try again."
 LONGEST_STEP = 30.0  # seconds to wait for at the end
 PLACEHOLDER_CODE = 1  # upstream's placeholder for prefix positions, which its repetition penalty counts
 
@@ -48,6 +49,7 @@ class Engine:
         self._cancelled: list[Request] = []
         self._steps = 0
         self._stopping = False
+        self._farewell = STOPPING  # what requests are told once the engine takes no more
         self._work = threading.Condition()  # guards what submit, cancel and load share with the thread
         self._thread = threading.Thread(target=self._run, name="xtts-engine", daemon=True)
 
@@ -70,7 +72,7 @@ class Engine:
         """
         with self._work:
             if self._stopping:
-                raise EngineFailure(STOPPING)
+                raise EngineFailure(self._farewell)
             try:
                 self._scheduler.submit(request.sequences)
             except QueueFull:
@@ -85,7 +87,7 @@ class Engine:
                 raise self._overloaded()
 
     def cancel(self, request: Request) -> None:
-        """Nobody wants the request any more: its slots are free by the next step. Harmless when it is over."""
+        """Nobody wants the request any more: its slots are free at the next step. Harmless when it is over."""
         with self._work:
             self._cancelled.append(request)
             self._work.notify()
@@ -109,6 +111,7 @@ class Engine:
                 pass
         except Exception:  # not even the slots could be cleared: the device is gone, and this engine with it
             log.exception("The engine cannot go on")
+            self._farewell = LOST
             self._on_death()
         finally:
             self._end()
@@ -138,7 +141,7 @@ class Engine:
             left = list(dict.fromkeys(self._requests.values()))
             self._requests.clear()
         for request in left:
-            request.deliver(Failed(EngineFailure(STOPPING)))
+            request.deliver(Failed(EngineFailure(self._farewell)))
 
     def _admit(self) -> list[Sequence]:
         admitted = self._scheduler.admit()
@@ -176,10 +179,11 @@ class Engine:
         self._latents[slots, counts] = hidden
         codes: list[int] = self._sampler.draw(self._gpt.logits(hidden), slots).tolist()
         for sequence, code in zip(sequences, codes, strict=True):
+            if code == NOT_FINITE:
+                self._gpt.wipe(sequence.slot)
             if sequence not in self._requests:  # a sibling has just failed, and the request with it
                 continue
             if code == NOT_FINITE:
-                self._gpt.wipe(sequence.slot)
                 self._fail([self._requests[sequence]], EngineFailure(NOT_A_NUMBER, utterance=sequence.utterance))
                 continue
             sequence.codes.append(code)

@@ -13,16 +13,17 @@ class QueueFull(Exception):
 
 
 class Scheduler(Generic[S]):
-    """First come, first served, into the lowest vacant slot.
+    """Requests in turn, each one's sequences in order, into the lowest vacant slot.
 
-    Low slots first keeps the occupied ones together, so that a step over `0 .. highest` wastes few rows.
+    In turn, so that a request of hundreds of sequences does not keep one of a single sequence waiting. Low slots
+    first keeps the occupied ones together, so that a step over `0 .. highest` wastes few rows.
     """
 
     def __init__(self, slots: int, max_waiting: int) -> None:
         self.slots = slots
         self.max_waiting = max_waiting
         self._vacant = list(range(slots))  # a heap
-        self._waiting: deque[S] = deque()
+        self._waiting: deque[deque[S]] = deque()  # what is left of each group; the front one is next
         self._live: dict[S, int] = {}
 
     @property
@@ -32,7 +33,7 @@ class Scheduler(Generic[S]):
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        return sum(map(len, self._waiting))
 
     @property
     def full(self) -> bool:
@@ -48,16 +49,20 @@ class Scheduler(Generic[S]):
         Raises:
             QueueFull: `max_waiting` sequences wait already, and there is no vacant slot for the group.
         """
-        members = list(group)
+        members = deque(group)
         if self.waiting >= self.max_waiting and self.waiting + len(members) > len(self._vacant):
             raise QueueFull
-        self._waiting.extend(members)
+        if members:
+            self._waiting.append(members)
 
     def admit(self) -> list[tuple[S, int]]:
-        """Move waiting sequences into vacant slots, in order; returns what was moved."""
+        """Move waiting sequences into vacant slots, one of each group in turn; returns what was moved."""
         admitted = []
         while self._waiting and self._vacant:
-            sequence, slot = self._waiting.popleft(), heapq.heappop(self._vacant)
+            group = self._waiting.popleft()
+            sequence, slot = group.popleft(), heapq.heappop(self._vacant)
+            if group:
+                self._waiting.append(group)
             self._live[sequence] = slot
             admitted.append((sequence, slot))
         return admitted
@@ -71,5 +76,6 @@ class Scheduler(Generic[S]):
     def cancel(self, group: Iterable[S]) -> list[int]:
         """Forget the group's members wherever they are; returns the slots that this vacated."""
         gone = set(group)
-        self._waiting = deque(sequence for sequence in self._waiting if sequence not in gone)
+        left = (deque(sequence for sequence in members if sequence not in gone) for members in self._waiting)
+        self._waiting = deque(members for members in left if members)
         return [self.retire(sequence) for sequence in gone & self._live.keys()]

@@ -204,6 +204,10 @@ BROKEN = {
     "default_blend: {}": "voice.yaml: default_blend",
     "default_blend: {calm: much}": "voice.yaml: default_blend.calm",
     "default_blend: {calm: yes}": "voice.yaml: default_blend.calm",
+    "language: 2001-99-99": "voice.yaml: holds a value that cannot be read",
+    "language: !!int zz": "voice.yaml: holds a value that cannot be read",
+    "language: !!timestamp q": "voice.yaml: holds a value that cannot be read",
+    "[" * 5000: "voice.yaml: is nested too deeply",
 }
 
 

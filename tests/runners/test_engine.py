@@ -226,6 +226,22 @@ class TestFaults:
             long.finish()
             assert short.codes == expected.codes
 
+    def test_nan_in_two_sequences_of_a_request_is_wiped_from_both_slots(self, own_xtts: Xtts) -> None:
+        with studio(own_xtts, slots=2, mute=True) as room:
+            expected = [room.take(*LINES[2]), room.take(*LINES[4])]
+            room.record(expected)
+            first, second = room.take(*LINES[3]), room.take(*LINES[5])
+            for take in (first, second):
+                poisoned = torch.full_like(take.sequence.latents.gpt_cond_latent, float("nan"))
+                object.__setattr__(take.sequence.latents, "gpt_cond_latent", poisoned)
+            first.request.sequences.append(second.sequence)
+            room.submit([first])
+            with pytest.raises(EngineFailure):
+                first.finish()
+            again = [room.take(*LINES[2]), room.take(*LINES[4])]
+            room.record(again)
+            assert [take.codes for take in again] == [take.codes for take in expected]
+
     def test_a_lost_device_fails_everything_and_is_reported(self, own_xtts: Xtts) -> None:
         died = threading.Event()
         with studio(own_xtts, slots=1, mute=True) as room:

@@ -16,7 +16,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.scheduler: Scheduler[int] = Scheduler(SLOTS, MAX_WAITING)
-        self.line: list[int] = []  # waiting, oldest first
+        self.line: list[list[int]] = []  # what waits of each group, the next one first
         self.live: dict[int, int] = {}
         self.next = 0
 
@@ -25,21 +25,25 @@ class SchedulerMachine(RuleBasedStateMachine):
         group = range(self.next, self.next + size)
         self.next += size
         vacant = SLOTS - len(self.live)
-        if len(self.line) >= MAX_WAITING and len(self.line) + size > vacant:
+        waiting = sum(map(len, self.line))
+        if waiting >= MAX_WAITING and waiting + size > vacant:
             with pytest.raises(QueueFull):
                 self.scheduler.submit(group)
         else:
             self.scheduler.submit(group)
-            self.line += group
+            self.line.append(list(group))
 
     @rule()
     def admit(self) -> None:
         admitted = self.scheduler.admit()
-        expected = self.line[: SLOTS - len(self.live)]
-        assert [sequence for sequence, _ in admitted] == expected  # oldest first
+        expected = []
+        while self.line and len(expected) < SLOTS - len(self.live):
+            first, *others = self.line
+            expected.append(first[0])
+            self.line = others + ([first[1:]] if first[1:] else [])
+        assert [sequence for sequence, _ in admitted] == expected  # one of each group in turn
         free = sorted(set(range(SLOTS)) - set(self.live.values()))
         assert [slot for _, slot in admitted] == free[: len(admitted)]  # lowest first
-        self.line = self.line[len(admitted) :]
         self.live.update(admitted)
 
     @precondition(lambda self: self.live)
@@ -54,18 +58,29 @@ class SchedulerMachine(RuleBasedStateMachine):
         group = data.draw(st.sets(st.integers(0, self.next - 1)))  # waiting, live, ended: all may be named
         freed = self.scheduler.cancel(group)
         assert sorted(freed) == sorted(slot for sequence, slot in self.live.items() if sequence in group)
-        self.line = [sequence for sequence in self.line if sequence not in group]
+        left = [[sequence for sequence in members if sequence not in group] for members in self.line]
+        self.line = [members for members in left if members]
         self.live = {sequence: slot for sequence, slot in self.live.items() if sequence not in group}
 
     @invariant()
     def agrees(self) -> None:
         assert self.scheduler.live == self.live
-        assert self.scheduler.waiting == len(self.line)
+        assert self.scheduler.waiting == sum(map(len, self.line))
         assert len(set(self.live.values())) == len(self.live)  # a slot has one owner
 
 
 TestScheduler = SchedulerMachine.TestCase
 TestScheduler.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_a_small_group_does_not_wait_for_a_large_one() -> None:
+    scheduler: Scheduler[int] = Scheduler(slots=1, max_waiting=1000)
+    scheduler.submit(range(500))
+    scheduler.submit([1000])
+    for expected in (0, 1000, 1):
+        ((sequence, _),) = scheduler.admit()
+        assert sequence == expected
+        scheduler.retire(sequence)
 
 
 def test_a_group_larger_than_the_line_is_taken_when_the_line_has_room() -> None:

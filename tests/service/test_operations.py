@@ -17,11 +17,23 @@ def test_the_documentation_page_and_what_it_shows(server: Server) -> None:
         assert page.headers["content-type"].startswith("text/html")
         for file in ("swagger-ui.css", "swagger-ui-bundle.js"):
             assert client.get(f"/static_content/{file}").status_code == 200
+            assert f"./static_content/{file}" in page.text
+        assert "http" not in page.text  # nothing from elsewhere
         document = client.get("/docs.json").json()
     assert {"/generate/simple", "/generate/segmented"} <= set(document["paths"])
     request = document["paths"]["/generate/simple"]["post"]["requestBody"]
     fields = request["content"]["application/json"]["schema"]["properties"]
     assert {"text", "language", "voice", "style", "output_format", "speed", "seed"} <= set(fields)
+
+
+def test_the_log_holds_no_bodies_of_bad_requests(server: Server) -> None:
+    with server.client() as client:
+        assert client.post("/generate/simple", json={"text": "a", "sped": "Titkos szöveg"}).status_code == 422
+        assert client.head("/health").status_code == 200
+    log = server.log.read_text()
+    assert "status=422" in log
+    assert "Titkos" not in log
+    assert "Traceback" not in log
 
 
 def test_metrics_are_prometheus_text(server: Server) -> None:
