@@ -52,11 +52,12 @@ class XTTS:
         """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
         return await respond(ctx, self.synthesis.segmented(SegmentedRequest(**body)))  # type: ignore[return-value]
 
-    @app.get("/")
+    @app.get("/", include_in_schema=False)
     async def documentation(self) -> Response:
         return HTMLResponse(PAGE)
 
-    @app.api_route("/health", methods=["GET", "HEAD"])
+    @app.head("/health", include_in_schema=False)
+    @app.get("/health")
     async def health(self) -> Response:
         """200 once the model is loaded, 503 and `"loading"` until then."""
         return await health(self.client)
