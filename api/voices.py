@@ -57,14 +57,10 @@ class VoiceLibrary:
 
     def get(self, name: str) -> VoiceProfile:
         """Raises UnknownVoice when there is no such folder, BrokenVoice when it is not in order."""
-        profile = self._find(name)
+        profile = self.find(name)
         if profile is None:
             raise self._unknown(name, speakers=())
         return profile
-
-    def find(self, name: str) -> VoiceProfile | None:
-        """The folder's voice of this name, if there is one. Raises BrokenVoice when it is not in order."""
-        return self._find(name)
 
     def resolve(
         self, voice: str, style: str | Mapping[str, float] | None = None, *, speakers: Sequence[str] = ()
@@ -75,7 +71,7 @@ class VoiceLibrary:
         Raises what `get` raises, and InvalidInput for a style that the voice does not have or weights that
         blend nothing.
         """
-        profile = self._find(voice)
+        profile = self.find(voice)
         if profile is not None:
             return self._blended(profile, style)
         if voice not in speakers:
@@ -120,12 +116,15 @@ class VoiceLibrary:
         if not NAME.fullmatch(name):
             return BrokenVoice(f"Voice {name!r} cannot be used: {NAME_RULE}.", param="voice")
         try:
-            return self._find(name)
+            return self.find(name)
         except BrokenVoice as broken:
             return broken
 
-    def _find(self, name: str) -> VoiceProfile | None:
-        """None when `name` is no voice's folder. The rule for names also keeps it inside of this folder."""
+    def find(self, name: str) -> VoiceProfile | None:
+        """None when `name` is no voice's folder. The rule for names also keeps it inside of this folder.
+
+        Raises BrokenVoice when it is not in order.
+        """
         folder = self._folder / name
         if not NAME.fullmatch(name) or not folder.is_dir():
             return None
