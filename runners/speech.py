@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from collections.abc import Sequence as Items
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 import torch
 from TTS.tts.models.xtts import Xtts
@@ -59,7 +60,7 @@ class Speech:
         gpt = GPT(xtts.gpt, config.slots_on(device.type), conditioning_length=shapes.gpt_cond_latent[1])
         vocoder = Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length)
         card = ModelCard(
-            name=config.model,
+            name=config.model if "://" in config.model else Path(config.model).name,  # callers need no path of ours
             demo=is_demo(config.model),
             device=str(device),
             sample_rate=xtts.args.output_sample_rate,

@@ -144,6 +144,7 @@ async def test_a_checkpoint_with_other_limits(demo_dir: Path, tmp_path: Path) ->
     speech = load(folder, tmp_path)
     try:
         assert speech.status().model.languages == ("hu", "en")
+        assert speech.status().model.name == "model"  # the folder's name, not where it lies
         text = "Ez a szöveg jóval hosszabb annál, mint ami ennek a modellnek egyszerre kimondható volna."
         _, done = await say(speech, [Utterance(text, "hu", LOW, 1)])
         assert len(done) > 1  # more text tokens than this model takes at once
