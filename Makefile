@@ -27,6 +27,9 @@ lint: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: .venv/serve  ## measure speed, growth and accuracy on this machine (ARGS='engine --quick')
+	$(BIN)/python -m benchmarks $(ARGS)
+
 references: .venv/serve  ## remake the default voice's clips (needs espeak-ng)
 	$(BIN)/python references/make_default.py
 
@@ -54,5 +57,5 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
 
-.PHONY: help serve batch test lint references lock clean
+.PHONY: help serve batch test lint bench references lock clean
 .DEFAULT_GOAL := help

@@ -24,7 +24,8 @@ def write_demo(folder: Path) -> None:
     The tensors are the same each time, and the global random state is left as it was.
     """
     tokens = write_vocabulary(folder / "vocab.json")
-    _write_config(folder / "config.json", tokens)
+    config = checkpoint_config(tokens, text_tokens=len(tokens))
+    (folder / "config.json").write_text(json.dumps(config, indent=4), encoding="utf-8")
     generator = torch.Generator().manual_seed(_SEED)
     voices = {name: made_up_voice(generator) for name in _SPEAKERS}
     torch.save({"model": _weights(folder / "config.json", tokens, generator)}, folder / "model.pth")
@@ -49,18 +50,20 @@ def _weights(config_path: Path, tokens: dict[str, int], generator: torch.Generat
     return model.state_dict() | {"hifigan_decoder.speaker_encoder.fc.bias": -centre}
 
 
-def _write_config(path: Path, tokens: dict[str, int]) -> None:
-    """The real file's values, but for the sizes."""
-    config = {
+def checkpoint_config(
+    tokens: dict[str, int], *, layers: int = LAYERS, width: int = WIDTH, heads: int = HEADS, text_tokens: int
+) -> dict[str, object]:
+    """What config.json holds: the real file's values, but for the sizes. `tokens`: token -> id."""
+    return {
         "model": "xtts",
         "model_args": {
             "gpt_max_audio_tokens": 605,
             "gpt_max_text_tokens": 402,
             "gpt_max_prompt_tokens": 70,
-            "gpt_layers": LAYERS,
-            "gpt_n_model_channels": WIDTH,
-            "gpt_n_heads": HEADS,
-            "gpt_number_text_tokens": len(tokens),
+            "gpt_layers": layers,
+            "gpt_n_model_channels": width,
+            "gpt_n_heads": heads,
+            "gpt_number_text_tokens": text_tokens,
             "gpt_start_text_token": tokens["[START]"],
             "gpt_stop_text_token": tokens["[STOP]"],
             "gpt_num_audio_tokens": CODES,
@@ -72,7 +75,7 @@ def _write_config(path: Path, tokens: dict[str, int]) -> None:
             "input_sample_rate": 22050,
             "output_sample_rate": 24000,
             "output_hop_length": 256,
-            "decoder_input_dim": WIDTH,
+            "decoder_input_dim": width,
             "d_vector_dim": 512,
             "cond_d_vector_in_each_upsampling_layer": True,
             "duration_const": 102400,
@@ -90,4 +93,3 @@ def _write_config(path: Path, tokens: dict[str, int]) -> None:
         "max_ref_len": 30,
         "sound_norm_refs": False,
     }
-    path.write_text(json.dumps(config, indent=4), encoding="utf-8")

@@ -1,0 +1,39 @@
+"""`python -m benchmarks [engine] [service] [growth] [accuracy] [--quick]`: no name means all of them."""
+
+import argparse
+import importlib
+import logging
+from pathlib import Path
+
+from benchmarks.options import QUICK_RESULTS, RESULTS, Options
+from runners.config import EngineConfig
+
+NAMES = ("engine", "service", "growth", "accuracy")  # modules, each with `run(options)`
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; none means all")
+    parser.add_argument("--quick", action="store_true", help="minutes instead of an hour; the README is left alone")
+    parser.add_argument(
+        "--out", type=Path, help="folder of the results (benchmarks/results; output/benchmarks if quick)"
+    )
+    parser.add_argument(
+        "--precision", action="append", dest="precisions", help="XTTS_PRECISION to measure; may be repeated"
+    )
+    asked = parser.parse_args(arguments)
+    if unknown := set(asked.names) - set(NAMES):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    options = Options(
+        quick=asked.quick,
+        out=asked.out or (QUICK_RESULTS if asked.quick else RESULTS),
+        cache=EngineConfig.from_env().cache_dir / "benchmarks",
+        precisions=tuple(asked.precisions or ("auto", "fp32")),
+    )
+    for name in asked.names or NAMES:
+        importlib.import_module(f"benchmarks.{name}").run(options)
+
+
+if __name__ == "__main__":
+    main()

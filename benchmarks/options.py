@@ -1,0 +1,22 @@
+"""What every benchmark is told: how long it may take, where results go, where checkpoints are kept."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+RESULTS = ROOT / "benchmarks" / "results"
+QUICK_RESULTS = ROOT / "output" / "benchmarks"  # which git ignores
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    quick: bool  # fewer repeats and codes, the same columns; the README is left alone
+    out: Path  # where the results go
+    cache: Path  # where checkpoints are kept from one run to the next
+    precisions: tuple[str, ...]  # XTTS_PRECISION, each one a variant
+
+    @property
+    def readme(self) -> Path | None:
+        """Whose table the results replace, if any."""
+        return None if self.quick or self.out.resolve() != RESULTS else README
