@@ -23,8 +23,19 @@ MEMORY_FOR_SLOTS = 0.6  # of what is free on a GPU once the model is loaded; the
 def build_decoder(upstream: Any, slots: int, conditioning_length: int, precision: Precision) -> Decoder:
     """`upstream`: `Xtts.gpt` in eval mode, taken apart. conditioning_length: latent vectors of a voice (32)."""
     gpt = GPT(upstream)
-    transformer = _transformer(upstream.gpt.h, rows_of(slots), capacity_of(gpt, conditioning_length), precision)
+    transformer = build_transformer(upstream.gpt.h, rows_of(slots), gpt, conditioning_length, precision)
     return Decoder(gpt, transformer, slots)
+
+
+def build_transformer(blocks: Any, slots: int, gpt: GPT, conditioning_length: int, precision: Precision) -> Transformer:
+    """`blocks`: upstream's, which are cast in place, or whose weights are taken."""
+    capacity = capacity_of(gpt, conditioning_length)
+    if not precision.int10:
+        flash = flash_works(blocks, precision.transformer)
+        return TorchTransformer(blocks, slots, capacity, precision.transformer, flash=flash)
+    from runners.int10.transformer import Int10Transformer  # its kernels are looked up in the cache as it is imported
+
+    return Int10Transformer(blocks, slots, capacity)
 
 
 def build_vocoder(xtts: Xtts, precision: Precision) -> Vocoder:
@@ -54,14 +65,5 @@ def prepare_kernels(folder: Path) -> None:
     """Before the CPU kernels are first imported: where they are kept once compiled (ten seconds; every version of them
     has a folder of its own), and on how many threads they run. Those are torch's: numba would set both."""
     settings: Any = numba.config
-    settings.CACHE_DIR = str(folder / sources_identity(Path(__file__).parent / "int8"))
+    settings.CACHE_DIR = str(folder / sources_identity(Path(__file__).parent / "int10"))
     settings.NUMBA_NUM_THREADS = torch.get_num_threads()
-
-
-def _transformer(blocks: Any, slots: int, capacity: int, precision: Precision) -> Transformer:
-    if not precision.int8:
-        flash = flash_works(blocks, precision.transformer)
-        return TorchTransformer(blocks, slots, capacity, precision.transformer, flash=flash)
-    from runners.int8.transformer import Int8Transformer  # its kernels are looked up in the cache as it is imported
-
-    return Int8Transformer(blocks, slots, capacity)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runners.environment import Environment
 
-PRECISIONS = ("auto", "fp32", "int8", "fp16", "bf16")
+PRECISIONS = ("auto", "fp32", "int10", "fp16", "bf16")
 
 
 @dataclass(frozen=True, slots=True)

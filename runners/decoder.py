@@ -110,7 +110,8 @@ class Decoder:
 
     def bytes_per_step(self, lengths: Items[int]) -> int:
         """What a step over sequences of these lengths has to read, at least: weights, and caches in use."""
-        return self._transformer.weight_bytes + sum(lengths) * self._transformer.position_bytes
+        transformer = self._transformer
+        return transformer.weight_bytes + self._gpt.head_bytes + sum(lengths) * transformer.position_bytes
 
 
 def rows_of(slots: int) -> int:

@@ -21,6 +21,7 @@ class GPT:
         self.start_code = int(gpt.start_audio_token)
         self.stop_code = int(gpt.stop_audio_token)
         self.codes = int(gpt.num_audio_tokens)
+        self.head_bytes: int = gpt.mel_head.weight.nbytes
         self.device: torch.device = gpt.mel_head.weight.device
         self._start = torch.tensor([self.start_code], device=self.device)
         self._places = torch.arange(self.max_text + 2, device=self.device)

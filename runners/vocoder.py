@@ -40,7 +40,7 @@ class Vocoder:
 
     Convolutions run in two dimensions, one of them of size 1, with the channels last: libraries have no such layout
     for one dimension, and theirs for two is faster. Those of the residual blocks, nearly all of the work, are computed
-    in `dtype`. On a GPU all of it runs beside the decoding, on a stream of its own.
+    in `dtype`, but for the last stage. On a GPU all of it runs beside the decoding, on a stream of its own.
     """
 
     def __init__(
@@ -54,7 +54,14 @@ class Vocoder:
         self.hop = hop  # samples a frame
         self.context = context_frames(generator)
         self.device: torch.device = generator.conv_post.weight.device
-        self._generator = _in_two_dimensions(generator, dtype)
+        self._generator = _in_two_dimensions(generator)
+        last_stage = len(generator.resblocks) - generator.num_kernels  # at the samples' rate, where an error is heard
+        self._generator.resblocks = nn.ModuleList(
+            [
+                _ResBlock(block, dtype if index < last_stage else torch.float32)
+                for index, block in enumerate(generator.resblocks)
+            ]
+        )
         self.at_once = WINDOWS_AT_ONCE[self.device.type]  # windows in a batch, at most
         self._stream = stream
 
@@ -106,14 +113,12 @@ def _half_width(conv: Any) -> float:
     return conv.dilation[0] * (conv.kernel_size[0] - 1) / 2
 
 
-def _in_two_dimensions(module: Any, dtype: torch.dtype) -> Any:
-    """A twin of the module whose convolutions are `_Conv` and whose residual blocks are `_ResBlock` in `dtype`."""
-    if isinstance(module, ResBlock1):
-        return _ResBlock(module, dtype)
+def _in_two_dimensions(module: Any) -> Any:
+    """A twin of the module whose convolutions are `_Conv`."""
     if isinstance(module, nn.Conv1d | nn.ConvTranspose1d):
         return _Conv(module, torch.float32)
     twin = copy.copy(module)
-    twin._modules = {name: _in_two_dimensions(part, dtype) for name, part in module.named_children()}
+    twin._modules = {name: _in_two_dimensions(part) for name, part in module.named_children()}
     return twin
 
 

@@ -95,7 +95,7 @@ class Studio:
         self, xtts: Xtts, slots: int, max_waiting: int = 1000, *, mute: bool = False, precision: Precision = FP32
     ) -> None:
         self.xtts, self.precision = xtts, precision
-        gpt = copy.deepcopy(xtts.gpt) if precision.int8 else xtts.gpt  # whose weights would be taken
+        gpt = copy.deepcopy(xtts.gpt) if precision.int10 else xtts.gpt  # whose weights would be taken
         self.decoder = build_decoder(gpt, slots, 32, precision)
         self.vocoder = Mute() if mute else vocoder_of(xtts, precision)
         self.engine = Engine(self.decoder, self.vocoder, max_waiting)

@@ -49,7 +49,7 @@ def test_slots_by_device_unless_given():
     [
         ("XTTS_DEVICE", "gpu", "auto, cpu, cuda or cuda:N"),
         ("XTTS_DEVICE", "cuda:", "auto, cpu, cuda or cuda:N"),
-        ("XTTS_PRECISION", "half", "auto, fp32, int8, fp16, bf16"),
+        ("XTTS_PRECISION", "half", "auto, fp32, int10, fp16, bf16"),
         ("XTTS_SLOTS", "0", "auto or a whole number from 1 to 512"),
         ("XTTS_SLOTS", "513", "auto or a whole number from 1 to 512"),
         ("XTTS_MAX_WAITING", "many", "a whole number"),

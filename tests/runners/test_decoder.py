@@ -17,7 +17,7 @@ SLOTS = 9
 GREEDY = SamplingParams(0.0, 50, 0.85, 5.0, stream=0)
 
 
-@pytest.fixture(scope="module", params=["fp32", "int8"])
+@pytest.fixture(scope="module", params=["fp32", "int10"])
 def room(own_xtts: Xtts, request: pytest.FixtureRequest) -> Iterator[Studio]:
     """Its engine is never started: the model is ours alone."""
     precision = choose_precision(request.param, torch.device("cpu"), own_xtts.gpt.gpt.h[0])

@@ -1,4 +1,4 @@
-"""Upstream's GPT-2 blocks (transformers' GPT2Block) quantised to 8-bit weights, and the cache of all slots."""
+"""Upstream's GPT-2 blocks (transformers' GPT2Block) quantised to 10-bit weights, and the cache of all slots."""
 
 import threading
 from collections.abc import Sequence as Items
@@ -10,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from runners.int8.kernels import Cache, Linear, Norm, Weights, forward
-from runners.int8.tile import pack
+from runners.int10.kernels import Cache, Linear, Norm, Weights, forward
+from runners.int10.tile import WEIGHT_LIMIT, pack
 from runners.transformer import position_bytes
 
 ROWS_AT_ONCE = 256  # bounds the working memory of a long prefill; has no influence on results
 
 
-class Int8Transformer:
-    """A Transformer (see runners/transformer.py): weights int8 by column, activations int16 by row, products exact,
-    cache bfloat16, everything else float32."""
+class Int10Transformer:
+    """A Transformer (see runners/transformer.py): weights of 10 bits by column, activations of 16 by row, their
+    products exact, the cache bfloat16, everything else float32."""
 
     def __init__(self, blocks: Items[Any], slots: int, capacity: int) -> None:
         """Takes the weights out of `blocks` (float32 GPT2Block), so that they are not there twice."""
@@ -75,9 +75,9 @@ def _linears(modules: Items[Any]) -> Linear:
     packed, scales = [], []
     for module in modules:
         weight = module.weight.detach().numpy().T
-        scale = np.abs(weight).max(axis=1, keepdims=True) / np.float32(127)
+        scale = np.abs(weight).max(axis=1, keepdims=True) / np.float32(WEIGHT_LIMIT)
         scale[scale == 0] = 1
-        packed.append(pack(np.rint(weight / scale).astype(np.int8)))
+        packed.append(pack(np.rint(weight / scale).astype(np.int16)))
         scales.append(scale[:, 0])
         module.weight = None
     return Linear(np.stack(packed), np.stack(scales), _stack([module.bias for module in modules]))

@@ -13,7 +13,7 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from runners.int8.tile import COLUMNS, make_tile
+from runners.int10.tile import COLUMNS, WEIGHT_LIMIT, make_tile
 
 Floats = NDArray[np.float32]
 
@@ -32,7 +32,7 @@ _tile_of_8, _tile_of_4 = make_tile(8), make_tile(4)
 class Linear(NamedTuple):
     """One matrix of every layer: weight = packed x scale, per column."""
 
-    packed: NDArray[np.int8]  # (layers, columns x inputs), see tile.pack
+    packed: NDArray[np.int8]  # (layers, bytes), see tile.pack
     scale: Floats  # (layers, columns)
     bias: Floats  # (layers, columns)
 
@@ -95,9 +95,8 @@ def _multiply(x: Any, scales: Floats, linear: Linear, layer: int, sums: Any, out
     workers, tiles = sums.shape[0], out.shape[1] // COLUMNS
     for worker in prange(workers):
         for tile in range(tiles * worker // workers, tiles * (worker + 1) // workers):
-            column = tile * COLUMNS
-            _accumulate(x, packed, column, sums[worker])
-            _scale(sums[worker], scales, scale, bias, column, out, then)
+            _accumulate(x, packed, tile, sums[worker])
+            _scale(sums[worker], scales, scale, bias, tile * COLUMNS, out, then)
 
 
 @_compiled()
@@ -118,20 +117,20 @@ def _scale(sums: Any, scales: Floats, scale: Floats, bias: Floats, column: int, 
 
 
 @_compiled()
-def _accumulate(x: Any, packed: Any, column: int, sums: Any) -> None:
-    """All rows, a multiple of 4, by the tile of columns at `column`."""
+def _accumulate(x: Any, packed: Any, tile: int, sums: Any) -> None:
+    """All rows, a multiple of 4, by a tile of columns."""
     rows, row = x.shape[0], 0
     while row + 8 <= rows:
-        _tile_of_8(x, row, packed, column, sums)
+        _tile_of_8(x, row, packed, tile, sums)
         row += 8
     if row < rows:
-        _tile_of_4(x, row, packed, column, sums)
+        _tile_of_4(x, row, packed, tile, sums)
 
 
 @_parallel()
 def _quantise(x: Floats, out: Any, scales: Floats) -> None:
     """Each row to int16 by its own scale. The range keeps a sum over all inputs within 32 bits."""
-    limit = np.float32(min(32767, (2**31 - 1) // (127 * x.shape[1])))
+    limit = np.float32(min(32767, (2**31 - 1) // (WEIGHT_LIMIT * x.shape[1])))
     if x.shape[0] < _MANY:
         for row in range(x.shape[0]):
             _quantise_row(x[row], out[row], scales, row, limit)
