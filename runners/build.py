@@ -1,5 +1,8 @@
 """From upstream's loaded model to the parts of the engine, in the precision and for the slots that there shall be."""
 
+import ctypes
+import gc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,13 @@ def slots_that_fit(upstream: Any, conditioning_length: int, precision: Precision
     if slots < 1:
         raise ConfigurationError(f"{gpt.device} has {free >> 20} MiB free: too few for one slot of {size >> 20} MiB")
     return slots // 8 * 8 or slots
+
+
+def give_memory_back() -> None:
+    """To the system, what loading has freed: glibc keeps it, and it is gigabytes."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def prepare_kernels(folder: Path) -> None:

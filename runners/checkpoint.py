@@ -1,8 +1,10 @@
 """A checkpoint folder in the XTTS-v2 layout, loaded by upstream's own code. One per process."""
 
 import logging
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from TTS.tts.configs.xtts_config import XttsConfig
@@ -27,11 +29,23 @@ def load_checkpoint(folder: Path, device: torch.device) -> Xtts:
     config = XttsConfig()
     try:
         config.load_json(str(folder / "config.json"))
-        xtts = Xtts(config)
+        xtts = _MappedXtts(config)
         xtts.load_checkpoint(config, checkpoint_dir=folder, eval=True)
     except Exception as error:  # upstream raises whatever its parsers do: the operator needs the folder's name
         raise ConfigurationError(f"XTTS_MODEL: {folder} does not load as an XTTS-v2 checkpoint: {error}") from error
     return xtts.to(device)
+
+
+class _MappedXtts(Xtts):  # type: ignore[misc]
+    """Upstream's model, which maps the checkpoint's file where upstream reads it: it is not in memory twice."""
+
+    def _load_checkpoint(self, model_path: Path) -> dict[str, Any]:
+        checkpoint: dict[str, Any]
+        try:
+            checkpoint = torch.load(model_path, map_location="cpu", mmap=True, weights_only=True)["model"]
+        except (RuntimeError, pickle.UnpicklingError):  # not a zip archive, or with more in it than tensors
+            checkpoint = super()._load_checkpoint(model_path)
+        return checkpoint
 
 
 def sampling_defaults(xtts: Xtts) -> Defaults:

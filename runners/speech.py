@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from TTS.tts.models.xtts import Xtts
 
-from runners.build import build_decoder, build_vocoder, prepare_kernels, slots_that_fit
+from runners.build import build_decoder, build_vocoder, give_memory_back, prepare_kernels, slots_that_fit
 from runners.checkpoint import choose_device, load_checkpoint, sampling_defaults
 from runners.conditioner import Conditioner, latent_shapes
 from runners.config import EngineConfig
@@ -82,6 +82,7 @@ class Speech:
         vocoder.warm_up(Engine.window_lengths(vocoder))
         slots = config.slots or slots_that_fit(xtts.gpt, conditioning_length, precision)
         decoder = build_decoder(xtts.gpt, slots, conditioning_length, precision)
+        give_memory_back()
         return Engine(decoder, vocoder, config.max_waiting, on_death)
 
     def start(self) -> None:
