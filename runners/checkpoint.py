@@ -36,7 +36,7 @@ def load_checkpoint(folder: Path, device: torch.device) -> Xtts:
     return xtts.to(device)
 
 
-class _MappedXtts(Xtts):  # type: ignore[misc]
+class _MappedXtts(Xtts):
     """Upstream's model, which maps the checkpoint's file where upstream reads it: it is not in memory twice."""
 
     def _load_checkpoint(self, model_path: Path) -> dict[str, Any]:
