@@ -64,7 +64,7 @@ PLANS = {
 class Variant:
     """What a row of the table is about."""
 
-    engine: str  # upstream, or ours at a precision
+    engine: str  # upstream, or ours in a precision
     concurrency: int
 
 
@@ -86,10 +86,11 @@ def run(options: Options) -> None:
     with ExitStack() as stack:
         upstream = stack.enter_context(Resident(Upstream, folder, str(device)))
         slots = max(plan.concurrencies)
-        ours = {
-            f"ours, {precision}": stack.enter_context(Resident(Ours, folder, str(device), precision, slots))
+        engines = [
+            stack.enter_context(Resident(Ours, folder, str(device), precision, slots))
             for precision in options.precisions
-        }
+        ]
+        ours = {f"ours, {engine.ask('precision')}": engine for engine in engines}
         results = measure(plan, upstream, ours, profile_apart=device.type == "cuda")
     publish(report(plan, machine, results), options.out, options.readme)
     print(table(machine, results).markdown())
@@ -143,9 +144,9 @@ def report(plan: Plan, machine: Hardware, results: Results) -> Report:
     method = (
         "Upstream's `Xtts.inference`, one text after the other, and this engine, all texts of a row at once, took"
         f" turns {plan.repeats} times after a warm-up, on one full-size checkpoint with made-up weights where every"
-        f" text takes {length}. Figures are medians and, in brackets, the least and the greatest; ratios are of"
-        " neighbours in time, upstream's first audio is its `inference_stream`'s, and a step's floor is what it has to"
-        " read (weights and live cache) over the memory bandwidth."
+        f" text takes {length}; ours has {max(plan.concurrencies)} slots. Figures are medians and, in brackets, the"
+        " least and the greatest; ratios are of neighbours in time, upstream's first audio is its `inference_stream`'s,"
+        " and a step's floor is what it has to read (weights and live cache) over the memory bandwidth."
     )
     data = {
         "plan": asdict(plan),

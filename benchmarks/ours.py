@@ -39,6 +39,10 @@ class Ours:
         """Bytes: the most that was held until the model was there."""
         return self._loading
 
+    def precision(self) -> str:
+        """What the engine has chosen, `auto` resolved."""
+        return self._speech.status().model.precision
+
     def speak(self, job: Job) -> Take:
         engine = self._speech._engine
         watched = self._stopwatch.on(stages(engine)) if job.profile else nullcontext()

@@ -3,6 +3,7 @@
 import multiprocessing
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -27,7 +28,11 @@ class Resident:
         self._process = context.Process(target=_serve, args=(other_end, make, arguments), daemon=True)
         self._process.start()
         other_end.close()
-        self._answer()
+        try:
+            self._answer()
+        except RuntimeError:
+            self.close()
+            raise
 
     def ask(self, method: str, *arguments: object) -> Any:
         """What the object's method returns. Raises RuntimeError when it raised, or when the process has died."""
@@ -57,13 +62,19 @@ class Resident:
 
 def _serve(line: Connection, make: Callable[..., object], arguments: tuple[object, ...]) -> None:
     """In the process: answer until the other end hangs up."""
-    try:
-        subject = make(*arguments)
-        line.send(None)
+    with suppress(EOFError, BrokenPipeError):
+        subject = _attempt(make, *arguments)
+        line.send(subject if isinstance(subject, _Raised) else None)
         while True:
-            method, given = line.recv()
-            line.send(getattr(subject, method)(*given))
-    except EOFError:
-        return
-    except Exception:
-        line.send(_Raised(traceback.format_exc()))
+            line.send(_attempt(_call, subject, *line.recv()))
+
+
+def _call(subject: object, method: str, arguments: tuple[object, ...]) -> object:
+    return getattr(subject, method)(*arguments)
+
+
+def _attempt(call: Callable[..., object], *arguments: object) -> object:
+    try:
+        return call(*arguments)
+    except Exception:  # whatever it is, the one who asked is told
+        return _Raised(traceback.format_exc())

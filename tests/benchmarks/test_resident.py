@@ -38,6 +38,13 @@ def test_what_it_raises_comes_back_with_its_traceback():
         counter.ask("add", "two")
 
 
+def test_it_outlives_what_it_raises():
+    with Resident(Counter, 1) as counter:
+        with pytest.raises(RuntimeError, match="no_such_method"):
+            counter.ask("no_such_method")
+        assert counter.ask("add", 1) == 2
+
+
 def test_a_dead_process_is_not_waited_for():
     with Resident(Counter, 0) as counter, pytest.raises(RuntimeError, match="exit code 3"):
         counter.ask("die")
