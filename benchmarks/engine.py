@@ -5,15 +5,16 @@ Each engine has a process of its own, and they take turns: whatever slows the ma
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from statistics import median
 
 import torch
 
 from benchmarks.checkpoint import bench_checkpoint
-from benchmarks.hardware import Hardware, hardware
+from benchmarks.hardware import Hardware, hardware, read_bandwidth
 from benchmarks.measures import Job, Profile, Take
 from benchmarks.options import Options
 from benchmarks.ours import Ours
@@ -77,6 +78,7 @@ class Results:
     profiles: Mapping[Variant, Sequence[Profile]]
     first_chunks: Sequence[float]  # of upstream's stream, in seconds
     loading: Mapping[str, int]  # bytes that each engine held at most until it was loaded
+    bandwidths: Sequence[float]  # GB/s, once a cycle: other tenants of a machine take theirs of it
 
 
 def run(options: Options) -> None:
@@ -91,27 +93,42 @@ def run(options: Options) -> None:
             for precision in options.precisions
         ]
         ours = {f"ours, {engine.ask('precision')}": engine for engine in engines}
-        results = measure(plan, upstream, ours, profile_apart=device.type == "cuda")
+        results = measure(
+            plan,
+            upstream,
+            ours,
+            profile_apart=device.type == "cuda",
+            bandwidth=partial(read_bandwidth, device),
+        )
+    machine = replace(machine, bandwidth=median(results.bandwidths))
     publish(report(plan, machine, results), options.out, options.readme)
     print(table(machine, results).markdown())
 
 
-def measure(plan: Plan, upstream: Resident, ours: Mapping[str, Resident], *, profile_apart: bool) -> Results:
+def measure(
+    plan: Plan,
+    upstream: Resident,
+    ours: Mapping[str, Resident],
+    *,
+    profile_apart: bool,
+    bandwidth: Callable[[], float],
+) -> Results:
     """A cycle to warm up, then those that count. Where timing the stages costs time, a last cycle does only that."""
     engines = {UPSTREAM: upstream, **ours}
     takes: dict[Variant, list[Take]] = defaultdict(list)
-    chunks = []
+    chunks, bandwidths = [], []
     warm_up = cycle(plan, engines, 0, profile=False)
     for number in range(plan.repeats):
         for variant, take in cycle(plan, engines, number, profile=not profile_apart).items():
             takes[variant].append(take)
+        bandwidths.append(bandwidth())
         chunks.append(upstream.ask("first_chunk", job(plan, 1, number, profile=False)))
     profiled = (
         {variant: [take] for variant, take in cycle(plan, engines, 0, profile=True).items()} if profile_apart else takes
     )
     profiles = {variant: [take.profile for take in some if take.profile] for variant, some in profiled.items()}
     loading = {name: engine.ask("loading") for name, engine in engines.items()}
-    return Results(warm_up, takes, profiles, chunks, loading)
+    return Results(warm_up, takes, profiles, chunks, loading, bandwidths)
 
 
 def cycle(plan: Plan, engines: Mapping[str, Resident], number: int, *, profile: bool) -> dict[Variant, Take]:
@@ -152,6 +169,7 @@ def report(plan: Plan, machine: Hardware, results: Results) -> Report:
         "plan": asdict(plan),
         "first_chunks": results.first_chunks,
         "loading": results.loading,
+        "bandwidths": results.bandwidths,
         "variants": [
             {
                 **asdict(variant),

@@ -70,7 +70,7 @@ class Decoder:
         The step runs over the first `max(slots) + 1` rows. Vacant ones among them are computed too, on whatever they
         hold; nobody reads them.
         """
-        rows = max(*slots, MIN_ROWS - 1) + 1
+        rows = max(max(slots) + 1, self._transformer.min_rows)
         for slot in slots:
             self._host_lengths[slot] += 1
         span = -(-max(self._host_lengths[:rows]) // SPAN_STEP) * SPAN_STEP

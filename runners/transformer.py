@@ -26,6 +26,7 @@ class Transformer(Protocol):
     """What decodes: blocks and cache. Rows and states are float32 (rows, dim), whatever it computes in."""
 
     capacity: int  # positions of a slot
+    min_rows: int  # in a step
     weight_bytes: int  # read by every step
     position_bytes: int  # of the cache, for each position of a sequence
 
@@ -44,6 +45,8 @@ class Transformer(Protocol):
 
 class TorchTransformer:
     """Products and cache in `dtype`; norms and the residual stream stay in float32."""
+
+    min_rows = MIN_ROWS
 
     def __init__(
         self, blocks: Items[Any], slots: int, capacity: int, dtype: torch.dtype, *, flash: bool = False

@@ -21,6 +21,8 @@ class Int10Transformer:
     """A Transformer (see runners/transformer.py): weights of 10 bits by column, activations of 16 by row, their
     products exact, the cache bfloat16, everything else float32."""
 
+    min_rows = 1
+
     def __init__(self, blocks: Items[Any], slots: int, capacity: int) -> None:
         """Takes the weights out of `blocks` (float32 GPT2Block), so that they are not there twice."""
         attention = blocks[0].attn

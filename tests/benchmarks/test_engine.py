@@ -43,21 +43,21 @@ def fakes(**changes: object) -> tuple[Fake, Fake]:
 
 
 def rows(upstream: Fake, ours: Fake) -> dict[tuple[str, str], dict[str, str]]:
-    results = measure(PLAN, upstream, {"ours": ours}, profile_apart=False)
+    results = measure(PLAN, upstream, {"ours": ours}, profile_apart=False, bandwidth=lambda: 20.0)
     found = [dict(zip(COLUMNS, row, strict=True)) for row in table(MACHINE, results).rows]
     return {(row["engine"], row["texts at once"]): row for row in found}
 
 
 def test_they_take_turns():
     upstream, ours = fakes()
-    measure(PLAN, upstream, {"ours": ours}, profile_apart=False)
+    measure(PLAN, upstream, {"ours": ours}, profile_apart=False, bandwidth=lambda: 20.0)
     cycle = [("upstream", "speak", 1), ("ours", "speak", 1), ("ours", "speak", 4)]
     assert upstream.diary == [*cycle, *(3 * [*cycle, ("upstream", "first_chunk", 1)])]
 
 
 def test_both_say_the_same_texts_and_each_cycle_others():
     upstream, ours = fakes()
-    measure(PLAN, upstream, {"ours": ours}, profile_apart=False)
+    measure(PLAN, upstream, {"ours": ours}, profile_apart=False, bandwidth=lambda: 20.0)
     alone = [job for job in ours.jobs if len(job.texts) == 1]
     assert upstream.jobs == alone
     assert len({job.texts[0] for job in alone}) == PLAN.repeats
@@ -65,7 +65,7 @@ def test_both_say_the_same_texts_and_each_cycle_others():
 
 def test_timing_the_stages_apart_leaves_the_takes_that_count_alone():
     upstream, ours = fakes()
-    results = measure(PLAN, upstream, {"ours": ours}, profile_apart=True)
+    results = measure(PLAN, upstream, {"ours": ours}, profile_apart=True, bandwidth=lambda: 20.0)
     assert [job.profile for job in upstream.jobs] == [False] * 4 + [True]
     assert {len(takes) for takes in results.takes.values()} == {3}
     assert {len(profiles) for profiles in results.profiles.values()} == {1}
@@ -100,7 +100,7 @@ def test_a_machine_that_slows_down_does_not_change_the_ratio():
 
 
 def test_memory_is_told_apart():
-    results = measure(PLAN, *_pair(), profile_apart=False)
+    results = measure(PLAN, *_pair(), profile_apart=False, bandwidth=lambda: 20.0)
     assert ("ours", "4", "3.0", "2.0") in memory(results).rows
 
 
@@ -110,11 +110,11 @@ def test_an_engine_that_says_less_is_not_timed():
     upstream, ours = fakes()
     ours.codes = 50
     with pytest.raises(RuntimeError, match="in place of"):
-        measure(PLAN, upstream, {"ours": ours}, profile_apart=False)
+        measure(PLAN, upstream, {"ours": ours}, profile_apart=False, bandwidth=lambda: 20.0)
 
 
 def test_the_report_holds_all_that_was_measured():
-    results = measure(PLAN, *_pair(), profile_apart=False)
+    results = measure(PLAN, *_pair(), profile_apart=False, bandwidth=lambda: 20.0)
     told = report(PLAN, MACHINE, results)
     assert [variant["concurrency"] for variant in told.data["variants"]] == [1, 1, 4]
     assert all(len(variant["takes"]) == PLAN.repeats for variant in told.data["variants"])
