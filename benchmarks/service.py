@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 def run(options: Options) -> None:
     begun = time.perf_counter()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     plan = plan_for(device.type, quick=options.quick)
     findings = _contest(plan, options)
