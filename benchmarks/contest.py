@@ -10,7 +10,7 @@ from itertools import islice
 
 import httpx
 
-from benchmarks import over_http, texts
+from benchmarks import mix, over_http
 from benchmarks.load import Ask, Heard, Speaker, closed_loop, open_loop, poisson
 from benchmarks.outcome import LOOK_EVERY, throughput
 from benchmarks.player import Chunk
@@ -35,7 +35,7 @@ class Plan:
 
     @property
     def characters(self) -> int:
-        return texts.characters_for(self.codes)
+        return mix.characters_for(self.codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,13 @@ class Findings:
 
     def audio(self, scheduler: str) -> float:
         """Seconds of audio that a request of the mix is, on average."""
-        return texts.mean({kind: heard[0].audio for kind, heard in self.alone[scheduler].items()})
+        return mix.mean({kind: heard[0].audio for kind, heard in self.alone[scheduler].items()})
 
     def capacity(self, scheduler: str) -> float:
         """Requests a second: by the closed loop, or of a lock, which does one by one, by how long each takes."""
         if scheduler in self.closed:
             return Spread.of(self.closed[scheduler]).median / self.audio(scheduler)
-        return 1 / texts.mean({kind: latency(heard) for kind, heard in self.alone[scheduler].items()})
+        return 1 / mix.mean({kind: latency(heard) for kind, heard in self.alone[scheduler].items()})
 
 
 def latency(heard: Sequence[Heard]) -> float:
@@ -89,7 +89,7 @@ async def warm_up(entrants: Sequence[Entrant], plan: Plan, voice: str) -> dict[s
     """One request each. Returns the answers' headers."""
     headers = {}
     for entrant in entrants:
-        body = over_http.body(next(texts.asks(plan.characters, random.Random(0))), voice)
+        body = over_http.body(next(mix.asks(plan.characters, random.Random(0))), voice)
         answer = await entrant.http.post("/generate/stream", json=body)
         answer.raise_for_status()
         headers[entrant.name] = answer.headers
@@ -101,8 +101,8 @@ async def alone(entrants: Sequence[Entrant], plan: Plan) -> dict[str, dict[str, 
     found: dict[str, dict[str, list[Heard]]] = {entrant.name: {} for entrant in entrants}
     rng = random.Random(1)
     for _ in range(plan.rounds):
-        for kind in texts.MIX:
-            ask = texts.ask(kind, plan.characters, rng)
+        for kind in mix.MIX:
+            ask = mix.ask(kind, plan.characters, rng)
             for entrant in entrants:
                 heard = _faultless(await open_loop(entrant.say, [(0.0, ask)], LONGEST))
                 found[entrant.name].setdefault(kind.name, []).extend(heard)
@@ -116,7 +116,7 @@ async def closed(entrants: Sequence[Entrant], engine: Entrant, plan: Plan, voice
     for seed in range(plan.rounds):
         found.setdefault(BARE, []).append(throughput(await _bare(engine, plan, voice, seed), plan.slots))
         for entrant in entrants:
-            asks = texts.asks(plan.characters, random.Random(seed))
+            asks = mix.asks(plan.characters, random.Random(seed))
             heard = _faultless(await closed_loop(entrant.say, asks, plan.slots, plan.closed))
             found.setdefault(entrant.name, []).append(throughput(heard, plan.slots))
             await _settle(entrant, plan)
@@ -130,7 +130,7 @@ async def loaded(entrants: Sequence[Entrant], plan: Plan, capacity: float) -> li
     for number, load in enumerate(plan.loads):
         rng = random.Random(100 + number)
         times = poisson(load * capacity, plan.window, rng)
-        arrivals = list(zip(times, islice(texts.asks(plan.characters, rng), len(times)), strict=True))
+        arrivals = list(zip(times, islice(mix.asks(plan.characters, rng), len(times)), strict=True))
         for entrant in entrants:
             cells.append(await _cell(entrant, plan, load, load * capacity, arrivals))
             await _settle(entrant, plan)
@@ -159,7 +159,7 @@ async def _bare(engine: Entrant, plan: Plan, voice: str, seed: int) -> list[Hear
 
 async def _settle(entrant: Entrant, plan: Plan) -> None:
     """Returns once what was left of the last measurement is through: all three answer in turn."""
-    async for _ in entrant.say(texts.ask(texts.MIX[0], plan.characters, random.Random(2))):
+    async for _ in entrant.say(mix.ask(mix.MIX[0], plan.characters, random.Random(2))):
         pass
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from benchmarks.load import Ask, Refused, Speaker
-from benchmarks.texts import LANGUAGE
+from benchmarks.mix import LANGUAGE
 
 BYTES_A_SECOND = 2 * 24_000  # 16 bits a sample
 

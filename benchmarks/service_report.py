@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from math import isinf
 
-from benchmarks import texts
+from benchmarks import mix
 from benchmarks.contest import BARE, BATCHING, LOCK, OURS, Cell, Findings, Plan, first_audio, latency
 from benchmarks.load import Heard
 from benchmarks.outcome import LOOK_EVERY, Outcome, waiting
@@ -13,7 +13,7 @@ from benchmarks.statistics import Spread, ratios
 
 
 def method(plan: Plan, *, stand_in: bool) -> str:
-    mix = ", ".join(f"{kind.share * 10} % {kind.name} ({kind.texts})" for kind in texts.MIX)
+    shares = ", ".join(f"{kind.share * 10} % {kind.name} ({kind.texts})" for kind in mix.MIX)
     first = (
         "Ours is heard through the runner's event stream behind a route of the benchmark's own, as the service has no "
         "`/generate/stream`: trimming and joining are not in its times."
@@ -21,7 +21,7 @@ def method(plan: Plan, *, stand_in: bool) -> str:
         else "All are heard through `/generate/stream`."
     )
     return (
-        f"Requests are {mix} texts of {plan.codes} codes ({plan.codes / 21.53:.1f} s of audio) each, at Poisson times "
+        f"Requests are {shares} texts of {plan.codes} codes ({plan.codes / 21.53:.1f} s of audio) each, at Poisson times "
         f"for {plan.window:g} s and {plan.patience:g} s more to finish, the same for all three schedulers on one "
         f"full-size checkpoint with random weights; times count from when a request was due, and what had not ended "
         f"counts as ∞. A load is a share of the throughput of ours in a closed loop of {plan.slots} clients just "
@@ -64,7 +64,7 @@ def _seconds(values: tuple[float, ...]) -> str:
 
 
 def capacities(found: Findings) -> Table:
-    kinds = [kind.name for kind in texts.MIX]
+    kinds = [kind.name for kind in mix.MIX]
     columns = [
         "scheduler",
         *(f"alone, {kind}: latency, first audio, s" for kind in kinds),

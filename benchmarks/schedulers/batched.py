@@ -23,7 +23,7 @@ from api.runner_client import connect
 from api.schemas import SegmentedRequest
 from benchmarks.load import Ask, Heard, closed_loop
 from benchmarks.schedulers.utterances import in_order, utterances
-from benchmarks.texts import asks
+from benchmarks.mix import asks
 from runners.config import EngineConfig
 from runners.types import Audio, Utterance
 

@@ -7,6 +7,7 @@ ready. Knows nothing of our engine.
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import bentoml
@@ -18,8 +19,8 @@ from TTS.tts.models.xtts import Xtts
 
 from api.audio import encode
 from api.schemas import SegmentedRequest
-from benchmarks.texts import LANGUAGE
-from runners.checkpoint import choose_device
+from benchmarks.mix import LANGUAGE
+from runners.checkpoint import choose_device, sampling_defaults
 from runners.config import EngineConfig
 
 CONFIG = EngineConfig.from_env()
@@ -46,18 +47,10 @@ class Locked:
                 yield await loop.run_in_executor(self.thread, self._inference, segment.text, body.voice, language)
 
     def _inference(self, text: str, voice: str, language: str) -> bytes:
-        speaker, config = self.xtts.speaker_manager.speakers[voice], self.xtts.config
-        said = self.xtts.inference(
-            text,
-            language,
-            speaker["gpt_cond_latent"],
-            speaker["speaker_embedding"],
-            temperature=config.temperature,
-            repetition_penalty=float(config.repetition_penalty),
-            top_k=config.top_k,
-            top_p=config.top_p,
-        )
-        return encode(said["wav"], "pcm", config.model_args.output_sample_rate)
+        speaker = self.xtts.speaker_manager.speakers[voice]
+        latents = {name: speaker[name] for name in ("gpt_cond_latent", "speaker_embedding")}
+        said = self.xtts.inference(text, language, **latents, **asdict(sampling_defaults(self.xtts)))
+        return encode(said["wav"], "pcm", self.xtts.args.output_sample_rate)
 
 
 def upstream(folder: Path) -> Xtts:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.texts import LANGUAGE
+from benchmarks.mix import LANGUAGE
 from runners.types import Audio, Event, PieceDone, Utterance, Voice
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.texts import MIX, asks, mean, sentence
+from benchmarks.mix import MIX, asks, mean, sentence
 
 
 @settings(max_examples=20)
