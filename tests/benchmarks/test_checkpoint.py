@@ -8,28 +8,22 @@ import pytest
 import torch
 from TTS.tts.models.xtts import Xtts
 
-from benchmarks.checkpoint import FULL, SPEAKERS, Sizes, bench_checkpoint
+from benchmarks.checkpoint import FULL, SPEAKERS, bench_checkpoint
 from runners.checkpoint import load_checkpoint
+from tests.benchmarks.conftest import CODES, SMALL
 from tests.studio import Studio, studio
 
-SMALL = Sizes(layers=2, width=128, heads=4, text_tokens=1300)
-CODES = 23
 TEXT = "The night train left the station at ten."
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bench_checkpoint(tmp_path_factory.mktemp("checkpoints"), CODES, SMALL)
-
-
-@pytest.fixture(scope="module")
-def upstream(folder: Path) -> Xtts:
-    return load_checkpoint(folder, torch.device("cpu"))
+def upstream(small_checkpoint: Path) -> Xtts:
+    return load_checkpoint(small_checkpoint, torch.device("cpu"))
 
 
 @pytest.fixture
-def room(folder: Path) -> Studio:
-    with studio(load_checkpoint(folder, torch.device("cpu")), slots=2) as open_studio:
+def room(small_checkpoint: Path) -> Studio:
+    with studio(load_checkpoint(small_checkpoint, torch.device("cpu")), slots=2) as open_studio:
         yield open_studio
 
 
@@ -41,9 +35,9 @@ def upstream_codes(model: Xtts, seed: int, **sampling: object) -> list[int]:
     return codes
 
 
-def test_it_has_the_real_ones_shape(folder: Path):
+def test_it_has_the_real_ones_shape(small_checkpoint: Path):
     assert (FULL.layers, FULL.width, FULL.heads, FULL.text_tokens) == (30, 1024, 16, 6681)
-    config = json.loads((folder / "config.json").read_text())["model_args"]
+    config = json.loads((small_checkpoint / "config.json").read_text())["model_args"]
     assert (config["gpt_layers"], config["gpt_n_model_channels"], config["gpt_n_heads"]) == (2, 128, 4)
     assert config["gpt_max_audio_tokens"] == 605  # room for the longest utterance, however short these are
 
@@ -71,7 +65,7 @@ def test_its_sound_has_a_level(room: Studio):
     assert not np.allclose(waves[0], waves[1])  # the voices differ
 
 
-def test_it_is_made_once_for_each_number_of_codes(folder: Path):
-    made = (folder / "model.pth").stat().st_mtime_ns
-    assert bench_checkpoint(folder.parent, CODES, SMALL) == folder
-    assert (folder / "model.pth").stat().st_mtime_ns == made
+def test_it_is_made_once_for_each_number_of_codes(small_checkpoint: Path):
+    made = (small_checkpoint / "model.pth").stat().st_mtime_ns
+    assert bench_checkpoint(small_checkpoint.parent, CODES, SMALL) == small_checkpoint
+    assert (small_checkpoint / "model.pth").stat().st_mtime_ns == made
