@@ -63,8 +63,8 @@ async def _ask(http: httpx.AsyncClient, number: int, path: str, body: dict[str, 
 async def until_idle(url: str, seconds: float) -> None:
     """Until no slot is taken, and then as long as it takes for idle connections between the processes to close."""
     async with httpx.AsyncClient(base_url=url) as http:
-        while _busy(await http.get("/health")):
-            await asyncio.sleep(0.2)  # noqa: ASYNC110 - the other process has no event for us
+        while _busy(await http.get("/health")):  # noqa: ASYNC110 - a server elsewhere has no event for us
+            await asyncio.sleep(0.2)
     await asyncio.sleep(seconds)
 
 

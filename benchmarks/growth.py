@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import tempfile
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -72,12 +73,14 @@ async def _serve(found: Findings, options: Options) -> None:
     with tempfile.TemporaryDirectory() as folder, started(SERVICE, settings, Path(folder) / "server") as server:
         server.wait()
         requests = crowd.bodies(random.Random(1))
+        answers: Counter[str] = Counter()
         for mark in found.plan.marks:
-            found.answers += await crowd.serve(server.url, requests, mark - served, found.plan.clients)
+            answers += await crowd.serve(server.url, requests, mark - served, found.plan.clients)
             served = mark
             await crowd.until_idle(server.url, IDLE)
             found.marks.append(Mark(served, footprint(server.pid)))
             log.info("%d requests: %s", served, found.marks[-1].footprint)
+    found.answers = dict(answers)
 
 
 def _start(model: str, options: Options) -> float:

@@ -1,6 +1,5 @@
 """The growth benchmark's findings as tables and a plot. Measures nothing."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from benchmarks.insides import LatentsTimes
@@ -38,7 +37,7 @@ class Findings:
 
     plan: Plan
     marks: list[Mark] = field(default_factory=list)
-    answers: Counter[str] = field(default_factory=Counter)  # by status
+    answers: dict[str, int] = field(default_factory=dict)  # by status
     starts: dict[str, list[float]] = field(default_factory=dict)  # by model
     latents: list[LatentsTimes] = field(default_factory=list)
     slot_bytes: float = 0.0

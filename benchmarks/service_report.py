@@ -21,8 +21,8 @@ def method(plan: Plan, *, stand_in: bool) -> str:
         else "All are heard through `/generate/stream`."
     )
     return (
-        f"Requests are {shares} texts of {plan.codes} codes ({plan.codes / 21.53:.1f} s of audio) each, at Poisson times "
-        f"for {plan.window:g} s and {plan.patience:g} s more to finish, the same for all three schedulers on one "
+        f"Requests are {shares} texts of {plan.codes} codes ({plan.codes / 21.53:.1f} s of audio) each, at Poisson "
+        f"times for {plan.window:g} s and {plan.patience:g} s more to finish, the same for all three schedulers on one "
         f"full-size checkpoint with random weights; times count from when a request was due, and what had not ended "
         f"counts as ∞. A load is a share of the throughput of ours in a closed loop of {plan.slots} clients just "
         f"before. {first} The lock sends each text when it is said, a batch is answered whole, and so it cannot stall."

@@ -22,8 +22,8 @@ from api.audio import encode
 from api.runner_client import connect
 from api.schemas import SegmentedRequest
 from benchmarks.load import Ask, Heard, closed_loop
-from benchmarks.schedulers.utterances import in_order, utterances
 from benchmarks.mix import asks
+from benchmarks.schedulers.utterances import in_order, utterances
 from runners.config import EngineConfig
 from runners.types import Audio, Utterance
 
