@@ -13,11 +13,12 @@ FORMATS = ("mp3", "wav", "flac", "opus", "aac", "pcm")
 LANGUAGES = ("en", "hu", "de", "es")
 STYLES = ("neutral", "question", "excitement")
 WRONG_EVERY, LEAVE_EVERY = 20, 25
+Body = tuple[str, dict[str, object]]  # path and JSON
 PATIENCE = 0.05  # seconds after which those leave who leave
 
 
-def bodies(rng: random.Random) -> Iterator[tuple[str, dict[str, object]]]:
-    """Path and body, without end. No two are alike, so that whatever is kept by content would pile up."""
+def bodies(rng: random.Random) -> Iterator[Body]:
+    """Requests without end. No two are alike, so that whatever is kept by content would pile up."""
     while True:
         number = rng.random()
         settings: dict[str, object] = {
@@ -34,18 +35,17 @@ def bodies(rng: random.Random) -> Iterator[tuple[str, dict[str, object]]]:
             yield "/generate/segmented", {"segments": [{"text": text, "pause_after": 0.1}, {"text": "So."}], **settings}
 
 
-async def serve(url: str, requests: Iterator[tuple[str, dict[str, object]]], count: int, clients: int) -> Counter[str]:
+async def serve(http: httpx.AsyncClient, requests: Iterator[Body], count: int, clients: int) -> Counter[str]:
     """`count` requests by so many clients at once; returns how many had which status, or left."""
     numbers = iter(range(1, count + 1))
     answers: Counter[str] = Counter()
-    async with httpx.AsyncClient(base_url=url, timeout=600) as http:
 
-        async def client() -> None:
-            for number in numbers:
-                path, body = next(requests)
-                answers[await _ask(http, number, path, body)] += 1
+    async def client() -> None:
+        for number in numbers:
+            path, body = next(requests)
+            answers[await _ask(http, number, path, body)] += 1
 
-        await asyncio.gather(*(client() for _ in range(clients)))
+    await asyncio.gather(*(client() for _ in range(clients)))
     return answers
 
 
@@ -60,11 +60,10 @@ async def _ask(http: httpx.AsyncClient, number: int, path: str, body: dict[str, 
         return "left"
 
 
-async def until_idle(url: str, seconds: float) -> None:
+async def until_idle(http: httpx.AsyncClient, seconds: float) -> None:
     """Until no slot is taken, and then as long as it takes for idle connections between the processes to close."""
-    async with httpx.AsyncClient(base_url=url) as http:
-        while _busy(await http.get("/health")):  # noqa: ASYNC110 - a server elsewhere has no event for us
-            await asyncio.sleep(0.2)
+    while _busy(await http.get("/health")):  # noqa: ASYNC110 - a server elsewhere has no event for us
+        await asyncio.sleep(0.2)
     await asyncio.sleep(seconds)
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+import httpx
 import torch
 
 from api.config import REFERENCES
@@ -75,9 +76,10 @@ async def _serve(found: Findings, options: Options) -> None:
         requests = crowd.bodies(random.Random(1))
         answers: Counter[str] = Counter()
         for mark in found.plan.marks:
-            answers += await crowd.serve(server.url, requests, mark - served, found.plan.clients)
+            async with httpx.AsyncClient(base_url=server.url, timeout=600) as http:
+                answers += await crowd.serve(http, requests, mark - served, found.plan.clients)
+                await crowd.until_idle(http, IDLE)
             served = mark
-            await crowd.until_idle(server.url, IDLE)
             found.marks.append(Mark(served, footprint(server.pid)))
             log.info("%d requests: %s", served, found.marks[-1].footprint)
     found.answers = dict(answers)

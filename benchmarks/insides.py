@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import torch
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
@@ -40,20 +39,13 @@ class Model:
         return Decoder(GPT(self.xtts.gpt, slots, conditioning_length=self._voice().shape[1]), self._voice())
 
     def slot_bytes(self, slots: int) -> float:
-        """What a slot adds: its KV cache and its latents, measured as the address space that twice the slots take."""
-        few, many = self._allocated(slots), self._allocated(2 * slots)
-        return (many - few) / slots
+        """What a slot adds to so many: its KV cache, its latents, its counters."""
+        return (self._held(2 * slots) - self._held(slots)) / slots
 
-    def _allocated(self, slots: int) -> int:
-        before = self._in_use()
+    def _held(self, slots: int) -> int:
         gpt = GPT(self.xtts.gpt, slots, conditioning_length=self._voice().shape[1])
-        latents = gpt.latents_buffer()
-        return self._in_use() - before if latents.numel() else 0
-
-    def _in_use(self) -> int:
-        if self.device.type == "cuda":
-            return torch.cuda.memory_allocated(self.device)
-        return int(psutil.Process().memory_info().vms)
+        tensors = [gpt.latents_buffer(), *(value for value in vars(gpt).values() if isinstance(value, Tensor))]
+        return sum(tensor.nbytes for tensor in tensors)
 
     def _voice(self) -> Tensor:
         speakers = self.xtts.speaker_manager.speakers
@@ -73,6 +65,11 @@ class Decoder:
     @property
     def longest_prefix(self) -> int:
         return self._voice.shape[1] + LONGEST_TEXT + BESIDE_TEXT
+
+    @property
+    def lengths(self) -> list[int]:
+        """Positions in the cache of each slot; 1 when vacant."""
+        return [int(length) for length in self._gpt._lengths]
 
     def fill(self, live: int, length: int) -> None:
         """Vacates all and prefills the first `live` slots to `length` positions, at most `longest_prefix`."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.mix import MIX, asks, mean, sentence
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000))
 def test_every_ten_requests_hold_the_mix_in_some_order(seed: int) -> None:
     found = list(islice(asks(20, random.Random(seed)), 30))
@@ -25,7 +25,7 @@ def test_requests_are_shuffled_and_differ() -> None:
     assert len({ask.texts for ask in found}) == 100
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(8, 250), st.integers(0, 1000))
 def test_a_sentence_has_about_so_many_characters(characters: int, seed: int) -> None:
     assert abs(len(sentence(characters, random.Random(seed))) - characters) <= 6

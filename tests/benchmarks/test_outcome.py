@@ -18,7 +18,7 @@ def heard(due: float, first: float | None = None, end: float | None = None, erro
     return Heard("short", due, [] if first is None else [Chunk(first, 1.0)], end, error)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(VALUES, st.floats(1, 100))
 def test_the_nearest_rank_is_the_least_value_that_so_many_do_not_exceed(values: list[float], percent: float) -> None:
     found = nearest_rank(values, percent)

@@ -31,7 +31,7 @@ def test_a_chunk_that_comes_in_time_is_no_underrun_and_one_that_does_not_is() ->
     assert play(late).stalled == pytest.approx(0.5)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(streams)
 def test_play_ends_when_the_chunk_that_holds_it_up_most_and_all_after_it_are_played(
     gaps: list[tuple[float, float]],
@@ -42,7 +42,7 @@ def test_play_ends_when_the_chunk_that_holds_it_up_most_and_all_after_it_are_pla
     assert chunks[0].at + sum(chunk.audio for chunk in chunks) + played.stalled == pytest.approx(end)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(streams)
 def test_it_stalls_if_and_only_if_there_are_underruns(gaps: list[tuple[float, float]]) -> None:
     played = play(arriving(gaps))
@@ -50,7 +50,7 @@ def test_it_stalls_if_and_only_if_there_are_underruns(gaps: list[tuple[float, fl
     assert played.underruns < len(gaps)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(streams)
 def test_one_that_waits_long_enough_never_stalls(gaps: list[tuple[float, float]]) -> None:
     chunks = arriving(gaps)

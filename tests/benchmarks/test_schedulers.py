@@ -29,7 +29,7 @@ def interleaved(draw: st.DrawFn) -> tuple[list[int], list[Event]]:
     return windows, [queues[number].pop(0) for number in turns]
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(interleaved())
 async def test_texts_are_heard_in_their_order_whatever_order_they_are_said_in(
     case: tuple[list[int], list[Event]],
