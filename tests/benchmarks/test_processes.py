@@ -14,7 +14,10 @@ CHILD = "import sys; block = bytes(range(256)) * 200_000; print('here', flush=Tr
 def test_a_child_s_memory_and_files_count_until_it_ends() -> None:
     before = footprint(os.getpid())
     with subprocess.Popen(
-        [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", CHILD, "--service-name", "Child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as child:
         assert child.stdout
         assert child.stdout.readline() == "here\n"
@@ -25,7 +28,8 @@ def test_a_child_s_memory_and_files_count_until_it_ends() -> None:
     assert during.proportional is not None
     assert during.proportional < during.resident
     assert during.files >= before.files + 3 + 2  # its own three, and two ends of pipes here
-    assert sum(during.largest) == during.resident
+    assert sum(during.by_service.values()) == during.resident
+    assert 51e6 < during.by_service["Child"] < during.resident
     assert footprint(os.getpid()).processes == before.processes
 
 
