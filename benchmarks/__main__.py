@@ -5,6 +5,9 @@ import importlib
 import logging
 from pathlib import Path
 
+import torch
+
+from benchmarks.hardware import cores
 from benchmarks.options import QUICK_RESULTS, RESULTS, Options
 from runners.config import EngineConfig
 
@@ -24,6 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     if unknown := set(asked.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    torch.set_num_threads(cores())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     options = Options(
         quick=asked.quick,

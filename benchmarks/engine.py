@@ -64,7 +64,7 @@ PLANS = {
 class Variant:
     """What a row of the table is about."""
 
-    engine: str  # upstream, or ours at a precision
+    engine: str  # upstream, or ours in a precision
     concurrency: int
 
 
@@ -86,10 +86,11 @@ def run(options: Options) -> None:
     with ExitStack() as stack:
         upstream = stack.enter_context(Resident(Upstream, folder, str(device)))
         slots = max(plan.concurrencies)
-        ours = {
-            f"ours, {precision}": stack.enter_context(Resident(Ours, folder, str(device), precision, slots))
+        engines = [
+            stack.enter_context(Resident(Ours, folder, str(device), precision, slots))
             for precision in options.precisions
-        }
+        ]
+        ours = {f"ours, {engine.ask('precision')}": engine for engine in engines}
         results = measure(plan, upstream, ours, profile_apart=device.type == "cuda")
     publish(report(plan, machine, results), options.out, options.readme)
     print(table(machine, results).markdown())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkpoint import SPEAKERS
-from benchmarks.measures import LANGUAGE, Job, Profile, Take, bytes_of_step, halfway, peak_memory, reset_peak, settle
+from benchmarks.measures import LANGUAGE, Job, Profile, Take, halfway, peak_memory, reset_peak, settle
 from benchmarks.stopwatch import Stopwatch
 from runners.config import EngineConfig
 from runners.speech import Speech
@@ -18,13 +18,7 @@ from runners.types import Audio, Utterance, Voice
 
 def stages(engine: Any) -> dict[str, tuple[object, str]]:
     """Where the engine spends its time: the only place that knows the names."""
-    return {"prefill": (engine, "_prefill"), "step": (engine, "_decode"), "vocoder": (engine, "_speak")}
-
-
-def step_bytes(engine: Any, lengths: list[int]) -> int:
-    """What a decode step has to read when the live sequences have `lengths` positions in the cache."""
-    gpt = engine._gpt
-    return gpt.bytes_per_step(lengths) if hasattr(gpt, "bytes_per_step") else bytes_of_step(gpt._gpt, lengths)
+    return {"prefill": (engine, "_prefill"), "step": (engine._decoder, "step"), "vocoder": (engine, "_speak")}
 
 
 class Ours:
@@ -44,6 +38,10 @@ class Ours:
     def loading(self) -> int:
         """Bytes: the most that was held until the model was there."""
         return self._loading
+
+    def precision(self) -> str:
+        """What the engine has chosen, `auto` resolved."""
+        return self._speech.status().model.precision
 
     def speak(self, job: Job) -> Take:
         engine = self._speech._engine
@@ -69,6 +67,6 @@ class Ours:
 
     def _profile(self, job: Job, seconds: float) -> Profile:
         watch = self._stopwatch
-        read = step_bytes(self._speech._engine, halfway(self._speech._xtts, job))
+        read = self._speech._engine._decoder.bytes_per_step(halfway(self._speech._xtts, job))
         step = statistics.median(watch.laps["step"])
         return Profile(seconds, watch.total("prefill"), step, read, watch.total("vocoder"))

@@ -20,7 +20,7 @@ class Upstream:
         self._device = settle(device_name)
         config = XttsConfig()
         config.load_json(str(folder / "config.json"))
-        self._xtts = Xtts.init_from_config(config)
+        self._xtts = Xtts(config)
         self._xtts.load_checkpoint(config, checkpoint_dir=folder, eval=True)
         self._xtts.to(self._device)
         self._stopwatch = Stopwatch(self._device)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runners.environment import Environment
 
-DEFAULT_SLOTS = {"cpu": 8, "cuda": 32}
+PRECISIONS = ("auto", "fp32", "int8", "fp16", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class EngineConfig:
 
     model: str  # XTTS_MODEL: demo, hf://owner/name[@revision] or a folder; see model_source
     device: str  # XTTS_DEVICE: auto, cpu, cuda or cuda:N
-    slots: int | None  # XTTS_SLOTS: sequences decoded together; None = by device, see `slots_on`
+    precision: str  # XTTS_PRECISION: one of PRECISIONS; see precision.py
+    slots: int | None  # XTTS_SLOTS: sequences decoded together; None = as many as suit the device, see build.py
     max_waiting: int  # XTTS_MAX_WAITING: sequences that may wait for a slot; one more is turned away (Overloaded)
     workers: int  # XTTS_WORKERS: runner processes, each with a model and a GPU of its own
     cache_dir: Path  # XTTS_CACHE_DIR: absolute; holds models/ and latents/, may be shared by workers and replicas
@@ -30,6 +31,7 @@ class EngineConfig:
         config = cls(
             model=env.text("XTTS_MODEL", "demo"),
             device=env.matching("XTTS_DEVICE", "auto", r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N"),
+            precision=env.matching("XTTS_PRECISION", "auto", "|".join(PRECISIONS), ", ".join(PRECISIONS)),
             slots=env.integer_or_auto("XTTS_SLOTS", 1, 512),
             max_waiting=env.integer("XTTS_MAX_WAITING", 256, 1, 1_000_000),
             workers=env.integer("XTTS_WORKERS", 1, 1, 64),
@@ -47,9 +49,9 @@ class EngineConfig:
     def latents_dir(self) -> Path:
         return self.cache_dir / "latents"
 
-    def slots_on(self, device_type: str) -> int:
-        """The number of slots for a device of this type, `cpu` or `cuda`."""
-        return self.slots or DEFAULT_SLOTS[device_type]
+    @property
+    def kernels_dir(self) -> Path:
+        return self.cache_dir / "kernels"
 
 
 def _cache_home(env: Environment) -> str:

@@ -6,45 +6,47 @@ while there is no work. It knows nothing of texts, voices by name, or HTTP.
 
 import logging
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from runners.decoder import Decoder
 from runners.errors import EngineFailure, Overloaded, SpeechError
-from runners.gpt import GPT
-from runners.sampling import NOT_FINITE, Sampler
+from runners.sampling import NOT_FINITE
 from runners.scheduler import QueueFull, Scheduler
 from runners.sequence import Request, Sequence
 from runners.types import Audio, Failed, Load, PieceDone, StopReason
-from runners.vocoder import Vocoder
+from runners.vocoder import Spoken, Vocoder
 from runners.windows import Window, WindowPlan
 
-WINDOW_FRAMES = 128  # delivered by each window: 1.4 s of audio, with a fifth on top for context
+# Frames delivered by an utterance's first window, its second, and all others: 0.3, 0.7 and 1.4 s of audio. A fifth of
+# the last ones' work is context; the first ones trade more of it for an early start.
+WINDOW_FRAMES = (32, 64, 128)
 NOT_A_NUMBER = "The model produced values that are not numbers for this text and voice."
 STEP_FAILED = "The engine failed while it worked on this request. Try again."
 STOPPING = "The server is shutting down."
 LOST = "The engine was lost and is being started anew. Try again."
 LONGEST_STEP = 30.0  # seconds to wait for at the end
-PLACEHOLDER_CODE = 1  # upstream's placeholder for prefix positions, which its repetition penalty counts
 
 log = logging.getLogger(__name__)
 
 
 class Engine:
     def __init__(
-        self, gpt: GPT, vocoder: Vocoder, max_waiting: int, on_death: Callable[[], None] = lambda: None
+        self, decoder: Decoder, vocoder: Vocoder, max_waiting: int, on_death: Callable[[], None] = lambda: None
     ) -> None:
         """`on_death` is called when the thread ends without having been asked to: the device is lost."""
         self._on_death = on_death
-        self._gpt = gpt
+        self._decoder = decoder
         self._vocoder = vocoder
-        self._plan = WindowPlan(WINDOW_FRAMES + 2 * vocoder.context, vocoder.context)
-        self._sampler = Sampler(gpt.slots, gpt.codes, (PLACEHOLDER_CODE, gpt.start_code), gpt.device)
-        self._latents = gpt.latents_buffer()  # (slots, max_codes, dim), filled step by step
-        self._scheduler: Scheduler[Sequence] = Scheduler(gpt.slots, max_waiting)
-        self._speaking: list[Sequence] = []  # decoding, or decoded and not all spoken
+        self._plan = _plan(vocoder)
+        self._scheduler: Scheduler[Sequence] = Scheduler(decoder.slots, max_waiting)
+        self._speaking: list[Sequence] = []  # decoding, or decoded and not all given to the vocoder
+        self._spoken: deque[tuple[list[tuple[Sequence, Window]], Spoken]] = deque()  # given to it, in that order
         self._requests: dict[Sequence, Request] = {}  # of every sequence not yet done
         self._cancelled: list[Request] = []
         self._steps = 0
@@ -52,6 +54,11 @@ class Engine:
         self._farewell = STOPPING  # what requests are told once the engine takes no more
         self._work = threading.Condition()  # guards what submit, cancel and load share with the thread
         self._thread = threading.Thread(target=self._run, name="xtts-engine", daemon=True)
+
+    @staticmethod
+    def window_lengths(vocoder: Vocoder) -> list[int]:
+        """Frames of the windows that the vocoder will be given, shorter ends of utterances aside."""
+        return _plan(vocoder).lengths
 
     def start(self) -> None:
         self._thread.start()
@@ -101,7 +108,7 @@ class Engine:
     def _overloaded(self) -> Overloaded:
         waiting = self._scheduler.waiting
         message = f"{waiting} texts are waiting already. Try again shortly."
-        return Overloaded(message, retry_after=max(1.0, waiting / self._gpt.slots))
+        return Overloaded(message, retry_after=max(1.0, waiting / self._decoder.slots))
 
     # The engine's thread, from here on.
 
@@ -130,7 +137,8 @@ class Engine:
         except Exception:  # whatever broke the step (out of memory, a driver's fault), the engine goes on
             log.exception("A step failed; the requests in flight fail with it")
             self._fail(self._in_flight(), EngineFailure(STEP_FAILED))
-            if self._gpt.device.type == "cuda":
+            self._spoken.clear()
+            if self._decoder.device.type == "cuda":
                 torch.cuda.empty_cache()
         return True
 
@@ -154,53 +162,45 @@ class Engine:
             self._speaking += admitted
             self._prefill(admitted)
         if live := sorted(self._scheduler.live, key=lambda sequence: sequence.slot):
-            self._decode(live)
+            self._advance(live, self._decoder.step([sequence.slot for sequence in live]))
         self._speak()
+        self._deliver()
         self._steps += 1
 
     def _prefill(self, admitted: list[Sequence]) -> None:
-        for sequence in admitted:
-            self._sampler.seat(sequence.slot, sequence.sampling)
-        hidden = self._gpt.prefill(
+        codes = self._decoder.prefill(
             [sequence.slot for sequence in admitted],
             [sequence.tokens for sequence in admitted],
             [sequence.latents.gpt_cond_latent for sequence in admitted],
+            [sequence.sampling for sequence in admitted],
         )
-        self._advance(admitted, hidden)
+        self._advance(admitted, codes)
 
-    def _decode(self, live: list[Sequence]) -> None:
-        codes = torch.tensor([sequence.codes[-1] for sequence in live], device=self._gpt.device)
-        self._advance(live, self._gpt.decode([sequence.slot for sequence in live], codes))
-
-    def _advance(self, sequences: list[Sequence], hidden: Tensor) -> None:
-        """Draw each sequence's next code, keep its latent, and retire those that are done."""
-        slots = torch.tensor([sequence.slot for sequence in sequences], device=hidden.device)
-        counts = torch.tensor([len(sequence.codes) for sequence in sequences], device=hidden.device)
-        self._latents[slots, counts] = hidden
-        codes: list[int] = self._sampler.draw(self._gpt.logits(hidden), slots).tolist()
+    def _advance(self, sequences: list[Sequence], codes: list[int]) -> None:
+        """Note each sequence's new code, and retire those that are done."""
         for sequence, code in zip(sequences, codes, strict=True):
             if code == NOT_FINITE:
-                self._gpt.wipe(sequence.slot)
+                self._decoder.wipe(sequence.slot)
             if sequence not in self._requests:  # a sibling has just failed, and the request with it
                 continue
             if code == NOT_FINITE:
                 self._fail([self._requests[sequence]], EngineFailure(NOT_A_NUMBER, utterance=sequence.utterance))
                 continue
             sequence.codes.append(code)
-            if code == self._gpt.stop_code:
+            if code == self._decoder.stop_code:
                 self._retire(sequence, StopReason.STOP_CODE)
-            elif len(sequence.codes) == self._gpt.max_codes:
+            elif len(sequence.codes) == self._decoder.max_codes:
                 self._retire(sequence, StopReason.LIMIT)
 
     def _retire(self, sequence: Sequence, reason: StopReason) -> None:
         sequence.stop_reason = reason
-        sequence.spoken = self._latents[sequence.slot, : len(sequence.codes)].clone()
+        sequence.spoken = self._decoder.latents[sequence.slot, : len(sequence.codes)].clone()
         with self._work:
             self._scheduler.retire(sequence)
-        self._gpt.vacate(sequence.slot)
+        self._decoder.vacate(sequence.slot)
 
     def _speak(self) -> None:
-        """One window of every sequence that has one ready, those of equal length together."""
+        """Give the vocoder one window of every sequence that has one ready, those of equal length together."""
         ready: dict[int, list[tuple[Sequence, Window]]] = defaultdict(list)
         for sequence in self._speaking:
             finished = sequence.stop_reason is not None
@@ -209,28 +209,41 @@ class Engine:
         for windows in ready.values():
             for at in range(0, len(windows), self._vocoder.at_once):
                 self._speak_batch(windows[at : at + self._vocoder.at_once])
-        self._speaking = [sequence for sequence in self._speaking if sequence in self._requests]
+        self._speaking = [sequence for sequence in self._speaking if not sequence.all_spoken]
 
     def _speak_batch(self, batch: list[tuple[Sequence, Window]]) -> None:
         frames = torch.stack([self._frames(sequence, window) for sequence, window in batch])
         speakers = torch.cat([sequence.latents.speaker_embedding for sequence, _ in batch])
-        samples = self._vocoder.speak(frames, speakers).cpu().numpy()
-        hop = self._vocoder.hop
-        for (sequence, window), row in zip(batch, samples, strict=True):
+        self._spoken.append((batch, self._vocoder.start(frames, speakers)))
+        for sequence, window in batch:
             sequence.delivered = window.last
-            part = row[(window.first - window.start) * hop : (window.last - window.start) * hop].copy()
-            deliver = self._requests[sequence].deliver
-            deliver(Audio(sequence.utterance, sequence.piece, part))
-            if sequence.stop_reason is not None and window.last == sequence.frames:
-                deliver(PieceDone(sequence.utterance, sequence.piece, len(sequence.codes), sequence.stop_reason))
-                self._forget([sequence])
 
     def _frames(self, sequence: Sequence, window: Window) -> Tensor:
-        latents = self._latents[sequence.slot] if sequence.spoken is None else sequence.spoken
+        latents = self._decoder.latents[sequence.slot] if sequence.spoken is None else sequence.spoken
         return sequence.stretch.window(latents, window.start, window.stop, len(sequence.codes))
 
+    def _deliver(self) -> None:
+        """What the vocoder has done; all of it, once there is nothing else to do."""
+        while self._spoken and (self._spoken[0][1].ready or not self._speaking):
+            batch, spoken = self._spoken[0]  # stays there until it is delivered, lest a failure forgets it
+            for (sequence, window), row in zip(batch, spoken.samples(), strict=True):
+                self._deliver_window(sequence, window, row)
+            self._spoken.popleft()
+
+    def _deliver_window(self, sequence: Sequence, window: Window, samples: NDArray[np.float32]) -> None:
+        if sequence not in self._requests:  # cancelled or failed meanwhile
+            return
+        hop = self._vocoder.hop
+        part = samples[(window.first - window.start) * hop : (window.last - window.start) * hop].copy()
+        deliver = self._requests[sequence].deliver
+        deliver(Audio(sequence.utterance, sequence.piece, part))
+        if sequence.stop_reason is not None and window.last == sequence.frames:
+            deliver(PieceDone(sequence.utterance, sequence.piece, len(sequence.codes), sequence.stop_reason))
+            self._forget([sequence])
+
     def _in_flight(self) -> list[Request]:
-        return [self._requests[sequence] for sequence in self._speaking if sequence in self._requests]
+        given = (sequence for batch, _ in self._spoken for sequence, _ in batch)
+        return [self._requests[sequence] for sequence in (*self._speaking, *given) if sequence in self._requests]
 
     def _fail(self, requests: Iterable[Request], error: SpeechError) -> None:
         failed = list(dict.fromkeys(requests))
@@ -243,10 +256,14 @@ class Engine:
         """Forget requests that are over, wherever their sequences are. The caller holds the lock."""
         for request in requests:
             for slot in self._scheduler.cancel(request.sequences):
-                self._gpt.vacate(slot)
+                self._decoder.vacate(slot)
             self._forget(request.sequences)
         self._speaking = [sequence for sequence in self._speaking if sequence in self._requests]
 
     def _forget(self, sequences: Iterable[Sequence]) -> None:
         for sequence in sequences:
             self._requests.pop(sequence, None)
+
+
+def _plan(vocoder: Vocoder) -> WindowPlan:
+    return WindowPlan(WINDOW_FRAMES, vocoder.context)

@@ -19,6 +19,14 @@ def checkpoint_identity(folder: Path) -> str:
     return identity.hexdigest()
 
 
+def sources_identity(package: Path) -> str:
+    """Sha256 hex, in part, over a package's Python files: for what was compiled from them."""
+    identity = hashlib.sha256()
+    for source in sorted(package.glob("*.py")):
+        identity.update(source.read_bytes())
+    return identity.hexdigest()[:16]
+
+
 def _directory(archive: Path) -> bytes | None:
     if not zipfile.is_zipfile(archive):
         return None

@@ -25,7 +25,7 @@ class Sequence:
     codes: list[int] = field(default_factory=list)
     stop_reason: StopReason | None = None  # None while it decodes
     spoken: Tensor | None = None  # (codes, dim) latents, once it holds no slot
-    delivered: int = 0  # frames whose samples are out
+    delivered: int = 0  # frames that the vocoder has been given to speak
 
     @property
     def frames(self) -> int:
@@ -33,6 +33,11 @@ class Sequence:
         if self.stop_reason is None:
             return self.stretch.ready(len(self.codes))
         return self.stretch.total(len(self.codes))
+
+    @property
+    def all_spoken(self) -> bool:
+        """Whether the vocoder has all of it."""
+        return self.stop_reason is not None and self.delivered == self.frames
 
 
 @dataclass(slots=True, eq=False)

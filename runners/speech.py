@@ -11,21 +11,21 @@ from pathlib import Path
 import torch
 from TTS.tts.models.xtts import Xtts
 
+from runners.build import build_decoder, build_vocoder, prepare_kernels, slots_that_fit
 from runners.checkpoint import choose_device, load_checkpoint, sampling_defaults
 from runners.conditioner import Conditioner, latent_shapes
 from runners.config import EngineConfig
 from runners.engine import Engine
 from runners.errors import SpeechError
 from runners.frames import Stretch, stretch_for
-from runners.gpt import GPT
 from runners.identity import checkpoint_identity
 from runners.latents_cache import LatentsCache
 from runners.model_source import is_demo, resolve_model
+from runners.precision import Precision, choose_precision
 from runners.sampling import SamplingParams, stream_of
 from runners.sequence import Request, Sequence
 from runners.text import TextFrontend
 from runners.types import Event, Failed, Finished, ModelCard, PieceDone, Status, Utterance
-from runners.vocoder import Vocoder
 
 DEMO_NOTICE = (
     "This is the demo checkpoint: it makes sound, but it does not speak. "
@@ -57,24 +57,37 @@ class Speech:
         shapes = latent_shapes(xtts)
         cache = LatentsCache(config.latents_dir, shapes, capacity=config.latents_in_memory)
         conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(folder), cache=cache)
-        gpt = GPT(xtts.gpt, config.slots_on(device.type), conditioning_length=shapes.gpt_cond_latent[1])
-        vocoder = Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length)
+        precision = choose_precision(config.precision, device, xtts.gpt.gpt.h[0])
+        engine = cls._engine_of(xtts, shapes.gpt_cond_latent[1], precision, config, on_death)
         card = ModelCard(
             name=config.model if "://" in config.model else Path(config.model).name,  # callers need no path of ours
             demo=is_demo(config.model),
             device=str(device),
+            precision=precision.name,
             sample_rate=xtts.args.output_sample_rate,
             languages=tuple(xtts.config.languages),
             speakers=conditioner.speakers,
             notice=DEMO_NOTICE if is_demo(config.model) else "",
         )
-        speech = cls(card, xtts, conditioner, Engine(gpt, vocoder, config.max_waiting, on_death))
+        speech = cls(card, xtts, conditioner, engine)
         speech.start()
         return speech
 
+    @staticmethod
+    def _engine_of(
+        xtts: Xtts, conditioning_length: int, precision: Precision, config: EngineConfig, on_death: Callable[[], None]
+    ) -> Engine:
+        prepare_kernels(config.kernels_dir)
+        vocoder = build_vocoder(xtts, precision)
+        vocoder.warm_up(Engine.window_lengths(vocoder))
+        slots = config.slots or slots_that_fit(xtts.gpt, conditioning_length, precision)
+        decoder = build_decoder(xtts.gpt, slots, conditioning_length, precision)
+        return Engine(decoder, vocoder, config.max_waiting, on_death)
+
     def start(self) -> None:
         self._engine.start()
-        log.info("Model %s is loaded on %s, %d slots", self._card.name, self._card.device, self._engine.load.slots)
+        card, slots = self._card, self._engine.load.slots
+        log.info("Model %s is loaded on %s in %s, %d slots", card.name, card.device, card.precision, slots)
         if self._card.notice:
             log.warning("%s", self._card.notice)
 

@@ -94,6 +94,7 @@ class ModelCard:
     name: str
     demo: bool  # the made-up checkpoint that does not speak
     device: str
+    precision: str  # what it is computed in: fp32, fp16, bf16 or int8
     sample_rate: int  # Hz
     languages: tuple[str, ...]
     speakers: tuple[str, ...]  # voices stored in the checkpoint

@@ -2,7 +2,8 @@
 
 import os
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch comes: on a busy machine two threads that wait for each other crawl
+# Before torch comes: on a busy machine two threads that wait for each other crawl.
+os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 """An engine on the demo checkpoint, and what tests say through it: the whole engine, without BentoML and HTTP."""
 
+import copy
 import queue
 from collections.abc import Iterator
 from collections.abc import Sequence as Items
@@ -12,14 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
+from runners.build import build_decoder
 from runners.engine import Engine
 from runners.frames import stretch_for
-from runners.gpt import GPT
 from runners.latents import Latents
+from runners.precision import FP32, Precision
 from runners.sampling import SamplingParams, stream_of
 from runners.sequence import Request, Sequence
 from runners.types import Audio, Event, Failed, PieceDone
-from runners.vocoder import Vocoder
+from runners.vocoder import Spoken, Vocoder
 
 LINES = [
     ("hu", "Jó napot kívánok mindenkinek, aki ma velünk tart!"),
@@ -84,16 +86,19 @@ class Mute:
     context = 14
     at_once = 16
 
-    def speak(self, frames: Tensor, speakers: Tensor) -> Tensor:
-        return torch.zeros(len(frames), frames.shape[1] * self.hop)
+    def start(self, frames: Tensor, speakers: Tensor) -> Spoken:
+        return Spoken(torch.zeros(len(frames), frames.shape[1] * self.hop), None)
 
 
 class Studio:
-    def __init__(self, xtts: Xtts, slots: int, max_waiting: int = 1000, *, mute: bool = False) -> None:
-        self.xtts = xtts
-        self.gpt = GPT(xtts.gpt, slots, conditioning_length=32)
-        self.vocoder = Mute() if mute else Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length)
-        self.engine = Engine(self.gpt, self.vocoder, max_waiting)
+    def __init__(
+        self, xtts: Xtts, slots: int, max_waiting: int = 1000, *, mute: bool = False, precision: Precision = FP32
+    ) -> None:
+        self.xtts, self.precision = xtts, precision
+        gpt = copy.deepcopy(xtts.gpt) if precision.int8 else xtts.gpt  # whose weights would be taken
+        self.decoder = build_decoder(gpt, slots, 32, precision)
+        self.vocoder = Mute() if mute else vocoder_of(xtts, precision)
+        self.engine = Engine(self.decoder, self.vocoder, max_waiting)
 
     def tokens(self, language: str, text: str) -> Tensor:
         return torch.tensor(self.xtts.tokenizer.encode(text.strip().lower(), lang=language))
@@ -131,9 +136,15 @@ class Studio:
         return [take.finish() for take in takes]
 
 
+def vocoder_of(xtts: Xtts, precision: Precision = FP32) -> Vocoder:
+    return Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length, precision.vocoder)
+
+
 @contextmanager
-def studio(xtts: Xtts, slots: int, max_waiting: int = 1000, *, mute: bool = False) -> Iterator[Studio]:
-    open_studio = Studio(xtts, slots, max_waiting, mute=mute)
+def studio(
+    xtts: Xtts, slots: int, max_waiting: int = 1000, *, mute: bool = False, precision: Precision = FP32
+) -> Iterator[Studio]:
+    open_studio = Studio(xtts, slots, max_waiting, mute=mute, precision=precision)
     open_studio.engine.start()
     try:
         yield open_studio

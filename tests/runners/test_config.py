@@ -10,6 +10,7 @@ def test_defaults():
     assert EngineConfig.from_env({}) == EngineConfig(
         model="demo",
         device="auto",
+        precision="auto",
         slots=None,
         max_waiting=256,
         workers=1,
@@ -24,6 +25,7 @@ def test_every_variable_reaches_its_field():
         {
             "XTTS_MODEL": "hf://coqui/XTTS-v2",
             "XTTS_DEVICE": "cuda",
+            "XTTS_PRECISION": "bf16",
             "XTTS_SLOTS": "512",
             "XTTS_MAX_WAITING": "17",
             "XTTS_WORKERS": "4",
@@ -32,14 +34,14 @@ def test_every_variable_reaches_its_field():
             "COQUI_TOS_AGREED": "1",
         }
     )
-    assert config == EngineConfig("hf://coqui/XTTS-v2", "cuda", 512, 17, 4, Path("/srv/cache"), 12, True)
+    assert config == EngineConfig("hf://coqui/XTTS-v2", "cuda", "bf16", 512, 17, 4, Path("/srv/cache"), 12, True)
     assert config.latents_dir == Path("/srv/cache/latents")
 
 
 def test_slots_by_device_unless_given():
-    assert EngineConfig.from_env({}).slots_on("cpu") == 8
-    assert EngineConfig.from_env({"XTTS_SLOTS": "auto"}).slots_on("cuda") == 32
-    assert EngineConfig.from_env({"XTTS_SLOTS": "3"}).slots_on("cuda") == 3
+    assert EngineConfig.from_env({}).slots is None
+    assert EngineConfig.from_env({"XTTS_SLOTS": "auto"}).slots is None
+    assert EngineConfig.from_env({"XTTS_SLOTS": "3"}).slots == 3
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,7 @@ def test_slots_by_device_unless_given():
     [
         ("XTTS_DEVICE", "gpu", "auto, cpu, cuda or cuda:N"),
         ("XTTS_DEVICE", "cuda:", "auto, cpu, cuda or cuda:N"),
+        ("XTTS_PRECISION", "half", "auto, fp32, int8, fp16, bf16"),
         ("XTTS_SLOTS", "0", "auto or a whole number from 1 to 512"),
         ("XTTS_SLOTS", "513", "auto or a whole number from 1 to 512"),
         ("XTTS_MAX_WAITING", "many", "a whole number"),

@@ -9,9 +9,11 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from TTS.tts.layers.xtts import gpt as upstream_gpt
 
+from runners.decoder import capacity_of
 from runners.frames import stretch_for
 from runners.gpt import GPT
 from runners.sampling import Sampler, SamplingParams
+from runners.transformer import TorchTransformer
 from runners.vocoder import Vocoder
 from tests.runners.test_vocoder import DIM, HOP, SPEAKER, narrow_generator
 
@@ -45,18 +47,24 @@ def test_every_tensor_of_a_step_is_on_the_gpu() -> None:
             stop_audio_token=1025,
             use_perceiver_resampler=True,
         )
-    gpt = GPT(upstream.eval(), slots=6, conditioning_length=32)
+    gpt = GPT(upstream.eval())
+    transformer = TorchTransformer(upstream.gpt.h, 6, capacity_of(gpt, 32), torch.float32)
     texts = [torch.arange(5, 5 + length) for length in (7, 30, 8)]  # on the CPU, as the front end leaves them
-    hidden = bare(GPT.prefill)(gpt, [0, 3, 5], texts, [torch.zeros(1, 32, 128)] * 3)
+    prefixes = [gpt.prefix(text, torch.zeros(1, 32, 128)) for text in texts]
+    hidden = gpt.hidden(transformer.prefill([0, 3, 5], prefixes))
     assert hidden.device == CUDA
     assert hidden.shape == (3, 128)
     sampler = Sampler(6, gpt.codes, (1, gpt.start_code), CUDA)
     sampler.seat(3, SamplingParams(0.75, 50, 0.85, 5.0, stream=7))
-    codes = sampler.draw(bare(GPT.logits)(gpt, hidden), torch.tensor([0, 3, 5], device=CUDA))
-    assert codes.device == CUDA
-    assert bare(GPT.decode)(gpt, [0, 3, 5], codes).device == CUDA
-    gpt.wipe(3)
-    gpt.vacate(3)
+    rows = torch.arange(6, device=CUDA)
+    for flash in (False, True):
+        transformer.reads_live_lengths = flash
+        x = gpt.embed(rows, rows)
+        hidden = gpt.hidden(transformer.decode(x, torch.ones(6, dtype=torch.int64, device=CUDA), span=192))
+        codes = sampler.draw(gpt.logits(hidden), rows)
+        assert (hidden.dtype, hidden.shape) == (torch.float32, (6, 128))
+        assert codes.device == CUDA
+    transformer.wipe(3)
 
 
 def test_frames_and_vocoder_take_what_the_engine_hands_them() -> None:

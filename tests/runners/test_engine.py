@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from collections.abc import Sequence as Items
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from TTS.tts.models.xtts import Xtts
 
 from runners.errors import EngineFailure, Overloaded
 from runners.types import StopReason
+from runners.vocoder import Spoken
 from runners.windows import WindowPlan
 from tests.studio import LINES, Mute, Studio, Take, studio
 
@@ -54,7 +56,7 @@ def solo_waves(own_xtts: Xtts) -> dict[int, Wave]:
 def short_windows(room: Studio, at_once: int) -> None:
     """So that short utterances have several, and rows of different ones share a batch."""
     room.vocoder.at_once = at_once
-    room.engine._plan = WindowPlan(48, room.vocoder.context)
+    room.engine._plan = WindowPlan((20,), room.vocoder.context)
 
 
 def wait_until(condition: "threading.Event | object", timeout: float = 20) -> None:
@@ -115,29 +117,29 @@ class TestIndependence:
 class TestEnds:
     def test_a_sequence_that_never_stops_is_cut_at_the_limit(self, own_xtts: Xtts) -> None:
         with studio(own_xtts, slots=2, mute=True) as room:
-            room.gpt.max_codes = 12
+            room.decoder.max_codes = 12
             take = room.take("en", "This would be much longer than half a second, were it allowed to.")
             room.record([take])
         assert len(take.codes) == 12
         assert take.sequence.stop_reason is StopReason.LIMIT
-        assert room.gpt.stop_code not in take.codes
+        assert room.decoder.stop_code not in take.codes
 
     def test_upstreams_limit_is_ours(self, quiet_room: Studio, xtts: Xtts) -> None:
-        assert quiet_room.gpt.max_codes == xtts.gpt.max_gen_mel_tokens == 602
+        assert quiet_room.decoder.max_codes == xtts.gpt.max_gen_mel_tokens == 602
 
     def test_a_sequence_that_stops_at_its_first_code_is_still_heard(self, own_xtts: Xtts) -> None:
         with studio(own_xtts, slots=1) as room:
-            logits = room.gpt.logits
+            logits = room.decoder._gpt.logits
 
             def stop(hidden: Tensor) -> Tensor:
                 out = logits(hidden).clone()
-                out[:, room.gpt.stop_code] = 1e4
+                out[:, room.decoder.stop_code] = 1e4
                 return out
 
-            room.gpt.logits = stop  # type: ignore[method-assign]
+            room.decoder._gpt.logits = stop  # type: ignore[method-assign]
             take = room.take("en", "No")
             (samples,) = room.record([take])
-        assert take.codes == [room.gpt.stop_code]
+        assert take.codes == [room.decoder.stop_code]
         assert len(samples) == 4 * 256  # one code is four frames
 
     def test_slots_are_vacant_afterwards(self, own_xtts: Xtts) -> None:
@@ -166,16 +168,16 @@ class TestFaults:
         self, own_xtts: Xtts, solo: list[list[int]]
     ) -> None:
         with studio(own_xtts, slots=2, mute=True) as room:
-            decode, calls = room.gpt.decode, 0
+            step, calls = room.decoder.step, 0
 
-            def fails_once(slots: list[int], codes: Tensor) -> Tensor:
+            def fails_once(slots: Items[int]) -> list[int]:
                 nonlocal calls
                 calls += 1
                 if calls == 5:
                     raise torch.OutOfMemoryError("out of memory")
-                return decode(slots, codes)
+                return step(slots)
 
-            room.gpt.decode = fails_once  # type: ignore[method-assign, assignment]
+            room.decoder.step = fails_once  # type: ignore[method-assign]
             takes = [sampled(room, part) for part in (0, 1, 2, 3)]
             room.submit(takes)
             for take in takes[:2]:
@@ -188,7 +190,7 @@ class TestFaults:
 
     def test_a_vocoder_that_fails_takes_the_request_with_it(self, own_xtts: Xtts) -> None:
         class Broken(Mute):
-            def speak(self, frames: Tensor, speakers: Tensor) -> Tensor:
+            def start(self, frames: Tensor, speakers: Tensor) -> Spoken:
                 raise RuntimeError("no sound today")
 
         with studio(own_xtts, slots=1, mute=True) as room:
@@ -250,7 +252,7 @@ class TestFaults:
             def lost(*_: object) -> None:
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-            room.gpt.decode = room.gpt.vacate = lost  # type: ignore[method-assign, assignment]
+            room.decoder.step = room.decoder.vacate = lost  # type: ignore[method-assign, assignment]
             takes = [room.take(*line) for line in LINES[:3]]
             room.submit(takes)
             for take in takes:

@@ -29,7 +29,7 @@ LOW = Voice(speaker="Demo Low")
 
 def load(model: Path, cache: Path, slots: int = 4) -> Speech:
     environ = {"XTTS_MODEL": str(model), "XTTS_CACHE_DIR": str(cache), "XTTS_DEVICE": "cpu", "XTTS_SLOTS": str(slots)}
-    return Speech.load(EngineConfig.from_env(environ))
+    return Speech.load(EngineConfig.from_env({"XTTS_PRECISION": "fp32"} | environ))
 
 
 @pytest.fixture(scope="module")
