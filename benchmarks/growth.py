@@ -41,7 +41,7 @@ def run(options: Options) -> None:
     folder = bench_checkpoint(options.cache, CODES)
     for model in ("demo", str(folder)):
         found.starts[Path(model).name] = [_start(model, options) for _ in range(plan.rounds)]
-    _insides(folder, found)
+    _insides(Model.load({**_settings(str(folder), options), "XTTS_SLOTS": str(found.plan.slots[-1])}), found)
     report = Report(
         name="growth",
         method=growth_report.METHOD,
@@ -103,19 +103,18 @@ def _settings(model: str, options: Options) -> dict[str, str]:
     }
 
 
-def _insides(folder: Path, found: Findings) -> None:
+def _insides(model: Model, found: Findings) -> None:
     """What is measured in this process, on the full-size checkpoint."""
-    model, plan = Model.load(folder), found.plan
+    plan, steps = found.plan, model.steps
     voice = VoiceLibrary(REFERENCES).resolve("default")
     latents_times(model, voice)  # what is built on first use is not counted
     found.latents = [latents_times(model, voice) for _ in range(plan.rounds)]
-    found.slot_bytes = model.slot_bytes(plan.slots[-1])
-    decoder = model.decoder(plan.slots[-1])
+    found.slot_bytes = steps.slot_bytes
     for _ in range(plan.rounds):
         for live in plan.slots:
-            decoder.fill(live, SHORT)
-            found.by_slots.setdefault(live, []).extend(decoder.step() for _ in range(STEPS))
+            steps.fill(live, SHORT)
+            found.by_slots.setdefault(live, []).extend(steps.step() for _ in range(STEPS))
     log.info("steps by live slots: done")
     for live in (1, plan.slots[-1]):
-        found.by_length[live] = walk(decoder, live, plan.lengths, STEPS)
+        found.by_length[live] = walk(steps, live, plan.lengths, STEPS)
     log.info("steps by length: done")

@@ -40,7 +40,7 @@ class Findings:
     answers: dict[str, int] = field(default_factory=dict)  # by status
     starts: dict[str, list[float]] = field(default_factory=dict)  # by model
     latents: list[LatentsTimes] = field(default_factory=list)
-    slot_bytes: float = 0.0
+    slot_bytes: int = 0
     by_slots: dict[int, list[float]] = field(default_factory=dict)
     by_length: dict[int, dict[int, list[float]]] = field(default_factory=dict)  # by live slots, then by length
 

@@ -1,94 +1,85 @@
 """Takes the engine apart for the growth benchmark: decode steps alone, memory of a slot, latents and their cache.
 
-The one place of that benchmark that knows how the engine is built; runners/speech.py builds the real one.
+The one place of that benchmark that knows how the engine is built.
 """
 
+import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
-from runners.checkpoint import choose_device, load_checkpoint
+from benchmarks.measures import PREFIX
+from runners.checkpoint import sampling_defaults
 from runners.conditioner import Conditioner, latent_shapes
-from runners.gpt import GPT
+from runners.config import EngineConfig
+from runners.decoder import Decoder
 from runners.latents_cache import LatentsCache
+from runners.sampling import SamplingParams
+from runners.speech import Speech
 from runners.types import Voice
 
-BESIDE_TEXT = 3  # positions of a prefix that are neither voice nor text: start and stop of the text, start of the codes
 LONGEST_TEXT = 400  # tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A loaded checkpoint."""
+class Steps:
+    """The engine's decoder, filled with texts of any length and stepped by hand."""
 
-    xtts: Xtts
-    device: torch.device
-
-    @classmethod
-    def load(cls, folder: Path) -> "Model":
-        device = choose_device("auto", 0, torch.cuda.device_count())
-        return cls(load_checkpoint(folder, device), device)
-
-    def decoder(self, slots: int) -> "Decoder":
-        return Decoder(GPT(self.xtts.gpt, slots, conditioning_length=self._voice().shape[1]), self._voice())
-
-    def slot_bytes(self, slots: int) -> float:
-        """What a slot adds to so many: its KV cache, its latents, its counters."""
-        return (self._held(2 * slots) - self._held(slots)) / slots
-
-    def _held(self, slots: int) -> int:
-        gpt = GPT(self.xtts.gpt, slots, conditioning_length=self._voice().shape[1])
-        tensors = [gpt.latents_buffer(), *(value for value in vars(gpt).values() if isinstance(value, Tensor))]
-        return sum(tensor.nbytes for tensor in tensors)
-
-    def _voice(self) -> Tensor:
-        speakers = self.xtts.speaker_manager.speakers
-        latent: Tensor = next(iter(speakers.values()))["gpt_cond_latent"]
-        return latent
-
-
-class Decoder:
-    """The GPT's slots, filled with texts of any length and stepped by hand."""
-
-    def __init__(self, gpt: GPT, voice: Tensor) -> None:
-        self._gpt = gpt
+    def __init__(self, decoder: Decoder, voice: Tensor, sampling: SamplingParams) -> None:
+        self._decoder = decoder
         self._voice = voice
+        self._sampling = sampling
         self._live: list[int] = []
-        self._codes = torch.empty(0)
 
     @property
     def longest_prefix(self) -> int:
-        return self._voice.shape[1] + LONGEST_TEXT + BESIDE_TEXT
+        return PREFIX + LONGEST_TEXT
+
+    @property
+    def slot_bytes(self) -> int:
+        """What a slot holds: its cache and its latents."""
+        transformer = self._decoder._transformer
+        return transformer.capacity * transformer.position_bytes + self._decoder.latents[0].nbytes
 
     @property
     def lengths(self) -> list[int]:
         """Positions in the cache of each slot; 1 when vacant."""
-        return [int(length) for length in self._gpt._lengths]
+        return list(self._decoder._host_lengths)
 
     def fill(self, live: int, length: int) -> None:
         """Vacates all and prefills the first `live` slots to `length` positions, at most `longest_prefix`."""
         for slot in self._live:
-            self._gpt.vacate(slot)
+            self._decoder.vacate(slot)
         self._live = list(range(live))
-        text = torch.full((length - self._voice.shape[1] - BESIDE_TEXT,), 10)
-        hidden = self._gpt.prefill(self._live, [text] * live, [self._voice] * live)
-        self._codes = self._next(hidden)
+        text = torch.full((length - PREFIX,), 10)
+        self._decoder.prefill(self._live, [text] * live, [self._voice] * live, [self._sampling] * live)
 
     def step(self) -> float:
-        """Seconds of one decode step over all live slots, from codes to codes."""
-        begun = time.perf_counter()
-        self._codes = self._next(self._gpt.decode(self._live, self._codes))
-        self._codes[0].item()  # which waits for the device
-        return time.perf_counter() - begun
+        """Seconds of one decode step over all live slots, from the last codes to the next."""
+        return _seconds(lambda: self._decoder.step(self._live))
 
-    def _next(self, hidden: Tensor) -> Tensor:
-        return self._gpt.logits(hidden)[:, : self._gpt.start_code].argmax(dim=1)
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A checkpoint as the service loads it, its engine at rest."""
+
+    xtts: Xtts
+    steps: Steps
+
+    @classmethod
+    def load(cls, settings: Mapping[str, str]) -> "Model":
+        """`settings`: the service's environment variables."""
+        speech = Speech.load(EngineConfig.from_env({**os.environ, **settings}))
+        speech.stop()
+        xtts = speech._xtts
+        voice = next(iter(xtts.speaker_manager.speakers.values()))["gpt_cond_latent"]
+        sampling = SamplingParams(**asdict(sampling_defaults(xtts)), stream=0)
+        return cls(xtts, Steps(speech._engine._decoder, voice, sampling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +112,16 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def walk(decoder: Decoder, live: int, lengths: Sequence[int], around: int) -> dict[int, list[float]]:
+def walk(steps: Steps, live: int, lengths: Sequence[int], around: int) -> dict[int, list[float]]:
     """Seconds of `around` steps from each length on. Those that no prefix reaches are reached by decoding."""
     found = {}
     at = 0
     for length in sorted(lengths):
-        if length <= decoder.longest_prefix:
-            decoder.fill(live, length)
+        if length <= steps.longest_prefix:
+            steps.fill(live, length)
             at = length
         for _ in range(length - at):
-            decoder.step()
-        found[length] = [decoder.step() for _ in range(around)]
+            steps.step()
+        found[length] = [steps.step() for _ in range(around)]
         at = length + around
     return found
