@@ -55,11 +55,11 @@ def plan_for(device: str, *, quick: bool) -> Plan:
         case "cpu", True:
             return Plan(codes=8, slots=4, loads=(0.8,), window=8, patience=3, closed=4, rounds=1)
         case "cpu", False:
-            return Plan(codes=32, slots=8, loads=(0.5, 0.8, 0.95), window=45, patience=15, closed=20, rounds=2)
+            return Plan(codes=43, slots=8, loads=(0.5, 0.8, 0.95), window=45, patience=15, closed=20, rounds=2)
         case _, True:
-            return Plan(codes=32, slots=32, loads=(0.8,), window=8, patience=3, closed=4, rounds=1)
+            return Plan(codes=43, slots=32, loads=(0.8,), window=8, patience=3, closed=4, rounds=1)
         case _:
-            return Plan(codes=129, slots=64, loads=(0.5, 0.8, 0.95), window=30, patience=10, closed=15, rounds=2)
+            return Plan(codes=107, slots=64, loads=(0.5, 0.8, 0.95), window=30, patience=10, closed=15, rounds=2)
 
 
 def _contest(plan: Plan, options: Options) -> Findings:
@@ -89,6 +89,7 @@ async def _measure(urls: Mapping[str, str], plan: Plan) -> Findings:
             entrants.append(Entrant(name, http, over_http.speaker(http, VOICE)))
         _, batching, ours = entrants
         headers = await contest.warm_up(entrants, plan, VOICE)
+        await contest.train(batching, plan)
         found = Findings(stand_in="X-Stand-In" in headers[OURS])
         found.alone = await contest.alone(entrants, plan)
         found.closed = await contest.closed([ours, batching], batching, plan, VOICE)
