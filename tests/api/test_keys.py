@@ -74,6 +74,7 @@ def test_a_wrong_list_is_refused_without_naming_a_key(text: str):
         (f"{'a' * 64}\n{'b' * 63}\n", "line 2 is not"),
         (f"{'a' * 64} two words\n", "line 1 is not"),
         (f"{'a' * 64}name\n", "line 1 is not"),
+        (f"{'a' * 64} Józsi\n", "line 1 is not"),  # names go into logs and into Redis
     ],
 )
 def test_a_wrong_file_is_refused_without_quoting_it(tmp_path: Path, content: str, words: str):
