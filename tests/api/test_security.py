@@ -1,6 +1,8 @@
 """Callers and their limits, through the real middlewares before a small application."""
 
+import hashlib
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from pathlib import Path
 
 import httpx
 import pytest
@@ -95,6 +97,14 @@ async def test_without_a_right_key_nobody_gets_in(headers: dict[str, str], words
     error = answer.json()["error"]
     assert (error["type"], error["param"]) == ("unauthorized", None)
     assert words in error["message"]
+
+
+async def test_a_key_of_a_file_may_hold_any_letters(tmp_path: Path):
+    file = tmp_path / "keys"
+    file.write_text(hashlib.sha256("kulcsocskám".encode()).hexdigest() + "  anna")
+    async with client(application(keys=f"@{file}")) as http:
+        answer = await http.get("/say", headers={"X-API-Key": "kulcsocskám".encode()})
+    assert (answer.status_code, answer.text) == (200, "anna")
 
 
 def test_a_websocket_needs_a_key_too():
