@@ -1,15 +1,11 @@
-"""How much a caller may have in a while: requests, and characters to be said. Knows no HTTP, nor who callers are.
+"""Limits: how much a caller may have in a while. Knows no HTTP, and callers by their names only.
 
 The counting is the `limits` library's, in fixed windows: a caller's begins with the first unit taken and ends so many
 seconds later, so a refusal can say to the second when there is room again. What is refused is not counted.
 """
 
-import logging
 import math
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal, cast
 from urllib.parse import urlsplit
@@ -17,12 +13,9 @@ from urllib.parse import urlsplit
 from limits import RateLimitItem, parse
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
-from limits.errors import StorageError
 from limits.storage import storage_from_string
 
 from runners.errors import InvalidInput, SpeechError
-
-log = logging.getLogger(__name__)
 
 Unit = Literal["requests", "characters"]
 
@@ -118,71 +111,9 @@ class Limit:
         return Standing(self._item.amount, remaining, ends)
 
 
-class Account:
-    """One request's dealings with its caller's limits. A store that cannot be reached limits nothing."""
-
-    def __init__(self, caller: str, limits: Mapping[Unit, Limit]) -> None:
-        self._caller = caller
-        self._limits = limits
-        self._standings: dict[Unit, Standing] = {}
-
-    async def take(self, unit: Unit, amount: int, param: str | None = None) -> None:
-        """Raises what Limit.take raises."""
-        if limit := self._limits.get(unit):
-            try:
-                with _whatever_the_store_does():
-                    self._standings[unit] = await limit.take(self._caller, amount, param)
-            except RateLimited as refusal:
-                self._standings = {unit: refusal.standing}
-                raise
-
-    async def give_back(self, unit: Unit, amount: int) -> None:
-        if taken := self._standings.get(unit):
-            with _whatever_the_store_does():
-                self._standings[unit] = await self._limits[unit].give_back(self._caller, amount, taken)
-
-    @property
-    def standing(self) -> Standing | None:
-        """The limit that refused; else, of those that something was taken from, the one nearest its end."""
-        return min(self._standings.values(), key=lambda each: each.remaining / each.limit, default=None)
-
-
-account: ContextVar[Account] = ContextVar("account", default=Account("nobody", {}))  # noqa: B039  (it never changes)
-
-
-@asynccontextmanager
-async def charged(characters: int, param: str) -> AsyncIterator[None]:
-    """Takes what is to be said inside off the caller's limit, and gives it back when that is refused or fails.
-
-    `param` is the request's field that holds the text.
-
-    Every way to speech leads through here. A caller that leaves or runs out of time (CancelledError) pays: its work was
-    done. Tasks that a request starts inherit its account.
-
-    Raises:
-        RateLimited: the limit is reached.
-        InvalidInput: it never could be enough.
-    """
-    mine = account.get()
-    await mine.take("characters", characters, param)
-    try:
-        yield
-    except Exception:  # whatever it was, nothing was said
-        await mine.give_back("characters", characters)
-        raise
-
-
 def _is_redis(text: str) -> bool:
     try:
         url = urlsplit(text)
         return url.scheme in ("redis", "rediss") and bool(url.hostname) and url.port != 0
     except ValueError:  # the port is no number
         return False
-
-
-@contextmanager
-def _whatever_the_store_does() -> Iterator[None]:
-    try:
-        yield
-    except StorageError as error:
-        log.warning("The store of the rate limits does not answer, so nothing is limited: %s", error)

@@ -14,9 +14,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.account import Account, account
 from api.errors import Unauthorized, answer
 from api.keys import ApiKey, recognise
-from api.rates import Account, Limit, RateLimited, Unit, account, open_store
+from api.rates import Limit, RateLimited, Unit, open_store
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Callers(AuthenticationBackend):
 
 
 class RateLimits:
-    """Counts each caller's requests, and says on every answer how its limits stand. Characters: api/rates.py."""
+    """Counts each caller's requests, and says on every answer how its limits stand. Characters: api/account.py."""
 
     def __init__(
         self, app: ASGIApp, requests: RateLimitItem | None, characters: RateLimitItem | None, store: str

@@ -9,10 +9,10 @@ import logging
 import secrets
 from dataclasses import dataclass
 
+from api.account import charged
 from api.assemble import Assembled, Segment, assemble, join_pieces, segments_header
 from api.audio import encode, media_type
 from api.config import ServerConfig
-from api.rates import charged
 from api.runner_client import RunnerClient, Speech
 from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
 from api.voices import VoiceLibrary

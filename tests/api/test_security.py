@@ -17,9 +17,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from api.account import charged
 from api.errors import answer
 from api.keys import read_keys
-from api.rates import RateLimited, charged, parse_limit
+from api.rates import RateLimited, parse_limit
 from api.security import Callers, RateLimits, address_of, is_open, parse_proxies, refuse
 
 KEY = "correct-horse"
