@@ -1,13 +1,16 @@
 """The public BentoML service: text in, speech out. Routes only; the work is in `api/` and, behind it, `runners/`."""
 
+import os
 from typing import Annotated, Any, cast
 
 import bentoml
 from bentoml.validators import ContentType
 from fastapi import FastAPI
+from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.responses import HTMLResponse, Response
 
 from api.config import ServerConfig
+from api.cors import CrossOrigin
 from api.docs import PAGE
 from api.errors import ErrorBodies
 from api.forms import FormBodies
@@ -16,12 +19,14 @@ from api.logs import leave_out_bad_requests
 from api.responses import health, respond
 from api.runner_client import RunnerClient, connect
 from api.schemas import SegmentedRequest, SimpleRequest
+from api.security import Callers, RateLimits, refuse, report
 from api.synthesis import Synthesis
 from api.voices import VoiceLibrary
 from runners.logs import log_as_bentoml_does
 from runners.xtts_runner import XTTSRunner
 
 CONFIG = ServerConfig.from_env()
+os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn reads it once this is loaded
 AudioFile = Annotated[bytes, ContentType("audio/*")]
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -39,6 +44,7 @@ class XTTS:
         leave_out_bad_requests()
         voices = VoiceLibrary(CONFIG.voices_dir)
         voices.report()
+        report(CONFIG.api_keys)
         self.client = RunnerClient(connect(self.runner.to_async.url))
         self.synthesis = Synthesis(CONFIG, self.client, voices)
 
@@ -68,6 +74,12 @@ class XTTS:
 
 
 _service = cast(Any, XTTS)
+if CONFIG.cors_origins:
+    _service.add_asgi_middleware(CrossOrigin, origins=CONFIG.cors_origins)
 _service.add_asgi_middleware(ErrorBodies)
+_service.add_asgi_middleware(AuthenticationMiddleware, backend=Callers(CONFIG.api_keys), on_error=refuse)
+_service.add_asgi_middleware(
+    RateLimits, requests=CONFIG.rate_limit, characters=CONFIG.character_limit, store=CONFIG.rate_limit_store
+)
 _service.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body)
 _service.add_asgi_middleware(FormBodies, path="/generate/")

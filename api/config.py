@@ -2,9 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from limits import RateLimitItem
+
+from api.cors import parse_origins
+from api.keys import ApiKey, read_keys
+from api.rates import MEMORY, parse_limit, parse_store
+from api.security import parse_proxies
 from runners.environment import Environment
 
 REFERENCES = Path(__file__).resolve().parent.parent / "references"  # beside service.py, wherever the server runs
@@ -19,6 +25,12 @@ class ServerConfig:
     max_text: int  # XTTS_MAX_TEXT: characters a request may hold, over all its segments
     max_body: int  # XTTS_MAX_BODY: bytes a request's body may have
     timeout: float  # XTTS_TIMEOUT: seconds a request may take, waiting included
+    api_keys: tuple[ApiKey, ...]  # XTTS_API_KEYS: their hashes; none: everybody may
+    rate_limit: RateLimitItem | None  # XTTS_RATE_LIMIT: requests of one caller in a while
+    character_limit: RateLimitItem | None  # XTTS_CHARACTER_LIMIT: characters of one caller in a while
+    rate_limit_store: str = field(repr=False)  # XTTS_RATE_LIMIT_STORE: `memory`, or a Redis' URL, maybe with a password
+    trusted_proxies: tuple[str, ...]  # XTTS_TRUSTED_PROXIES: addresses, networks; their X-Forwarded-For is believed
+    cors_origins: tuple[str, ...]  # XTTS_CORS_ORIGINS: sites whose pages may call; none: CORS is off
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "ServerConfig":
@@ -35,6 +47,12 @@ class ServerConfig:
             max_text=env.integer("XTTS_MAX_TEXT", 10_000, 1, 10_000_000),
             max_body=env.integer("XTTS_MAX_BODY", 2**20, 1024, 2**30),
             timeout=env.seconds("XTTS_TIMEOUT", 300.0, 1.0, 86_400.0),
+            api_keys=env.parsed("XTTS_API_KEYS", (), read_keys, secret=True),
+            rate_limit=env.parsed("XTTS_RATE_LIMIT", None, parse_limit),
+            character_limit=env.parsed("XTTS_CHARACTER_LIMIT", None, parse_limit),
+            rate_limit_store=env.parsed("XTTS_RATE_LIMIT_STORE", MEMORY, parse_store, secret=True),
+            trusted_proxies=env.parsed("XTTS_TRUSTED_PROXIES", (), parse_proxies),
+            cors_origins=env.parsed("XTTS_CORS_ORIGINS", (), parse_origins),
         )
         env.check()
         return config

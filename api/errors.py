@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.rates import RateLimited
 from api.voices import UnknownVoice
 from runners.errors import (
     DeadlineExceeded,
@@ -31,6 +32,10 @@ class BodyTooLarge(SpeechError):
     type = "body_too_large"
 
 
+class Unauthorized(SpeechError):
+    type = "unauthorized"
+
+
 class ClientGone(SpeechError):
     """Nobody reads this answer; logs and metrics count it."""
 
@@ -44,9 +49,11 @@ CLIENT_CLOSED_REQUEST = 499  # nginx's number for it
 
 STATUSES: dict[type[SpeechError], int] = {
     ClientGone: CLIENT_CLOSED_REQUEST,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownVoice: HTTPStatus.NOT_FOUND,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     ModelLoading: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
@@ -61,12 +68,21 @@ def status_of(error: SpeechError) -> int:
 
 def answer(error: SpeechError, **beside: Any) -> JSONResponse:
     """The error's response; `beside` goes into its body next to `error`."""
-    headers = {}
-    if isinstance(error, Overloaded):
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
-    if isinstance(error, ModelLoading):
-        headers["Retry-After"] = "5"
-    return JSONResponse({**beside, **_body(error.type, error.message, error.param)}, status_of(error), headers)
+    body = {**beside, **_body(error.type, error.message, error.param)}
+    return JSONResponse(body, status_of(error), _headers(error))
+
+
+def _headers(error: SpeechError) -> dict[str, str]:
+    match error:
+        case Unauthorized():
+            return {"WWW-Authenticate": "Bearer"}
+        case RateLimited():
+            return {"Retry-After": str(error.standing.seconds_left)}
+        case Overloaded():
+            return {"Retry-After": str(math.ceil(error.retry_after))}
+        case ModelLoading():
+            return {"Retry-After": "5"}
+    return {}
 
 
 def _body(kind: str, message: str, param: str | None = None) -> dict[str, Any]:
@@ -112,7 +128,7 @@ class ErrorBodies:
 
 def _rewritten(start: Message, body: bytes) -> JSONResponse:
     status, headers = start["status"], Headers(raw=start["headers"])
-    kept = {name: value for name, value in headers.items() if name in ("retry-after", "allow", "x-bentoml-request-id")}
+    kept = {name: value for name, value in headers.items() if not name.startswith("content-")}  # that was the body's
     try:
         content = json.loads(body)
     except ValueError:

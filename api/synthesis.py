@@ -9,6 +9,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 
+from api.account import charged
 from api.assemble import Assembled, Segment, assemble, join_pieces, segments_header
 from api.audio import encode, media_type
 from api.config import ServerConfig
@@ -55,18 +56,20 @@ class Synthesis:
             raise
 
     async def _render(self, body: Settings, parts: list[Part]) -> Rendered:
-        self._check_length(body, parts)
+        characters = self._count(body, parts)
         model = await self._runner.model()
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
         utterances = await asyncio.to_thread(self._utterances, body, parts, seed, model)
-        spoken = await self._runner.speak(utterances)
+        async with charged(characters, _text_field(body)):
+            spoken = await self._runner.speak(utterances)
         return await asyncio.to_thread(_finish, body, parts, spoken, seed, model.sample_rate)
 
-    def _check_length(self, body: Settings, parts: list[Part]) -> None:
+    def _count(self, body: Settings, parts: list[Part]) -> int:
         characters, limit = sum(len(part.text) for part in parts), self._config.max_text
         if characters > limit:
-            field = "segments" if isinstance(body, SegmentedRequest) else "text"
-            raise InvalidInput(f"{characters} characters are too many: a request may have {limit}.", param=field)
+            message = f"{characters} characters are too many: a request may have {limit}."
+            raise InvalidInput(message, param=_text_field(body))
+        return characters
 
     def _utterances(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Utterance]:
         utterances = []
@@ -105,6 +108,10 @@ def _finish(body: Settings, parts: list[Part], spoken: list[Speech], seed: int, 
     audio = assemble(segments, rate, trim=body.trim_silence)
     encoded = encode(audio.samples, body.output_format, rate)
     return Rendered(encoded, media_type(body.output_format, rate), _headers(body, seed, rate, audio))
+
+
+def _text_field(body: Settings) -> str:
+    return "segments" if isinstance(body, SegmentedRequest) else "text"
 
 
 def _name_segment(error: SpeechError, body: Settings) -> None:

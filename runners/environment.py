@@ -11,6 +11,7 @@ from typing import TypeVar
 from runners.errors import ConfigurationError
 
 Number = TypeVar("Number", int, float)
+T = TypeVar("T")
 
 
 class Environment:
@@ -30,6 +31,15 @@ class Environment:
             return value
         self.fault(name, value, expected)
         return default
+
+    def parsed(self, name: str, default: T, parse: Callable[[str], T], *, secret: bool = False) -> T:
+        """What `parse` makes of the text. It raises ValueError, which says what would be right and no secret."""
+        value = self.text(name, "")
+        try:
+            return parse(value) if value else default
+        except ValueError as error:
+            self.fault(name, "***" if secret else value, error)
+            return default
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         return self._number(name, default, int, (low, high), f"a whole number from {low} to {high}")
@@ -52,7 +62,7 @@ class Environment:
             self.fault(name, value, "a folder; whose home ~ is cannot be told here, so write the path in full")
             return Path(value)
 
-    def fault(self, name: str, value: object, expected: str) -> None:
+    def fault(self, name: str, value: object, expected: object) -> None:
         self._faults.append(f"{name}={value}: must be {expected}")
 
     def check(self) -> None:

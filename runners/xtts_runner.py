@@ -63,6 +63,7 @@ class XTTSRunner:
     @bentoml.api
     async def speak(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]:
         """Events of the request (see runners/wire.py), as they happen. Closing the stream frees its slots."""
+        yield b""  # BentoML begins its answer with the first chunk, and does not notice a caller that leaves before
         try:
             async for event in self.speech.speak(utterances):
                 yield pack(event)

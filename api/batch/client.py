@@ -69,10 +69,11 @@ class SpeechClient:
             await asyncio.sleep(self.patience.pause)
 
     async def speak(self, sample: Sample) -> Speech:
-        """Raises SampleError, or ServerUnreachableError where nobody answers any more."""
+        """Raises SampleError, or ServerUnreachableError where nobody answers any more, or not for us."""
         tried = 0
         while True:
             response = await self._post(sample)
+            self._check_key(response)
             tried += 1
             pause = _retry_after(response) or self._pause(tried)
             too_long = tried >= self.patience.busy_tries or pause > self.patience.longest_pause
@@ -111,8 +112,7 @@ class SpeechClient:
         response = await self._health()
         if response.status_code in _BUSY:
             return False
-        if response.status_code in (401, 403):
-            raise self._unreachable(f"wants a key (HTTP {response.status_code}); set XTTS_API_KEY")
+        self._check_key(response)
         try:
             return response.raise_for_status().json()["model_loaded"] is True
         except (httpx.HTTPStatusError, ValueError, KeyError, TypeError):
@@ -121,6 +121,10 @@ class SpeechClient:
 
     async def _health(self) -> httpx.Response:
         return await self.http.get("/health", timeout=10.0)
+
+    def _check_key(self, response: httpx.Response) -> None:
+        if response.status_code in (401, 403):
+            raise self._unreachable(f"wants a key (HTTP {response.status_code}); set XTTS_API_KEY")
 
     def _unreachable(self, what: str) -> ServerUnreachableError:
         return ServerUnreachableError(f"{self.http.base_url} {what}")

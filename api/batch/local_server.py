@@ -1,6 +1,7 @@
 """A server of this project's own for the length of a batch: started, watched and stopped whatever happens."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import psutil
 from api.batch.client import ServerUnreachableError
 
 ROOT = Path(__file__).resolve().parents[2]  # where service.py and bentofile.yaml are
+_NOT_FOR_US = {"XTTS_API_KEYS", "XTTS_RATE_LIMIT", "XTTS_CHARACTER_LIMIT"}  # what keeps strangers in check
 _TAIL = 20  # lines of the log shown when the server fails
 
 ServeCommand = Callable[[int], Sequence[str]]
@@ -44,6 +46,7 @@ def local_server(log: Path, command: ServeCommand = bentoml_serve, stopping: flo
         process = subprocess.Popen(
             command(port),
             cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_US},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

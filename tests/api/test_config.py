@@ -2,15 +2,29 @@ import os
 from pathlib import Path
 
 import pytest
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 
 from api.config import ServerConfig
+from api.keys import read_keys
 from runners.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def test_defaults():
-    assert ServerConfig.from_env({}) == ServerConfig(ROOT / "references", "en", 10_000, 1_048_576, 300.0)
+    assert ServerConfig.from_env({}) == ServerConfig(
+        voices_dir=ROOT / "references",
+        default_language="en",
+        max_text=10_000,
+        max_body=1_048_576,
+        timeout=300.0,
+        api_keys=(),
+        rate_limit=None,
+        character_limit=None,
+        rate_limit_store="memory",
+        trusted_proxies=(),
+        cors_origins=(),
+    )
 
 
 def test_default_voices_do_not_depend_on_the_working_directory(tmp_path: Path):
@@ -30,9 +44,27 @@ def test_every_variable_reaches_its_field():
             "XTTS_MAX_TEXT": "500",
             "XTTS_MAX_BODY": "4096",
             "XTTS_TIMEOUT": "2.5",
+            "XTTS_API_KEYS": "open-sesame",
+            "XTTS_RATE_LIMIT": "60/minute",
+            "XTTS_CHARACTER_LIMIT": "1000/2 hours",
+            "XTTS_RATE_LIMIT_STORE": "redis://cache/1",
+            "XTTS_TRUSTED_PROXIES": "10.0.0.0/8,192.0.2.7",
+            "XTTS_CORS_ORIGINS": "https://a.example.com, http://localhost:5173",
         }
     )
-    assert config == ServerConfig(Path("/srv/voices"), "zh-cn", 500, 4096, 2.5)
+    assert config == ServerConfig(
+        voices_dir=Path("/srv/voices"),
+        default_language="zh-cn",
+        max_text=500,
+        max_body=4096,
+        timeout=2.5,
+        api_keys=read_keys("open-sesame"),
+        rate_limit=RateLimitItemPerMinute(60),
+        character_limit=RateLimitItemPerHour(1000, 2),
+        rate_limit_store="redis://cache/1",
+        trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
+        cors_origins=("https://a.example.com", "http://localhost:5173"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,8 +75,31 @@ def test_every_variable_reaches_its_field():
         ("XTTS_MAX_TEXT", "0", "a whole number"),
         ("XTTS_MAX_BODY", "2MB", "a whole number"),
         ("XTTS_TIMEOUT", "nan", "a number of seconds"),
+        ("XTTS_RATE_LIMIT", "fast", "one limit"),
+        ("XTTS_CHARACTER_LIMIT", "0/minute", "one limit"),
+        ("XTTS_TRUSTED_PROXIES", "everybody", "addresses or networks"),
+        ("XTTS_CORS_ORIGINS", "https://a.example.com/", ".* or origins"),
     ],
 )
 def test_wrong_value_names_the_variable_the_value_and_what_is_right(name: str, value: str, right: str):
     with pytest.raises(ConfigurationError, match=f"^{name}={value}: must be {right}"):
         ServerConfig.from_env({name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("XTTS_API_KEYS", "open sesame", "keys of visible ASCII"),
+        ("XTTS_API_KEYS", "@/no/such/sesame", "@ and the path"),
+        ("XTTS_RATE_LIMIT_STORE", "redis://:sesame@cache:port", "memory, or a URL"),
+    ],
+)
+def test_wrong_value_of_a_secret_is_not_shown(name: str, value: str, right: str):
+    with pytest.raises(ConfigurationError, match=rf"^{name}=\*\*\*: must be {right}") as caught:
+        ServerConfig.from_env({name: value})
+    assert "sesame" not in str(caught.value)
+
+
+def test_the_configuration_shows_no_secret():
+    config = ServerConfig.from_env({"XTTS_API_KEYS": "sesame", "XTTS_RATE_LIMIT_STORE": "redis://:sesame@cache"})
+    assert "sesame" not in repr(config)

@@ -55,6 +55,23 @@ def test_unset_and_empty_are_the_default():
     env.check()
 
 
+def whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("digits")
+    return int(text)
+
+
+def test_parsed_is_what_the_parser_says():
+    env = Environment({"XTTS_A": " 12 ", "XTTS_B": "b", "XTTS_C": "hush"})
+    assert env.parsed("XTTS_A", 1, whole) == 12
+    assert env.parsed("XTTS_UNSET", None, whole) is None
+    env.check()
+    assert env.parsed("XTTS_B", 1, whole) == 1
+    assert env.parsed("XTTS_C", 1, whole, secret=True) == 1
+    with pytest.raises(ConfigurationError, match=r"^XTTS_B=b: must be digits\nXTTS_C=\*\*\*: must be digits$"):
+        env.check()
+
+
 def test_matching_takes_the_whole_value():
     env = Environment({"XTTS_A": "ab", "XTTS_B": "abc"})
     assert env.matching("XTTS_A", "x", "a|ab", "a or ab") == "ab"

@@ -166,6 +166,27 @@ async def test_a_client_that_hangs_up_frees_its_slots(small_server: Server) -> N
     await idle(small_server, within=5)
 
 
+async def test_a_client_that_hangs_up_before_its_turn_leaves_the_queue(small_server: Server) -> None:
+    async with httpx.AsyncClient(base_url=small_server.url, timeout=60) as client:
+        speaking = asyncio.create_task(client.post("/generate/simple", json={"text": LONG[:180]}))
+        await until(small_server, live=1, waiting=0)
+        waiting = asyncio.create_task(client.post("/generate/simple", json={"text": "Hé!"}))
+        await until(small_server, live=1, waiting=1)
+        waiting.cancel()
+        await until(small_server, live=1, waiting=0)
+        assert not speaking.done()  # or else it was merely its turn
+        assert (await speaking).status_code == 200
+
+
+async def until(server: Server, **load: int) -> None:
+    """The engine's load is this."""
+    for _ in range(400):
+        if load.items() <= server.slots().items():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(server.slots())
+
+
 async def idle(server: Server, within: float = 10) -> None:
     """The engine has nothing left to do, long before the work that was dropped would have been done."""
     end = time.monotonic() + within

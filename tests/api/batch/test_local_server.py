@@ -71,6 +71,19 @@ def test_it_serves_for_as_long_as_the_block_and_no_longer(tmp_path: Path) -> Non
         httpx.get(f"{server.url}/health", trust_env=False)
 
 
+def test_keys_and_limits_are_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "server.log"
+    for name in ("XTTS_API_KEYS", "XTTS_RATE_LIMIT", "XTTS_CHARACTER_LIMIT", "XTTS_MODEL"):
+        monkeypatch.setenv(name, "1")
+
+    with local_server(log, program("import os; print(*sorted(n for n in os.environ if n[:5] == 'XTTS_'))")) as server:
+        wait_for(lambda: not server.is_running())
+
+    given = set(log.read_text().split())
+    assert "XTTS_MODEL" in given
+    assert not given & {"XTTS_API_KEYS", "XTTS_RATE_LIMIT", "XTTS_CHARACTER_LIMIT"}
+
+
 def test_what_it_started_ends_with_it_even_if_it_will_not(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
 

@@ -203,9 +203,10 @@ def test_the_key_comes_from_the_environment(tmp_path: Path, serve: Serve) -> Non
     server = FakeServer(key="secret")
     arguments = [write(tmp_path, "a"), "--output", tmp_path / "out", "--server", serve(server)]
 
-    codes = [cli(*arguments).returncode, cli(*arguments, XTTS_API_KEY="secret").returncode]
+    without, with_key = cli(*arguments), cli(*arguments, XTTS_API_KEY="secret")
 
-    assert codes == [Exit.SOME_FAILED, Exit.DONE]
+    assert (without.returncode, with_key.returncode) == (Exit.NO_SERVER, Exit.DONE)
+    assert "wants a key (HTTP 401); set XTTS_API_KEY" in without.stderr
     assert server.keys == [None, "Bearer secret"]
 
 
