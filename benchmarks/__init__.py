@@ -1,0 +1,1 @@
+"""How fast, how exact, how it grows: `python -m benchmarks NAME`. Nothing that serves imports from here."""
