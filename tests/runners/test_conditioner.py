@@ -240,7 +240,7 @@ def test_a_clip_that_changed_is_not_cached_under_the_old_digest(tmp_path: Path, 
     write_clip(clip, voiced(0.5, 22_050, 200), 22_050)
     cache = LatentsCache(tmp_path / "latents", latent_shapes(xtts))
     conditioner = Conditioner(xtts, checkpoint="demo", cache=cache)
-    with pytest.raises(UnreadableClip, match=r"clip\.wav: the clip changed"):
+    with pytest.raises(UnreadableClip, match=r"clip\.wav: the file changed"):
         conditioner.latents(asked)
     write_clip(clip, voiced(0.5, 22_050, 100), 22_050)
     conditioner.latents(asked)
