@@ -5,6 +5,7 @@ from typing import Annotated, Any, cast
 import bentoml
 from bentoml.validators import ContentType
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.config import ServerConfig
@@ -13,11 +14,16 @@ from api.errors import ErrorBodies
 from api.forms import FormBodies
 from api.limits import BodyLimit
 from api.logs import leave_out_bad_requests
-from api.responses import health, respond
+from api.responses import health, refuse_in_app, respond
 from api.runner_client import RunnerClient, connect
 from api.schemas import SegmentedRequest, SimpleRequest
 from api.synthesis import Synthesis
+from api.voice_form import DOCUMENTED, LARGEST_UPLOAD
+from api.voice_listing import VoiceDescription, VoiceList
+from api.voice_routes import VoiceRoutes
+from api.voice_store import VoiceStore
 from api.voices import VoiceLibrary
+from runners.errors import SpeechError
 from runners.logs import log_as_bentoml_does
 from runners.xtts_runner import XTTSRunner
 
@@ -25,6 +31,7 @@ CONFIG = ServerConfig.from_env()
 AudioFile = Annotated[bytes, ContentType("audio/*")]
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+app.add_exception_handler(SpeechError, refuse_in_app)
 
 
 @bentoml.asgi_app(app)
@@ -37,10 +44,13 @@ class XTTS:
     def __init__(self) -> None:
         log_as_bentoml_does("api")
         leave_out_bad_requests()
-        voices = VoiceLibrary(CONFIG.voices_dir)
+        store = VoiceStore(CONFIG.uploads_dir)
+        store.sweep()
+        voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir)
         voices.report()
         self.client = RunnerClient(connect(self.runner.to_async.url))
         self.synthesis = Synthesis(CONFIG, self.client, voices)
+        self.voices = VoiceRoutes(voices, store, self.client)
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
@@ -62,6 +72,30 @@ class XTTS:
         """200 once the model is loaded, 503 and `"loading"` until then."""
         return await health(self.client)
 
+    @app.get("/voices")
+    async def list_voices(self) -> VoiceList:
+        """Every voice that a request may name."""
+        return await self.voices.all()
+
+    @app.post("/voices", status_code=201, openapi_extra=DOCUMENTED)
+    async def upload_voice(self, request: Request, response: Response) -> VoiceDescription:
+        """A new voice: a clip for each style, or a file of latents. What was judged and found poor is in `warnings`."""
+        return await self.voices.upload(request, response)
+
+    @app.get("/voices/{name}")
+    async def get_voice(self, name: str) -> VoiceDescription:
+        return await self.voices.one(name)
+
+    @app.delete("/voices/{name}", status_code=204)
+    async def delete_voice(self, name: str) -> None:
+        """Of those that were uploaded."""
+        await self.voices.delete(name)
+
+    @app.get("/voices/{name}/latents", response_class=Response)
+    async def get_latents(self, name: str) -> Response:
+        """What the model hears in the voice, as a safetensors file. It stands in for the clips in an upload."""
+        return await self.voices.latents(name)
+
     async def __is_ready__(self) -> bool:
         """What `/readyz` asks."""
         return await self.client.ready()
@@ -69,5 +103,5 @@ class XTTS:
 
 _service = cast(Any, XTTS)
 _service.add_asgi_middleware(ErrorBodies)
-_service.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body)
+_service.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body, uploads={"/voices": LARGEST_UPLOAD})
 _service.add_asgi_middleware(FormBodies, path="/generate/")

@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.voice_store import BuiltInVoice, StorageFailure, VoiceExists
 from api.voices import UnknownVoice
 from runners.errors import (
     DeadlineExceeded,
@@ -29,6 +30,10 @@ from runners.errors import (
 
 class BodyTooLarge(SpeechError):
     type = "body_too_large"
+
+
+class NotAForm(SpeechError):
+    type = "unsupported_media_type"
 
 
 class ClientGone(SpeechError):
@@ -46,11 +51,15 @@ STATUSES: dict[type[SpeechError], int] = {
     ClientGone: CLIENT_CLOSED_REQUEST,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownVoice: HTTPStatus.NOT_FOUND,
+    VoiceExists: HTTPStatus.CONFLICT,
+    BuiltInVoice: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    NotAForm: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     ModelLoading: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     EngineFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
+    StorageFailure: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 FALLBACKS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type", 503: "loading"}
 

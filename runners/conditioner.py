@@ -113,17 +113,17 @@ class Conditioner:
         return Latents(_value(stored["gpt_cond_latent"]), _value(stored["speaker_embedding"]))
 
     def _cached(self, reference: Reference) -> Latents:
-        if reference.style is None:
-            settings = dataclasses.asdict(self._settings)
+        style, settings = reference.style, dataclasses.asdict(self._settings)
+        if style is None:
             key = cache_key(clip=reference.digest, checkpoint=self._checkpoint, settings=settings)
-            return self._cache.get(key, lambda: self._named(reference, self._compute))
-        key = cache_key(latents=reference.digest, style=reference.style, checkpoint=self._checkpoint)
-        return self._cache.get(key, lambda: self._named(reference, self._load))
+            return self._cache.get(key, lambda: self._named(reference, lambda: self._compute(reference)))
+        key = cache_key(latents=reference.digest, style=style, checkpoint=self._checkpoint)
+        return self._cache.get(key, lambda: self._named(reference, lambda: self._load(reference, style)))
 
-    def _named(self, reference: Reference, make: Callable[[Reference], Latents]) -> Latents:
-        """What `make` makes of the reference; what is wrong with its file is said by the file's name."""
+    def _named(self, reference: Reference, make: Callable[[], Latents]) -> Latents:
+        """What `make` gives; what it finds wrong with the reference's file is said by the file's name."""
         try:
-            return make(reference)
+            return make()
         except (UnreadableClip, UnreadableLatents, ForeignLatents) as error:
             raise type(error)(f"{Path(reference.path).name}: {error.message}", param="voice") from error
 
@@ -131,16 +131,16 @@ class Conditioner:
         # A second more than the model hears, so that resampling meets no edge there.
         return self.hear(decode_clip(_read(reference, UnreadableClip), longest=self._settings.max_ref_len + 1))
 
-    def _load(self, reference: Reference) -> Latents:
+    def _load(self, reference: Reference, style: str) -> Latents:
         file = VoiceLatents.unpack(_read(reference, UnreadableLatents))
         if file.checkpoint != self._checkpoint:
             raise ForeignLatents(
                 f"the latents were made by another checkpoint ({file.checkpoint[:12]}, {file.model[:100]!r}) than this "
                 f"server's ({self._checkpoint[:12]}). They cannot move between checkpoints: use the clips."
             )
-        if reference.style not in file.styles:
-            raise UnreadableLatents(f"the latents have no style {reference.style!r}.")
-        stored = file.styles[reference.style]
+        if style not in file.styles:
+            raise UnreadableLatents(f"the latents have no style {style!r}.")
+        stored = file.styles[style]
         latents = Latents(torch.tensor(stored.gpt_cond_latent), torch.tensor(stored.speaker_embedding))
         if latents.shapes != self._shapes:
             raise UnreadableLatents(f"the latents have {latents.shapes} where this model has {self._shapes}.")

@@ -68,6 +68,7 @@ class Speech:
             sample_rate=xtts.args.output_sample_rate,
             languages=tuple(xtts.config.languages),
             speakers=conditioner.speakers,
+            checkpoint=conditioner.checkpoint,
             notice=DEMO_NOTICE if is_demo(config.model) else "",
         )
         speech = cls(card, xtts, conditioner, engine)

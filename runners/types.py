@@ -106,6 +106,7 @@ class ModelCard:
     sample_rate: int  # Hz
     languages: tuple[str, ...]
     speakers: tuple[str, ...]  # voices stored in the checkpoint
+    checkpoint: str = ""  # its identity: latents that another made are of no use to it
     notice: str = ""  # what the operator and every caller of /health should know
 
 

@@ -1,7 +1,7 @@
 """Events as bytes, for the stream between the runner's process and the API's. No torch.
 
-A frame is the header's length and the payload's length (two little-endian uint32), a JSON header, and the payload: float32
-samples, or a latents file.
+A frame is the header's length and the payload's length (two little-endian uint32), a JSON header, and the payload:
+float32 samples, or a latents file.
 """
 
 import dataclasses
