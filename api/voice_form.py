@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
-from api.errors import BodyTooLarge, NotAForm
+from api.errors import BodyTooLarge, ClientGone, NotAForm
 from api.voice_folder import NAME, NAME_RULE
 from runners.errors import InvalidInput
 from runners.voice_latents import LARGEST as LARGEST_LATENTS
@@ -65,12 +65,14 @@ class VoiceForm:
 async def read_form(request: Request) -> AsyncIterator[VoiceForm]:
     """Its files are there for as long as the context is.
 
-    Raises NotAForm, BodyTooLarge, and InvalidInput that names the field and says what would be right.
+    Raises NotAForm, BodyTooLarge, ClientGone, and InvalidInput that names the field and says what would be right.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise NotAForm(f"A voice is uploaded as multipart/form-data, such as curl makes of {EXAMPLE}")
     try:
         form = await request.form(max_files=MOST_CLIPS + 1, max_fields=16, max_part_size=1024)
+    except ClientDisconnect:
+        raise ClientGone("The client left before its upload was whole.") from None
     except HTTPException as error:
         raise InvalidInput(f"The form data is broken: {error.detail}") from error
     try:

@@ -42,7 +42,8 @@ class VoiceRoutes:
         """Raises BuiltInVoice for one that was not uploaded, UnknownVoice where there is none."""
         if await asyncio.to_thread(self._store.delete, name):
             return
-        await self.one(name)
+        if self._library.folder_of(name) is None:
+            self._library.resolve(name, speakers=(await self._runner.model()).speakers)
         raise BuiltInVoice(f"Voice {name!r} was not uploaded: whoever runs this server put it there.", param="name")
 
     async def latents(self, name: str) -> Response:
