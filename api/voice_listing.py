@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 from api.clip_judge import ClipFacts, Verdict, judge
 from api.voice_folder import BrokenVoice, VoiceProfile
 from api.voice_store import VoiceStore
-from api.voices import VoiceLibrary
+from api.voices import UnknownVoice, VoiceLibrary
+from runners.errors import InvalidInput
 from runners.types import ModelCard, Reference
 
 NO_LANGUAGE = "no language is set: requests that name none are said in the server's default."
@@ -56,6 +57,8 @@ class VoiceListing:
                 described.append(self._described(profile, model))
             except BrokenVoice as fault:  # its clips cannot be opened
                 broken.append(fault.message)
+            except (UnknownVoice, InvalidInput):  # deleted or replaced while it was described
+                continue
         return VoiceList(voices=[*described, *speakers], broken=broken)
 
     def one(self, name: str, model: ModelCard) -> VoiceDescription:

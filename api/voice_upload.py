@@ -70,12 +70,12 @@ class VoiceUploads:
         assert form.latents is not None
         raw = await form.latents.read()
         try:
-            file = VoiceLatents.unpack(raw)
+            file = await asyncio.to_thread(VoiceLatents.unpack, raw)
             settings = VoiceSettings.model_validate_json(file.settings)
             settings = settings.model_copy(update={"language": form.language or settings.language})
             reference = await _write(draft, LATENTS_FILE, raw)
             await _write(draft, SETTINGS_FILE, settings.to_yaml())
-            check_voice(draft.folder)
+            await asyncio.to_thread(check_voice, draft.folder)
         except UnreadableLatents as error:
             raise UnreadableLatents(f"{LATENTS}: {error.message}", param=LATENTS) from error
         except (Fault, ValidationError) as error:

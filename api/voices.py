@@ -74,7 +74,12 @@ class VoiceLibrary:
         """
         profile = self.find(voice)
         if profile is not None:
-            return self._blended(profile, style)
+            try:
+                return self._blended(profile, style)
+            except BrokenVoice:
+                if self.find(voice) is profile:
+                    raise
+                return self.resolve(voice, style, speakers=speakers)  # it was deleted or replaced meanwhile
         if voice not in speakers:
             raise self._unknown(voice, speakers)
         if style is not None:
@@ -82,8 +87,8 @@ class VoiceLibrary:
         return Voice(speaker=voice)
 
     def by_style(self, profile: VoiceProfile) -> dict[str, Voice]:
-        """Each style as a voice of its own. Raises BrokenVoice."""
-        return {style: Voice((self._reference(profile, style, 1.0),)) for style in profile.styles}
+        """Each style as a voice of its own. Raises what `resolve` raises: the voice may be gone by now."""
+        return {style: self.resolve(profile.name, style) for style in profile.styles}
 
     def _blended(self, profile: VoiceProfile, style: str | Mapping[str, float] | None) -> Voice:
         if style is None:
@@ -100,8 +105,6 @@ class VoiceLibrary:
         try:
             return Reference(str(clip), self._digest(clip), weight, style if profile.checkpoint else None)
         except OSError as error:
-            if not profile.folder.is_dir():  # deleted meanwhile
-                raise self._unknown(profile.name, speakers=()) from error
             raise BrokenVoice(
                 f"Voice {profile.name!r} cannot be used: {clip.name} cannot be read ({error.strerror}).",
                 param="voice",
@@ -138,9 +141,9 @@ class VoiceLibrary:
             try:
                 known = self._profiles[folder] = stamps, read_voice(folder)
             except BrokenVoice:
-                if not folder.is_dir():  # deleted meanwhile
-                    return None
-                raise
+                if stamps and _stamps(folder) == stamps:
+                    raise
+                return self.find(name)  # it was deleted or replaced while it was read
         return known[1]
 
     def folder_of(self, name: str) -> Path | None:
@@ -159,7 +162,12 @@ def _stamp(status: os.stat_result) -> Stamp:
 
 
 def _stamps(folder: Path) -> dict[str, Stamp]:
-    """One a file. The folder's own time would not do: its clock ticks too slowly to tell two copies apart."""
+    """One for the folder and one for each file, as a folder's clock ticks too slowly to tell two copies apart.
+
+    None at all when it is gone.
+    """
+    stamps: dict[str, Stamp] = {}
     with suppress(OSError):  # gone meanwhile, or not ours to read: who reads the folder next says so
-        return {file.name: _stamp(file.lstat()) for file in folder.iterdir()}
-    return {}
+        stamps[""] = _stamp(folder.stat())
+        stamps |= {file.name: _stamp(file.lstat()) for file in folder.iterdir()}
+    return stamps

@@ -19,6 +19,7 @@ from runners.errors import UnreadableLatents
 FORMAT = "xtts-voice-1"
 MOST_STYLES = 64
 LARGEST = 16 * 2**20  # bytes; a style of XTTS-v2 takes 133 kB
+LARGEST_SETTINGS = 2**16  # characters
 KEYS = ("checkpoint", "model", "styles", "settings")
 
 
@@ -86,6 +87,8 @@ def _styles(metadata: dict[str, str]) -> list[str]:
         raise ValueError(f"its format is not {FORMAT}")
     if missing := [key for key in KEYS if key not in metadata]:
         raise ValueError(f"it does not name its {missing[0]}")
+    if len(metadata["settings"]) > LARGEST_SETTINGS:
+        raise ValueError(f"its settings are longer than {LARGEST_SETTINGS} characters")
     styles = json.loads(metadata["styles"])
     if not (isinstance(styles, list) and 1 <= len(styles) <= MOST_STYLES and all(isinstance(s, str) for s in styles)):
         raise ValueError(f"it does not list 1 to {MOST_STYLES} styles")

@@ -1,12 +1,17 @@
 """A folder of clips is a voice as soon as it lies there, and one broken voice takes no other down."""
 
 import hashlib
+import itertools
 import math
 import re
+import shutil
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import yaml
@@ -14,9 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.voice_folder import NAME, BadBlend, BrokenVoice, normalise
+from api.voice_store import VoiceStore
 from api.voices import UnknownVoice, VoiceLibrary
 from runners.errors import InvalidInput
-from runners.types import Voice
+from runners.types import Reference, Voice
+from runners.voice_latents import StyleLatents, VoiceLatents
 
 ROOT = Path(__file__).parents[2]
 SPEAKERS = ("Demo Low", "Demo High")
@@ -291,6 +298,92 @@ def test_the_voice_that_comes_with_the_server() -> None:
         assert 6 <= facts.duration <= 9
     digests = {reference.digest for reference in library.resolve("default").references}
     assert len(digests) == 3
+
+
+def latents_of(*styles: str, checkpoint: str = "one") -> bytes:
+    latents = StyleLatents(np.ones((1, 32, 4), np.float32), np.ones((1, 8, 1), np.float32))
+    return VoiceLatents(checkpoint, "m", dict.fromkeys(styles, latents)).pack()
+
+
+def test_a_latents_file_stands_in_for_clips(tmp_path: Path) -> None:
+    raw = latents_of("glad", "calm")
+    folder = voice_folder(tmp_path, "anna", settings={"language": "hu", "default_blend": {"calm": 3, "glad": 1}})
+    (folder / "latents.safetensors").write_bytes(raw)
+    library = VoiceLibrary(tmp_path)
+    profile = library.get("anna")
+    assert (profile.language, profile.checkpoint, list(profile.styles)) == ("hu", "one", ["glad", "calm"])
+    digest, file = hashlib.sha256(raw).hexdigest(), str(folder / "latents.safetensors")
+    assert library.resolve("anna").references == (
+        Reference(file, digest, 0.25, "glad"),
+        Reference(file, digest, 0.75, "calm"),
+    )
+    assert library.resolve("anna", "calm").references == (Reference(file, digest, 1, "calm"),)
+    voice_folder(tmp_path, "bela", "calm.wav")
+    assert library.get("bela").checkpoint is None
+    assert library.resolve("bela").references[0].style is None
+
+
+@pytest.mark.parametrize(
+    ("file", "raw", "settings", "reason"),
+    [
+        ("calm.wav", latents_of("calm"), None, "its folder holds clips too"),
+        ("notes.txt", latents_of("calm"), {"references": {"calm": "notes.txt"}}, "its folder holds clips too"),
+        ("notes.txt", b"junk", None, "latents.safetensors: the latents are damaged"),
+        ("notes.txt", latents_of("Calm"), None, "style 'Calm'"),
+        ("notes.txt", latents_of("calm"), {"default_blend": {"glad": 1}}, "no style 'glad'"),
+    ],
+)
+def test_latents_that_are_not_in_order(tmp_path: Path, file: str, raw: bytes, settings: object, reason: str) -> None:
+    folder = voice_folder(tmp_path, "anna", file, settings=settings)
+    (folder / "latents.safetensors").write_bytes(raw)
+    with pytest.raises(BrokenVoice, match=reason) as broken:
+        VoiceLibrary(tmp_path).get("anna")
+    assert str(tmp_path) not in broken.value.message
+
+
+def test_of_equal_names_the_first_folder_counts(tmp_path: Path) -> None:
+    voice_folder(tmp_path / "own", "anna", "own.wav")
+    voice_folder(tmp_path / "uploads", "anna", "uploaded.wav")
+    voice_folder(tmp_path / "uploads", "bela", "uploaded.wav")
+    library = VoiceLibrary(tmp_path / "own", tmp_path / "uploads", tmp_path / "nowhere")
+    assert [(each.name, list(each.styles)) for each in library.profiles()] == [
+        ("anna", ["own"]),
+        ("bela", ["uploaded"]),
+    ]
+    shutil.rmtree(tmp_path / "own" / "anna")
+    assert list(library.get("anna").styles) == ["uploaded"]
+    voice_folder(tmp_path / "own", "bela", settings="language: [")
+    with pytest.raises(BrokenVoice):  # a broken one hides it too: otherwise it would change whose voice is heard
+        library.get("bela")
+
+
+def test_voices_that_come_and_go_are_never_broken(tmp_path: Path) -> None:
+    """One process uploads and deletes, another looks: it finds a whole voice or none."""
+    store, library, enough = VoiceStore(tmp_path), VoiceLibrary(tmp_path), threading.Event()
+
+    def come_and_go() -> None:
+        for style in itertools.cycle(("calm", "glad")):
+            if enough.is_set():
+                return
+            with store.draft() as draft:
+                draft.write(f"{style}.wav", style.encode())
+                draft.write("voice.yaml", f"references: {{{style}: {style}.wav}}".encode())
+                store.publish(draft, "anna")
+            store.delete("anna")
+
+    uploader = threading.Thread(target=come_and_go)
+    uploader.start()
+    seen = {"calm": 0, "glad": 0}
+    try:
+        while min(seen.values()) < 15:
+            with suppress(UnknownVoice):
+                (reference,) = library.resolve("anna").references
+                style = Path(reference.path).stem
+                assert reference.digest == hashlib.sha256(style.encode()).hexdigest()
+                seen[style] += 1
+    finally:
+        enough.set()
+        uploader.join()
 
 
 def test_voices_are_known_without_torch() -> None:

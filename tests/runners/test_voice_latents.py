@@ -65,6 +65,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "another format": (packed({"format": "xtts-latents-1"}), "format"),
     "no checkpoint": (packed({"checkpoint": None}), "checkpoint"),
     "no settings": (packed({"settings": None}), "settings"),
+    "endless settings": (packed({"settings": "x" * 2**17}), "settings"),
     "styles no JSON": (packed({"styles": "a"}), "damaged"),
     "styles no list": (packed({"styles": '{"a": 1}'}), "styles"),
     "styles no names": (packed({"styles": "[1]"}), "styles"),
