@@ -1,14 +1,14 @@
 """A folder of clips is a voice as soon as it lies there, and one broken voice takes no other down."""
 
 import hashlib
-import itertools
 import math
+import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Callable, ItemsView
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.voice_folder import NAME, BadBlend, BrokenVoice, normalise
-from api.voice_store import VoiceStore
 from api.voices import UnknownVoice, VoiceLibrary
 from runners.errors import InvalidInput
 from runners.types import Reference, Voice
@@ -357,33 +356,73 @@ def test_of_equal_names_the_first_folder_counts(tmp_path: Path) -> None:
         library.get("bela")
 
 
-def test_voices_that_come_and_go_are_never_broken(tmp_path: Path) -> None:
-    """One process uploads and deletes, another looks: it finds a whole voice or none."""
-    store, library, enough = VoiceStore(tmp_path), VoiceLibrary(tmp_path), threading.Event()
+class Meanwhile:
+    """Something that happens while a file is being read: the file is a pipe, and its reader waits at it."""
 
-    def come_and_go() -> None:
-        for style in itertools.cycle(("calm", "glad")):
-            if enough.is_set():
-                return
-            with store.draft() as draft:
-                draft.write(f"{style}.wav", style.encode())
-                draft.write("voice.yaml", f"references: {{{style}: {style}.wav}}".encode())
-                store.publish(draft, "anna")
-            store.delete("anna")
+    def __init__(self, file: Path, content: bytes, happens: Callable[[], None]) -> None:
+        os.mkfifo(file)
+        self._arguments = file, content, happens
+        self._thread = threading.Thread(target=self._wait_and_write, daemon=True)
 
-    uploader = threading.Thread(target=come_and_go)
-    uploader.start()
-    seen = {"calm": 0, "glad": 0}
-    try:
-        while min(seen.values()) < 15:
-            with suppress(UnknownVoice):
-                (reference,) = library.resolve("anna").references
-                style = Path(reference.path).stem
-                assert reference.digest == hashlib.sha256(style.encode()).hexdigest()
-                seen[style] += 1
-    finally:
-        enough.set()
-        uploader.join()
+    def _wait_and_write(self) -> None:
+        file, content, happens = self._arguments
+        with file.open("wb") as pipe:  # opens when its reader does
+            happens()
+            pipe.write(content)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "nobody read the file"
+
+
+def test_a_voice_that_is_deleted_while_it_is_read_is_gone(tmp_path: Path) -> None:
+    folder = voice_folder(tmp_path, "anna", "calm.wav")
+    library = VoiceLibrary(tmp_path)
+    with Meanwhile(folder / "voice.yaml", b"", lambda: shutil.rmtree(folder)):
+        assert library.find("anna") is None
+
+
+def test_a_voice_that_is_replaced_while_it_is_read_is_the_new_one(tmp_path: Path) -> None:
+    def replace() -> None:
+        shutil.rmtree(folder)
+        voice_folder(tmp_path, "anna", "glad.wav")
+
+    folder = voice_folder(tmp_path, "anna", "calm.wav")
+    library = VoiceLibrary(tmp_path)
+    with Meanwhile(folder / "voice.yaml", b"references: {calm: calm.wav}", replace):
+        assert list(library.get("anna").styles) == ["glad"]
+
+
+class Blend(dict[str, float]):
+    """Weights, and something that happens once the voice has been found and they are looked at."""
+
+    def __init__(self, weights: dict[str, float], happens: Callable[[], None]) -> None:
+        super().__init__(weights)
+        self._happens = happens
+
+    def items(self) -> ItemsView[str, float]:
+        self._happens()
+        self._happens = lambda: None
+        return super().items()
+
+
+def test_a_voice_that_is_deleted_before_its_clips_are_read_is_gone(tmp_path: Path) -> None:
+    folder = voice_folder(tmp_path, "anna", "calm.wav")
+    with pytest.raises(UnknownVoice):
+        VoiceLibrary(tmp_path).resolve("anna", Blend({"calm": 1}, lambda: shutil.rmtree(folder)))
+
+
+def test_a_voice_that_is_replaced_before_its_clips_are_read_is_the_new_one(tmp_path: Path) -> None:
+    def replace() -> None:
+        shutil.rmtree(folder)
+        voice_folder(tmp_path, "anna", "other.wav", settings={"references": {"calm": "other.wav"}})
+
+    folder = voice_folder(tmp_path, "anna", "calm.wav")
+    (reference,) = VoiceLibrary(tmp_path).resolve("anna", Blend({"calm": 1}, replace)).references
+    assert reference.path == str(folder / "other.wav")
 
 
 def test_voices_are_known_without_torch() -> None:
