@@ -149,6 +149,15 @@ async def test_without_a_model_there_is_nobody_to_hear(site: Site) -> None:
     assert (await site.http.get("/voices")).status_code == 503
 
 
+async def test_where_nothing_can_be_written(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    site.uploads.parent.parent.mkdir(exist_ok=True)
+    site.uploads.parent.write_text("no folder")
+    error = await site.refused([named(), clip("neutral")], 507)
+    assert error["type"] == "storage_failure"
+    assert "Not a directory" in caplog.text  # for the operator
+    assert (await site.http.get("/voices")).status_code == 200
+
+
 async def test_the_merely_poor_is_taken_with_warnings(site: Site) -> None:
     voice = (await site.upload([named(), clip("neutral"), clip("glad", POOR)])).json()
     assert len(voice["warnings"]) == 2

@@ -173,3 +173,28 @@ with VoiceStore(Path({str(tmp_path)!r})).draft() as draft:
     store.sweep()
     assert [entry.name for entry in tmp_path.iterdir()] == ["anna"]
     VoiceStore(tmp_path / "nowhere").sweep()
+
+
+def test_a_kill_at_any_moment_leaves_no_broken_voice(tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom api.voice_store import VoiceStore\n"
+        "store = VoiceStore(Path(sys.argv[1]))\nprint('ready', flush=True)\n"
+        "for turn in range(10_000):\n"
+        "    with store.draft() as draft:\n"
+        "        draft.write('neutral.wav', b'clip' * 10_000)\n"
+        "        draft.write('voice.yaml', b'language: hu')\n"
+        "        store.publish(draft, f'v{turn}')\n"
+    )
+    for delay in (0.0, 0.01, 0.05, 0.1):
+        folder = tmp_path / str(delay)
+        command = [sys.executable, "-c", script, str(folder)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(delay)
+            process.kill()
+        library = VoiceLibrary(folder)
+        assert library.faults() == []
+        for profile in library.profiles():
+            assert profile.language == "hu"
+            assert profile.styles["neutral"].read_bytes() == b"clip" * 10_000
