@@ -105,6 +105,13 @@ def test_a_long_pause_is_no_speech() -> None:
     assert facts.speech_seconds == pytest.approx(6.4, abs=0.5)
 
 
+def test_neither_is_the_noise_of_an_empty_room() -> None:
+    samples = np.concatenate([silence(10), speech(8), silence(10)]) + noise(28, 0.002)
+    facts = measure(Clip(samples, RATE))
+    assert 25 < facts.snr_db < 40
+    assert facts.speech_seconds == pytest.approx(8, abs=0.4)
+
+
 @given(level=st.floats(0.01, 0.3), seconds=st.floats(4, 20), seed=st.integers(0, 9))
 @settings(max_examples=20, deadline=None)
 def test_steady_noise_is_no_speech(level: float, seconds: float, seed: int) -> None:
