@@ -18,7 +18,16 @@ from runners.types import Failed, Finished, Heard, Load, ModelCard, Status
 from runners.voice_latents import StyleLatents, VoiceLatents
 from runners.wire import pack
 
-CARD = ModelCard("fake", True, "cpu", 24_000, ("en", "hu", "zh-cn"), ("Demo Low", "demo"), checkpoint="fake-identity")
+CARD = ModelCard(
+    name="fake",
+    demo=True,
+    device="cpu",
+    precision="fp32",
+    sample_rate=24_000,
+    languages=("en", "hu", "zh-cn"),
+    speakers=("Demo Low", "demo"),
+    checkpoint="fake-identity",
+)
 
 
 class FakeRunner:
