@@ -7,6 +7,7 @@ import bentoml
 from bentoml.validators import ContentType
 from fastapi import FastAPI
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.config import ServerConfig
@@ -17,12 +18,17 @@ from api.forms import FormBodies
 from api.language import LanguageDetector
 from api.limits import BodyLimit
 from api.logs import leave_out_bad_requests
-from api.responses import health, respond
+from api.responses import health, refuse_in_app, respond
 from api.runner_client import RunnerClient, connect
 from api.schemas import SegmentedRequest, SimpleRequest
 from api.security import Callers, RateLimits, refuse, report
 from api.synthesis import Synthesis
+from api.voice_form import DOCUMENTED, LARGEST_UPLOAD
+from api.voice_listing import VoiceDescription, VoiceList
+from api.voice_routes import VoiceRoutes
+from api.voice_store import VoiceStore
 from api.voices import VoiceLibrary
+from runners.errors import SpeechError
 from runners.logs import log_as_bentoml_does
 from runners.xtts_runner import XTTSRunner
 
@@ -31,6 +37,7 @@ os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn 
 AudioFile = Annotated[bytes, ContentType("audio/*")]
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+app.add_exception_handler(SpeechError, refuse_in_app)
 
 
 @bentoml.asgi_app(app)
@@ -43,11 +50,14 @@ class XTTS:
     def __init__(self) -> None:
         log_as_bentoml_does("api")
         leave_out_bad_requests()
-        voices = VoiceLibrary(CONFIG.voices_dir)
+        store = VoiceStore(CONFIG.uploads_dir)
+        store.sweep()
+        voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir)
         voices.report()
         report(CONFIG.api_keys)
         self.client = RunnerClient(connect(self.runner.to_async.url))
         self.synthesis = Synthesis(CONFIG, self.client, voices, LanguageDetector())
+        self.voices = VoiceRoutes(voices, store, self.client)
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
@@ -69,6 +79,30 @@ class XTTS:
         """200 once the model is loaded, 503 and `"loading"` until then."""
         return await health(self.client)
 
+    @app.get("/voices")
+    async def list_voices(self) -> VoiceList:
+        """Every voice that a request may name."""
+        return await self.voices.all()
+
+    @app.post("/voices", status_code=201, openapi_extra=DOCUMENTED)
+    async def upload_voice(self, request: Request, response: Response) -> VoiceDescription:
+        """A new voice: a clip for each style, or a file of latents. What was judged and found poor is in `warnings`."""
+        return await self.voices.upload(request, response)
+
+    @app.get("/voices/{name}")
+    async def get_voice(self, name: str) -> VoiceDescription:
+        return await self.voices.one(name)
+
+    @app.delete("/voices/{name}", status_code=204)
+    async def delete_voice(self, name: str) -> None:
+        """Of those that were uploaded."""
+        await self.voices.delete(name)
+
+    @app.get("/voices/{name}/latents", response_class=Response)
+    async def get_latents(self, name: str) -> Response:
+        """What the model hears in the voice, as a safetensors file. It stands in for the clips in an upload."""
+        return await self.voices.latents(name)
+
     async def __is_ready__(self) -> bool:
         """What `/readyz` asks."""
         return await self.client.ready()
@@ -82,5 +116,5 @@ _service.add_asgi_middleware(AuthenticationMiddleware, backend=Callers(CONFIG.ap
 _service.add_asgi_middleware(
     RateLimits, requests=CONFIG.rate_limit, characters=CONFIG.character_limit, store=CONFIG.rate_limit_store
 )
-_service.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body)
+_service.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body, uploads={"/voices": LARGEST_UPLOAD})
 _service.add_asgi_middleware(FormBodies, path="/generate/")

@@ -21,6 +21,7 @@ class ServerConfig:
     """Each field is a row of the README's configuration table; the defaults stand there and in `from_env`."""
 
     voices_dir: Path  # XTTS_VOICES_DIR: absolute; a folder for every voice
+    data_dir: Path  # XTTS_DATA_DIR: absolute; holds voices/, what was uploaded; servers may share it
     default_language: str  # XTTS_DEFAULT_LANGUAGE: spoken where neither the request nor the voice names one
     max_text: int  # XTTS_MAX_TEXT: characters a request may hold, over all its segments
     max_body: int  # XTTS_MAX_BODY: bytes a request's body may have
@@ -38,6 +39,7 @@ class ServerConfig:
         env = Environment(environ)
         config = cls(
             voices_dir=env.folder("XTTS_VOICES_DIR", str(REFERENCES)),
+            data_dir=env.folder("XTTS_DATA_DIR", f"{env.home('XDG_DATA_HOME', '~/.local/share')}/xtts-bento"),
             default_language=env.matching(
                 "XTTS_DEFAULT_LANGUAGE",
                 "en",
@@ -56,3 +58,7 @@ class ServerConfig:
         )
         env.check()
         return config
+
+    @property
+    def uploads_dir(self) -> Path:
+        return self.data_dir / "voices"

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.rates import RateLimited
+from api.voice_store import BuiltInVoice, StorageFailure, VoiceExists
 from api.voices import UnknownVoice
 from runners.errors import (
     DeadlineExceeded,
@@ -36,6 +37,10 @@ class Unauthorized(SpeechError):
     type = "unauthorized"
 
 
+class NotAForm(SpeechError):
+    type = "unsupported_media_type"
+
+
 class ClientGone(SpeechError):
     """Nobody reads this answer; logs and metrics count it."""
 
@@ -52,12 +57,16 @@ STATUSES: dict[type[SpeechError], int] = {
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownVoice: HTTPStatus.NOT_FOUND,
+    VoiceExists: HTTPStatus.CONFLICT,
+    BuiltInVoice: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
+    NotAForm: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     ModelLoading: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     EngineFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
+    StorageFailure: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 FALLBACKS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type", 503: "loading"}
 

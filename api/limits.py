@@ -1,5 +1,7 @@
 """What a request may weigh, checked before anything else looks at it."""
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -7,34 +9,57 @@ from api.errors import BodyTooLarge, answer
 
 
 class BodyLimit:
-    """Answers 413 as soon as a body is known to be over `limit` bytes; the rest of it is never read."""
+    """Answers 413 as soon as a body is known to be over `limit` bytes; the rest of it is never read.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    `uploads` are POST routes with limits of their own. Their bodies are too large to be held here: they pass, and
+    whoever reads one past its limit gets BodyTooLarge raised.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, uploads: Mapping[str, int]) -> None:
         self.app = app
         self.limit = limit
+        self.uploads = uploads  # path -> bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return await self.app(scope, receive, send)
-        body = await self._read(Headers(scope=scope), receive)
-        if body is None:
-            refusal = BodyTooLarge(f"The request's body is larger than {self.limit} bytes.")
+        upload = self.uploads.get(scope["path"]) if scope["method"] == "POST" else None
+        limit = self.limit if upload is None else upload
+        counted = _counted(receive, limit)
+        try:
+            declared = Headers(scope=scope).get("content-length", "0")
+            if declared.isdecimal() and int(declared) > limit:
+                raise _too_large(limit)
+            passed = counted if upload is not None else _replay(await _read(counted), receive)
+        except BodyTooLarge as refusal:
             return await answer(refusal)(scope, receive, send)
-        await self.app(scope, _replay(body, receive), send)
+        await self.app(scope, passed, send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> list[Message] | None:
-        """The body's messages, or None when they are too much."""
-        declared = headers.get("content-length", "0")
-        if declared.isdecimal() and int(declared) > self.limit:
-            return None
-        messages: list[Message] = []
-        size = 0
-        while not messages or messages[-1].get("more_body", False):
-            messages.append(await receive())
-            size += len(messages[-1].get("body", b""))
-            if size > self.limit:
-                return None
-        return messages
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """Raises BodyTooLarge from the message on that takes the body over `limit`."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise _too_large(limit)
+        return message
+
+    return counted
+
+
+async def _read(receive: Receive) -> list[Message]:
+    messages = [await receive()]
+    while messages[-1].get("more_body", False):
+        messages.append(await receive())
+    return messages
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The request's body is larger than {limit} bytes.")
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:

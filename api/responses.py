@@ -26,11 +26,23 @@ async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered]) -> 
         rendered = await _while_connected(ctx.request, work)
         response = Response(rendered.body, media_type=rendered.media_type, headers=rendered.headers)
     except SpeechError as error:
-        response = answer(error)
-        if response.status_code >= 500 and not isinstance(error, ModelLoading):
-            log.error("%s: %s", error.type, error.message, exc_info=error.__cause__)
+        response = refuse(error)
     ctx.response.status_code = response.status_code  # BentoML overwrites the response's own with this one
     return response
+
+
+def refuse(error: SpeechError) -> Response:
+    """The error's response. What is not the client's fault goes into the log with its cause."""
+    response = answer(error)
+    if response.status_code >= 500 and not isinstance(error, ModelLoading):
+        log.error("%s: %s", error.type, error.message, exc_info=error.__cause__)
+    return response
+
+
+async def refuse_in_app(request: Request, error: Exception) -> Response:
+    """For routes of the mounted app: they raise, and this answers."""
+    assert isinstance(error, SpeechError)
+    return refuse(error)
 
 
 async def health(runner: RunnerClient) -> Response:

@@ -1,4 +1,5 @@
-"""The runner as the API sees it: a request's utterances in, its events or its whole speech out. Knows no engine.
+"""The runner as the API sees it: a request's utterances in, its events or its whole speech out; a voice in, its
+latents out. Knows no engine.
 
 BentoML's own proxy to a dependency is passed over for one reason: it closes its session every 100 requests or 300
 seconds, and with it every stream that is still running.
@@ -7,7 +8,7 @@ seconds, and with it every stream that is still running.
 import asyncio
 import dataclasses
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runners.errors import EngineFailure, ModelLoading
-from runners.types import Audio, Event, Failed, Finished, Load, ModelCard, PieceDone, Status, Utterance
+from runners.types import Audio, Event, Failed, Finished, Heard, Load, ModelCard, PieceDone, Status, Utterance, Voice
 from runners.wire import Unpacker
 
 STATUS_TIMEOUT = 2.0  # seconds; a runner that is loading, or was lost, does not answer
@@ -84,16 +85,31 @@ class RunnerClient:
             return True
         return False
 
-    async def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
+    def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
         """Everything the engine says of the request, as it comes. Closing this frees the request's slots.
 
         Raises:
             SpeechError: the request failed.
         """
-        body = {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]}
+        return self._events("/speak", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
+
+    async def latents(self, styles: Mapping[str, Voice]) -> bytes:
+        """What the model hears in each style of a voice, as a file (see runners/voice_latents.py).
+
+        Raises:
+            SpeechError: the model cannot hear one of them.
+        """
+        body = {"styles": {style: dataclasses.asdict(voice) for style, voice in styles.items()}}
+        async with aclosing(self._events("/latents", body)) as events:
+            async for event in events:
+                if isinstance(event, Heard):
+                    return event.latents
+        raise EngineFailure(GONE)
+
+    async def _events(self, route: str, body: dict[str, Any]) -> AsyncGenerator[Event, None]:
         unpacker = Unpacker()
         try:
-            async with self._http.stream("POST", "/speak", json=body) as response:
+            async with self._http.stream("POST", route, json=body) as response:
                 response.raise_for_status()
                 async for chunk in response.aiter_raw():
                     for event in unpacker.feed(chunk):

@@ -75,7 +75,7 @@ class Settings(_Body):
     """What the simple and the segmented route share."""
 
     language: Language = None
-    voice: str = Field("default", max_length=128, description="A folder of references, or a speaker of the checkpoint.")
+    voice: str = Field("default", max_length=128, description="One of those that `GET /voices` lists.")
     style: Style = None
     output_format: OutputFormat = "mp3"
     speed: Speed = 1.0

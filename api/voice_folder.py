@@ -1,8 +1,9 @@
 """One folder = one voice: what its `voice.yaml` and its clips say. Reads no audio and knows no other voice.
 
 Without a `voice.yaml`, or with one that lists no references, every audio file in the folder is a reference
-and its style is the file's name without the ending. Names of voices and styles are lower case and compared as
-they are.
+and its style is the file's name without the ending. A voice that came without its recordings has a
+`latents.safetensors` in their place, and that file's styles. Names of voices and styles are lower case and
+compared as they are.
 """
 
 import math
@@ -10,14 +11,12 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from api.voice_settings import SETTINGS_FILE, Fault, VoiceSettings, read_settings
+from runners.errors import SpeechError, UnreadableLatents
+from runners.voice_latents import VoiceLatents
 
-from runners.errors import SpeechError
-
-SETTINGS_FILE = "voice.yaml"
+LATENTS_FILE = "latents.safetensors"
 AUDIO = re.compile(r"[^.].*\.(aac|aiff?|amr|caf|flac|m4a|mka|mp[34]|og[ag]|opus|wav|webm|wma)", re.IGNORECASE)
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 NAME_RULE = "a name is up to 64 of a-z, 0-9, _ and -, and starts with a letter or a digit"
@@ -36,37 +35,38 @@ class BadBlend(ValueError):
 @dataclass(frozen=True, slots=True)
 class VoiceProfile:
     name: str
+    folder: Path
     language: str | None  # None: the request, or the server's default, has to say
-    styles: Mapping[str, Path]  # at least one: style -> clip
+    styles: Mapping[str, Path]  # at least one: style -> clip, or the latents file for all
     default_blend: Mapping[str, float]  # style -> weight > 0; they sum to 1
     licence: str | None
-
-
-class _Settings(BaseModel):
-    """`voice.yaml`. Every key may be left out."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]{2})?$")] | None = None
-    references: dict[str, str] | None = None  # style -> file in the same folder
-    default_blend: dict[str, float] | None = None  # style -> weight; left out = all equal
-    licence: str | None = None
+    checkpoint: str | None = None  # the one that made its latents file; None: it has clips, for any to hear
 
 
 def read_voice(folder: Path) -> VoiceProfile:
     """Raises BrokenVoice. Its message names no path outside of the folder."""
     try:
-        settings = _read_settings(folder / SETTINGS_FILE)
-        styles = _listed(folder, settings.references) if settings.references is not None else _found(folder)
-        blend = settings.default_blend if settings.default_blend is not None else dict.fromkeys(styles, 1.0)
-        return VoiceProfile(folder.name, settings.language, styles, _default_blend(blend, styles), settings.licence)
-    except _Fault as fault:
+        return check_voice(folder)
+    except Fault as fault:
         raise BrokenVoice(f"Voice {folder.name!r} cannot be used: {fault}.", param="voice") from fault
     except OSError as error:
         raise BrokenVoice(
             f"Voice {folder.name!r} cannot be used: its folder cannot be read ({error.strerror}).",
             param="voice",
         ) from error
+
+
+def check_voice(folder: Path) -> VoiceProfile:
+    """As `read_voice`, for a folder that need not be a voice yet. Raises Fault and OSError."""
+    settings = read_settings(folder / SETTINGS_FILE)
+    checkpoint = None
+    if (folder / LATENTS_FILE).is_file():
+        checkpoint, styles = _stored(folder, settings)
+    else:
+        styles = _listed(folder, settings.references) if settings.references is not None else _found(folder)
+    blend = settings.default_blend if settings.default_blend is not None else dict.fromkeys(styles, 1.0)
+    weights = _default_blend(blend, styles)
+    return VoiceProfile(folder.name, folder, settings.language, styles, weights, settings.licence, checkpoint)
 
 
 def normalise(blend: Mapping[str, float], styles: Collection[str]) -> dict[str, float]:
@@ -85,45 +85,32 @@ def normalise(blend: Mapping[str, float], styles: Collection[str]) -> dict[str, 
     return {style: weight / total for style, weight in scaled.items() if weight / total > 0}
 
 
-class _Fault(Exception):
-    """What is wrong in this folder: "file: key: what"."""
-
-
-def _read_settings(file: Path) -> _Settings:
+def _stored(folder: Path, settings: VoiceSettings) -> tuple[str, dict[str, Path]]:
+    """Who made the latents file, and its styles in its order."""
+    file = folder / LATENTS_FILE
+    if settings.references is not None or any(AUDIO.fullmatch(clip.name) for clip in folder.iterdir()):
+        raise Fault(f"{file.name}: its folder holds clips too; keep one or the other")
     try:
-        content = yaml.safe_load(file.read_bytes())
-    except FileNotFoundError:
-        return _Settings()
-    except yaml.YAMLError as error:
-        raise _Fault(f"{file.name}: {_yaml_fault(error)}") from error
-    except RecursionError as error:
-        raise _Fault(f"{file.name}: is nested too deeply") from error
-    except (ValueError, AttributeError) as error:  # what PyYAML lets through of values such as 2001-99-99
-        raise _Fault(f"{file.name}: holds a value that cannot be read: {error}") from error
-    try:
-        return _Settings.model_validate({} if content is None else content)
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors()]
-        raise _Fault(f"{file.name}: {'; '.join(faults)}") from error
-
-
-def _yaml_fault(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return "not YAML in UTF-8"
+        stored = VoiceLatents.unpack(file.read_bytes())
+    except UnreadableLatents as error:
+        raise Fault(f"{file.name}: {error.message.removesuffix('.')}") from error
+    for style in stored.styles:
+        if not NAME.fullmatch(style):
+            raise Fault(f"{file.name}: style {style!r}: {NAME_RULE}")
+    return stored.checkpoint, dict.fromkeys(stored.styles, file)
 
 
 def _listed(folder: Path, references: Mapping[str, str]) -> dict[str, Path]:
     if not references:
-        raise _Fault(f"{SETTINGS_FILE}: references: at least one is needed, or leave the key out")
+        raise Fault(f"{SETTINGS_FILE}: references: at least one is needed, or leave the key out")
     for style, file in references.items():
         key = f"{SETTINGS_FILE}: references.{style}"
         if not NAME.fullmatch(style):
-            raise _Fault(f"{key}: {NAME_RULE}")
+            raise Fault(f"{key}: {NAME_RULE}")
         if file in ("", ".", "..") or Path(file).name != file:
-            raise _Fault(f"{key}: {file!r} is not the name of a file in this folder")
+            raise Fault(f"{key}: {file!r} is not the name of a file in this folder")
         if not (folder / file).is_file():
-            raise _Fault(f"{key}: there is no file {file!r} in this folder")
+            raise Fault(f"{key}: there is no file {file!r} in this folder")
     return {style: folder / file for style, file in references.items()}
 
 
@@ -133,12 +120,12 @@ def _found(folder: Path) -> dict[str, Path]:
         if not AUDIO.fullmatch(clip.name) or not clip.is_file():
             continue
         if not NAME.fullmatch(clip.stem):
-            raise _Fault(f"{clip.name}: {NAME_RULE}; rename it, or name its style in {SETTINGS_FILE}")
+            raise Fault(f"{clip.name}: {NAME_RULE}; rename it, or name its style in {SETTINGS_FILE}")
         if clip.stem in styles:
-            raise _Fault(f"{clip.name}: {styles[clip.stem].name} has the same style already")
+            raise Fault(f"{clip.name}: {styles[clip.stem].name} has the same style already")
         styles[clip.stem] = clip
     if not styles:
-        raise _Fault("there is no audio file in its folder")
+        raise Fault("there is no audio file in its folder")
     return styles
 
 
@@ -146,4 +133,4 @@ def _default_blend(blend: Mapping[str, float], styles: Mapping[str, Path]) -> di
     try:
         return normalise(blend, styles)
     except BadBlend as error:
-        raise _Fault(f"{SETTINGS_FILE}: default_blend: {error}") from error
+        raise Fault(f"{SETTINGS_FILE}: default_blend: {error}") from error

@@ -1,6 +1,7 @@
 """All voices by name, as their folders lie there right now. Reads clips only to know their digests.
 
-Nothing is polled and nothing needs a restart: a look-up compares inodes, times and sizes and reads what has
+Of equal names the first counts: a folder of the operator's hides an uploaded voice, and both hide a speaker of the
+checkpoint. Nothing is polled and nothing needs a restart: a look-up compares inodes, times and sizes and reads what has
 changed.
 """
 
@@ -33,11 +34,11 @@ class UnknownVoice(SpeechError):
 
 
 class VoiceLibrary:
-    """The voices of a folder; one that does not exist is an empty library. May be shared by threads."""
+    """The voices of some folders, of which one that does not exist holds none. May be shared by threads."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.absolute()
-        self._profiles: dict[str, tuple[dict[str, Stamp], VoiceProfile]] = {}
+    def __init__(self, *folders: Path) -> None:
+        self._folders = tuple(folder.absolute() for folder in folders)
+        self._profiles: dict[Path, tuple[dict[str, Stamp], VoiceProfile]] = {}
         self._digests: dict[Path, tuple[Stamp, str]] = {}
 
     def profiles(self) -> list[VoiceProfile]:
@@ -51,7 +52,7 @@ class VoiceLibrary:
     def report(self) -> None:
         """Tell the log what an operator should know at start-up."""
         if not self.profiles():
-            log.warning("There are no voices of your own: %s holds no folder with clips", self._folder)
+            log.warning("There are no voices of your own: %s holds no folder with clips", self._folders[0])
         for fault in self.faults():
             log.warning("%s", fault.message)
 
@@ -73,12 +74,21 @@ class VoiceLibrary:
         """
         profile = self.find(voice)
         if profile is not None:
-            return self._blended(profile, style)
+            try:
+                return self._blended(profile, style)
+            except BrokenVoice:
+                if self.find(voice) is profile:
+                    raise
+                return self.resolve(voice, style, speakers=speakers)  # it was deleted or replaced meanwhile
         if voice not in speakers:
             raise self._unknown(voice, speakers)
         if style is not None:
             raise InvalidInput(f"{voice!r} is a speaker of the model and has no styles.", param="style")
         return Voice(speaker=voice)
+
+    def by_style(self, profile: VoiceProfile) -> dict[str, Voice]:
+        """Each style as a voice of its own. Raises what `resolve` raises: the voice may be gone by now."""
+        return {style: self.resolve(profile.name, style) for style in profile.styles}
 
     def _blended(self, profile: VoiceProfile, style: str | Mapping[str, float] | None) -> Voice:
         if style is None:
@@ -93,7 +103,7 @@ class VoiceLibrary:
     def _reference(self, profile: VoiceProfile, style: str, weight: float) -> Reference:
         clip = profile.styles[style]
         try:
-            return Reference(str(clip), self._digest(clip), weight)
+            return Reference(str(clip), self._digest(clip), weight, style if profile.checkpoint else None)
         except OSError as error:
             raise BrokenVoice(
                 f"Voice {profile.name!r} cannot be used: {clip.name} cannot be read ({error.strerror}).",
@@ -108,8 +118,8 @@ class VoiceLibrary:
         return known[1]
 
     def _all(self) -> list[VoiceProfile | BrokenVoice]:
-        folders = self._folder.iterdir() if self._folder.is_dir() else ()
-        names = sorted(each.name for each in folders if each.is_dir() and each.name[0] not in "._")
+        entries = [entry for folder in self._folders if folder.is_dir() for entry in folder.iterdir()]
+        names = sorted({entry.name for entry in entries if entry.is_dir() and entry.name[0] not in "._"})
         return [found for name in names if (found := self._found(name)) is not None]
 
     def _found(self, name: str) -> VoiceProfile | BrokenVoice | None:
@@ -121,18 +131,26 @@ class VoiceLibrary:
             return broken
 
     def find(self, name: str) -> VoiceProfile | None:
-        """None when `name` is no voice's folder. The rule for names also keeps it inside of this folder.
-
-        Raises BrokenVoice when it is not in order.
-        """
-        folder = self._folder / name
-        if not NAME.fullmatch(name) or not folder.is_dir():
+        """None when `name` is no voice's folder. Raises BrokenVoice when it is not in order."""
+        folder = self.folder_of(name)
+        if folder is None:
             return None
         stamps = _stamps(folder)
-        known = self._profiles.get(name)
+        known = self._profiles.get(folder)
         if known is None or known[0] != stamps:
-            known = self._profiles[name] = stamps, read_voice(folder)
+            try:
+                known = self._profiles[folder] = stamps, read_voice(folder)
+            except BrokenVoice:
+                if stamps and _stamps(folder) == stamps:
+                    raise
+                return self.find(name)  # it was deleted or replaced while it was read
         return known[1]
+
+    def folder_of(self, name: str) -> Path | None:
+        """Where the voice lies, in order or not. The rule for names keeps it inside of the library's folders."""
+        if not NAME.fullmatch(name):
+            return None
+        return next((folder / name for folder in self._folders if (folder / name).is_dir()), None)
 
     def _unknown(self, name: str, speakers: Sequence[str]) -> UnknownVoice:
         names = ", ".join([*(profile.name for profile in self.profiles()), *speakers]) or "none"
@@ -144,7 +162,12 @@ def _stamp(status: os.stat_result) -> Stamp:
 
 
 def _stamps(folder: Path) -> dict[str, Stamp]:
-    """One a file. The folder's own time would not do: its clock ticks too slowly to tell two copies apart."""
+    """One for the folder and one for each file, as a folder's clock ticks too slowly to tell two copies apart.
+
+    None at all when it is gone.
+    """
+    stamps: dict[str, Stamp] = {}
     with suppress(OSError):  # gone meanwhile, or not ours to read: who reads the folder next says so
-        return {file.name: _stamp(file.lstat()) for file in folder.iterdir()}
-    return {}
+        stamps[""] = _stamp(folder.stat())
+        stamps |= {file.name: _stamp(file.lstat()) for file in folder.iterdir()}
+    return stamps

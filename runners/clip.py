@@ -37,15 +37,16 @@ class Clip:
         return len(self.samples) / self.rate
 
 
-def decode_clip(raw: bytes, *, longest: float) -> Clip:
+def decode_clip(raw: bytes, *, longest: float, rates: range = RATES) -> Clip:
     """The first `longest` seconds of an audio file, channels averaged as upstream's `load_audio` does.
 
     Equal to torchaudio.load, sample for sample, for WAV and FLAC. A file that ends too early is as long as
     what is there. Raises UnreadableClip ("the clip is ...", for the caller to say which) when `raw` is not
-    audio, is damaged, shorter than 0.33 s, silent, or holds samples that are not numbers.
+    audio, is damaged, shorter than 0.33 s, silent, sampled at none of `rates` (Hz), or holds samples that are
+    not numbers.
     """
     try:
-        clip = _read(raw if _is_for_soundfile(raw) else _through_ffmpeg(raw, longest), longest)
+        clip = _read(raw if _is_for_soundfile(raw) else _through_ffmpeg(raw, longest), longest, rates)
     except soundfile.LibsndfileError as error:
         raise UnreadableClip("the clip is damaged, or no audio file of a known format.") from error
     _check(clip)
@@ -64,11 +65,11 @@ def _is_for_soundfile(raw: bytes) -> bool:
         return False
 
 
-def _read(raw: bytes, longest: float) -> Clip:
+def _read(raw: bytes, longest: float, rates: range) -> Clip:
     with soundfile.SoundFile(io.BytesIO(raw)) as file:
-        if file.samplerate not in RATES:
+        if file.samplerate not in rates:
             raise UnreadableClip(
-                f"the clip's sample rate is {file.samplerate} Hz; use one from {RATES.start} to {RATES.stop - 1} Hz."
+                f"the clip's sample rate is {file.samplerate} Hz; use one from {rates.start} to {rates.stop - 1} Hz."
             )
         wanted = min(file.frames, round(longest * file.samplerate))
         return Clip(_mono(file, wanted), file.samplerate)

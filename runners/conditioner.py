@@ -1,5 +1,7 @@
 """From a voice to its latents: reads its clips, lets the model hear them, blends. Knows no voices' folders.
 
+A latents file stands for clips that were heard elsewhere, by the same checkpoint.
+
 The model's conditioning parts are only read, so a worker thread may call this while the engine decodes on the
 same model.
 """
@@ -7,6 +9,7 @@ same model.
 import dataclasses
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +20,19 @@ from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
 from runners.clip import Clip, decode_clip
-from runners.errors import ConfigurationError, EngineFailure, InvalidInput, UnreadableClip
+from runners.errors import (
+    ConfigurationError,
+    EngineFailure,
+    ForeignLatents,
+    InvalidInput,
+    SpeechError,
+    UnreadableClip,
+    UnreadableLatents,
+)
 from runners.latents import Latents, LatentShapes, blend
 from runners.latents_cache import LatentsCache, cache_key
 from runners.types import Reference, Voice
+from runners.voice_latents import VoiceLatents
 
 RATE = 22050  # Hz; upstream's conditioning hears at no other
 COMMON_DIVISOR = 25  # of a rate and RATE; below it torchaudio's filter bank takes hundreds of MB
@@ -55,8 +67,13 @@ class Conditioner:
         self._settings = ConditioningSettings(
             config.gpt_cond_len, config.gpt_cond_chunk_len, config.max_ref_len, config.sound_norm_refs
         )
+        self._shapes = latent_shapes(model)
         self._checkpoint = checkpoint
         self._cache = cache
+
+    @property
+    def checkpoint(self) -> str:
+        return self._checkpoint
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -67,7 +84,8 @@ class Conditioner:
         """The weighted mean over the voice's references, or a stored speaker as it is.
 
         Blocks for as long as it takes to hear what is not cached yet. Raises InvalidInput for a speaker that
-        the checkpoint does not have, UnreadableClip for a clip that cannot be heard, EngineFailure for NaN.
+        the checkpoint does not have, UnreadableClip for a clip that cannot be heard, UnreadableLatents and
+        ForeignLatents for a latents file that cannot be used, EngineFailure for NaN.
         """
         if voice.speaker is not None:
             return self._stored(voice.speaker)
@@ -95,18 +113,38 @@ class Conditioner:
         return Latents(_value(stored["gpt_cond_latent"]), _value(stored["speaker_embedding"]))
 
     def _cached(self, reference: Reference) -> Latents:
-        settings = dataclasses.asdict(self._settings)
-        key = cache_key(clip=reference.digest, checkpoint=self._checkpoint, settings=settings)
-        return self._cache.get(key, lambda: self._compute(reference))
+        style, settings = reference.style, dataclasses.asdict(self._settings)
+        if style is None:
+            key = cache_key(clip=reference.digest, checkpoint=self._checkpoint, settings=settings)
+            return self._cache.get(key, lambda: self._named(reference, lambda: self._compute(reference)))
+        key = cache_key(latents=reference.digest, style=style, checkpoint=self._checkpoint)
+        return self._cache.get(key, lambda: self._named(reference, lambda: self._load(reference, style)))
+
+    def _named(self, reference: Reference, make: Callable[[], Latents]) -> Latents:
+        """What `make` gives; what it finds wrong with the reference's file is said by the file's name."""
+        try:
+            return make()
+        except (UnreadableClip, UnreadableLatents, ForeignLatents) as error:
+            raise type(error)(f"{Path(reference.path).name}: {error.message}", param="voice") from error
 
     def _compute(self, reference: Reference) -> Latents:
-        name = Path(reference.path).name
-        try:
-            # A second more than the model hears, so that resampling meets no edge there.
-            clip = decode_clip(_read(reference), longest=self._settings.max_ref_len + 1)
-        except UnreadableClip as error:
-            raise UnreadableClip(f"{name}: {error.message}", param="voice") from error
-        return self.hear(clip)
+        # A second more than the model hears, so that resampling meets no edge there.
+        return self.hear(decode_clip(_read(reference, UnreadableClip), longest=self._settings.max_ref_len + 1))
+
+    def _load(self, reference: Reference, style: str) -> Latents:
+        file = VoiceLatents.unpack(_read(reference, UnreadableLatents))
+        if file.checkpoint != self._checkpoint:
+            raise ForeignLatents(
+                f"the latents were made by another checkpoint ({file.checkpoint[:12]}, {file.model[:100]!r}) than this "
+                f"server's ({self._checkpoint[:12]}). They cannot move between checkpoints: use the clips."
+            )
+        if style not in file.styles:
+            raise UnreadableLatents(f"the latents have no style {style!r}.")
+        stored = file.styles[style]
+        latents = Latents(torch.tensor(stored.gpt_cond_latent), torch.tensor(stored.speaker_embedding))
+        if latents.shapes != self._shapes:
+            raise UnreadableLatents(f"the latents have {latents.shapes} where this model has {self._shapes}.")
+        return latents
 
 
 def at_model_rate(clip: Clip) -> Tensor:
@@ -122,14 +160,14 @@ def at_model_rate(clip: Clip) -> Tensor:
     return audio.clamp(-1, 1)
 
 
-def _read(reference: Reference) -> bytes:
-    """The clip's bytes, if they are still those that the digest (and so the cache's key) stands for."""
+def _read(reference: Reference, unreadable: type[SpeechError]) -> bytes:
+    """The file's bytes, if they are still those that the digest (and so the cache's key) stands for."""
     try:
         raw = Path(reference.path).read_bytes()
     except OSError as error:
-        raise UnreadableClip(f"the clip cannot be read ({error.strerror}).") from error
+        raise unreadable(f"the file cannot be read ({error.strerror}).") from error
     if hashlib.sha256(raw).hexdigest() != reference.digest:
-        raise UnreadableClip("the clip changed while the request was on its way. Send it again.")
+        raise unreadable("the file changed while the request was on its way. Send it again.")
     return raw
 
 

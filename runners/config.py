@@ -35,7 +35,7 @@ class EngineConfig:
             slots=env.integer_or_auto("XTTS_SLOTS", 1, 512),
             max_waiting=env.integer("XTTS_MAX_WAITING", 256, 1, 1_000_000),
             workers=env.integer("XTTS_WORKERS", 1, 1, 64),
-            cache_dir=env.folder("XTTS_CACHE_DIR", f"{_cache_home(env)}/xtts-bento"),
+            cache_dir=env.folder("XTTS_CACHE_DIR", f"{env.home('XDG_CACHE_HOME', '~/.cache')}/xtts-bento"),
             latents_in_memory=env.integer("XTTS_LATENTS_IN_MEMORY", 256, 1, 1_000_000),
             tos_agreed=env.text("COQUI_TOS_AGREED", "") == "1",
         )
@@ -52,9 +52,3 @@ class EngineConfig:
     @property
     def kernels_dir(self) -> Path:
         return self.cache_dir / "kernels"
-
-
-def _cache_home(env: Environment) -> str:
-    """Where a user's caches go: the XDG base directory specification, which ignores a relative one."""
-    named = env.text("XDG_CACHE_HOME", "")
-    return named if os.path.isabs(named) else "~/.cache"

@@ -3,6 +3,7 @@
 Knows how a value is written, not which variables there are. An empty one counts as unset. Imports no torch.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -61,6 +62,11 @@ class Environment:
         except RuntimeError:
             self.fault(name, value, "a folder; whose home ~ is cannot be told here, so write the path in full")
             return Path(value)
+
+    def home(self, name: str, default: str) -> str:
+        """A base directory of the XDG specification, which ignores a relative one."""
+        named = self.text(name, "")
+        return named if os.path.isabs(named) else default
 
     def fault(self, name: str, value: object, expected: object) -> None:
         self._faults.append(f"{name}={value}: must be {expected}")

@@ -2,7 +2,9 @@
 
 SpeechError
 ├── InvalidInput        the caller's fault: names the field and says what would be right
-│   └── UnreadableClip  a reference clip that cannot be decoded or is too short to hear a voice in
+│   ├── UnreadableClip  a reference clip that cannot be decoded or is too short to hear a voice in
+│   ├── UnreadableLatents  a latents file that is damaged, or no such file
+│   └── ForeignLatents  latents that another checkpoint made
 ├── Overloaded          the queue is full: come back in `retry_after` seconds
 ├── ModelLoading        the model is not there yet
 ├── DeadlineExceeded    the request's time is up; its slots are free again
@@ -47,6 +49,14 @@ class InvalidInput(SpeechError):
 
 class UnreadableClip(InvalidInput):
     type = "unreadable_audio"
+
+
+class UnreadableLatents(InvalidInput):
+    type = "unreadable_latents"
+
+
+class ForeignLatents(InvalidInput):
+    type = "foreign_latents"
 
 
 class Overloaded(SpeechError):

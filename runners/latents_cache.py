@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from runners.latents import Latents, LatentShapes
+from runners.voice_latents import safetensors_metadata
 
 FORMAT = "xtts-latents-1"  # raise it when latents of the same clip change: it is part of every key
 logger = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class _LatentsFiles:
         return None
 
     def _checked(self, key: str, raw: bytes) -> Latents:
-        tensors, header = load(raw), _metadata(raw)
+        tensors, header = load(raw), safetensors_metadata(raw)
         latents = Latents(tensors["gpt_cond_latent"], tensors["speaker_embedding"])
         if header != _stamp(key, latents):
             raise ValueError("its stamp does not match")
@@ -141,12 +142,6 @@ def _stamp(key: str, latents: Latents) -> dict[str, str]:
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.numpy().tobytes())
     return {"format": FORMAT, "key": key, "digest": digest.hexdigest()}
-
-
-def _metadata(raw: bytes) -> object:
-    """Safetensors' layout: the header's length in 8 bytes, little-endian, then the header in JSON."""
-    length = int.from_bytes(raw[:8], "little")
-    return json.loads(raw[8 : 8 + length]).get("__metadata__")
 
 
 def _write_atomically(path: Path, raw: bytes) -> None:

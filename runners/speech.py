@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from collections.abc import Sequence as Items
 from contextlib import suppress
 from dataclasses import asdict
@@ -25,7 +25,8 @@ from runners.precision import Precision, choose_precision
 from runners.sampling import SamplingParams, stream_of
 from runners.sequence import Request, Sequence
 from runners.text import TextFrontend
-from runners.types import Event, Failed, Finished, ModelCard, PieceDone, Status, Utterance
+from runners.types import Event, Failed, Finished, Heard, ModelCard, PieceDone, Status, Utterance, Voice
+from runners.voice_latents import StyleLatents, VoiceLatents
 
 DEMO_NOTICE = (
     "This is the demo checkpoint: it makes sound, but it does not speak. "
@@ -67,6 +68,7 @@ class Speech:
             sample_rate=xtts.args.output_sample_rate,
             languages=tuple(xtts.config.languages),
             speakers=conditioner.speakers,
+            checkpoint=conditioner.checkpoint,
             notice=DEMO_NOTICE if is_demo(config.model) else "",
         )
         speech = cls(card, xtts, conditioner, engine)
@@ -120,6 +122,19 @@ class Speech:
                 yield event
         finally:
             self._engine.cancel(request)
+
+    async def latents(self, styles: Mapping[str, Voice]) -> AsyncGenerator[Event, None]:
+        """What the model hears in each style of a voice, as one file. Raises what `Conditioner.latents` raises."""
+        yield Heard(await asyncio.to_thread(self._heard, styles))
+        yield Finished()
+
+    def _heard(self, styles: Mapping[str, Voice]) -> bytes:
+        heard = {style: self._conditioner.latents(voice) for style, voice in styles.items()}
+        tensors = {
+            style: StyleLatents(latents.gpt_cond_latent.numpy(), latents.speaker_embedding.numpy())
+            for style, latents in heard.items()
+        }
+        return VoiceLatents(self._conditioner.checkpoint, self._card.name, tensors).pack()
 
     def _prepare(self, utterances: Items[Utterance]) -> list[Sequence]:
         """Texts to tokens, voices to latents. Blocks; raises InvalidInput."""

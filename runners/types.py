@@ -11,16 +11,17 @@ from runners.errors import SpeechError
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One reference clip of a voice and how much it counts in the blend."""
+    """One reference of a voice, a clip or what a latents file keeps of one, and how much it counts in the blend."""
 
     path: str  # readable by the runner process
-    digest: str  # sha256 of the clip's bytes, hex
+    digest: str  # sha256 of the file's bytes, hex
     weight: float = 1.0  # > 0; the weights of a voice are normalised to sum to 1
+    style: str | None = None  # None: a clip. Otherwise a latents file (see voice_latents.py) and the style meant in it
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Whose voice: a blend of reference clips, or a speaker stored in the checkpoint. Exactly one of the two."""
+    """Whose voice: a blend of references, or a speaker stored in the checkpoint. Exactly one of the two."""
 
     references: tuple[Reference, ...] = ()
     speaker: str | None = None
@@ -73,6 +74,13 @@ class PieceDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What the model hears in a voice."""
+
+    latents: bytes  # a file, see voice_latents.py
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The request is over; nothing more comes."""
 
@@ -81,10 +89,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Every piece of every utterance has been delivered. A stream that ends without it was cut."""
+    """All that was asked for has been delivered. A stream that ends without it was cut."""
 
 
-Event = Audio | PieceDone | Failed | Finished
+Event = Audio | PieceDone | Heard | Failed | Finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,7 @@ class ModelCard:
     sample_rate: int  # Hz
     languages: tuple[str, ...]
     speakers: tuple[str, ...]  # voices stored in the checkpoint
+    checkpoint: str = ""  # its identity: latents that another made are of no use to it
     notice: str = ""  # what the operator and every caller of /health should know
 
 

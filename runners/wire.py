@@ -1,6 +1,7 @@
 """Events as bytes, for the stream between the runner's process and the API's. No torch.
 
-A frame is the header's length and the payload's length (two little-endian uint32), a JSON header, and float32 samples.
+A frame is the header's length and the payload's length (two little-endian uint32), a JSON header, and the payload:
+float32 samples, or a latents file.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from runners import errors
-from runners.types import Audio, Event, Failed, Finished, PieceDone, StopReason
+from runners.types import Audio, Event, Failed, Finished, Heard, PieceDone, StopReason
 
 _LENGTHS = struct.Struct("<II")
 
@@ -25,6 +26,8 @@ def pack(event: Event) -> bytes:
             payload = samples.astype("<f4", copy=False).tobytes()
         case PieceDone():
             header = {"kind": "done", **dataclasses.asdict(event)}
+        case Heard(latents):
+            header, payload = {"kind": "heard"}, latents
         case Finished():
             header = {"kind": "finished"}
         case Failed(error):
@@ -62,6 +65,8 @@ def _event(header: dict[str, Any], payload: bytes) -> Event:
         return Audio(samples=np.frombuffer(payload, "<f4"), **header)
     if kind == "done":
         return PieceDone(**{**header, "stop_reason": StopReason(header["stop_reason"])})
+    if kind == "heard":
+        return Heard(payload)
     if kind == "finished":
         return Finished()
     return Failed(errors.rebuild(getattr(errors, header["class"]), header["fields"]))

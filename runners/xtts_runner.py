@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import bentoml
 
@@ -11,7 +12,7 @@ from runners.config import EngineConfig
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
 from runners.logs import log_as_bentoml_does
 from runners.model_source import check_checkpoint, resolve_model
-from runners.types import Failed, Status, Utterance
+from runners.types import Event, Failed, Status, Utterance, Voice
 from runners.wire import pack
 
 log = logging.getLogger(__name__)
@@ -64,15 +65,30 @@ class XTTSRunner:
     async def speak(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]:
         """Events of the request (see runners/wire.py), as they happen. Closing the stream frees its slots."""
         yield b""  # BentoML begins its answer with the first chunk, and does not notice a caller that leaves before
-        try:
-            async for event in self.speech.speak(utterances):
-                yield pack(event)
-        except SpeechError as error:
-            yield pack(Failed(error))
-        except Exception:  # beyond this process there is only the stream: what we did not foresee goes into it too
-            log.exception("A request failed in a way that nobody foresaw")
-            yield pack(Failed(EngineFailure("The runner failed on this request; the server's log says why.")))
+        async with aclosing(_packed(self.speech.speak(utterances))) as frames:
+            async for frame in frames:
+                yield frame
+
+    @bentoml.api
+    async def latents(self, styles: dict[str, Voice]) -> AsyncGenerator[bytes, None]:
+        """What the model hears in each style of a voice: one `Heard`."""
+        async with aclosing(_packed(self.speech.latents(styles))) as frames:
+            async for frame in frames:
+                yield frame
 
     @bentoml.api
     async def status(self) -> Status:
         return self.speech.status()
+
+
+async def _packed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
+    """The events as frames, and whatever they end in as the last."""
+    try:
+        async with aclosing(events):
+            async for event in events:
+                yield pack(event)
+    except SpeechError as error:
+        yield pack(Failed(error))
+    except Exception:  # beyond this process there is only the stream: what we did not foresee goes into it too
+        log.exception("A request failed in a way that nobody foresaw")
+        yield pack(Failed(EngineFailure("The runner failed on this request; the server's log says why.")))

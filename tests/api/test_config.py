@@ -12,8 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def test_defaults():
+    data = Path.home() / ".local" / "share" / "xtts-bento"
     assert ServerConfig.from_env({}) == ServerConfig(
         voices_dir=ROOT / "references",
+        data_dir=data,
         default_language="en",
         max_text=10_000,
         max_body=1_048_576,
@@ -25,6 +27,12 @@ def test_defaults():
         trusted_proxies=(),
         cors_origins=(),
     )
+    assert ServerConfig.from_env({}).uploads_dir == data / "voices"
+
+
+def test_data_follow_the_users_own_base_directory():
+    assert ServerConfig.from_env({"XDG_DATA_HOME": "/srv"}).data_dir == Path("/srv/xtts-bento")
+    assert ServerConfig.from_env({"XDG_DATA_HOME": "srv"}) == ServerConfig.from_env({})  # a relative one does not count
 
 
 def test_default_voices_do_not_depend_on_the_working_directory(tmp_path: Path):
@@ -40,6 +48,7 @@ def test_every_variable_reaches_its_field():
     config = ServerConfig.from_env(
         {
             "XTTS_VOICES_DIR": "/srv/voices",
+            "XTTS_DATA_DIR": "/srv/data",
             "XTTS_DEFAULT_LANGUAGE": "zh-cn",
             "XTTS_MAX_TEXT": "500",
             "XTTS_MAX_BODY": "4096",
@@ -54,6 +63,7 @@ def test_every_variable_reaches_its_field():
     )
     assert config == ServerConfig(
         voices_dir=Path("/srv/voices"),
+        data_dir=Path("/srv/data"),
         default_language="zh-cn",
         max_text=500,
         max_body=4096,

@@ -2,11 +2,16 @@
 
 import hashlib
 import math
+import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, ItemsView
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import yaml
@@ -16,7 +21,8 @@ from hypothesis import strategies as st
 from api.voice_folder import NAME, BadBlend, BrokenVoice, normalise
 from api.voices import UnknownVoice, VoiceLibrary
 from runners.errors import InvalidInput
-from runners.types import Voice
+from runners.types import Reference, Voice
+from runners.voice_latents import StyleLatents, VoiceLatents
 
 ROOT = Path(__file__).parents[2]
 SPEAKERS = ("Demo Low", "Demo High")
@@ -291,6 +297,132 @@ def test_the_voice_that_comes_with_the_server() -> None:
         assert 6 <= facts.duration <= 9
     digests = {reference.digest for reference in library.resolve("default").references}
     assert len(digests) == 3
+
+
+def latents_of(*styles: str, checkpoint: str = "one") -> bytes:
+    latents = StyleLatents(np.ones((1, 32, 4), np.float32), np.ones((1, 8, 1), np.float32))
+    return VoiceLatents(checkpoint, "m", dict.fromkeys(styles, latents)).pack()
+
+
+def test_a_latents_file_stands_in_for_clips(tmp_path: Path) -> None:
+    raw = latents_of("glad", "calm")
+    folder = voice_folder(tmp_path, "anna", settings={"language": "hu", "default_blend": {"calm": 3, "glad": 1}})
+    (folder / "latents.safetensors").write_bytes(raw)
+    library = VoiceLibrary(tmp_path)
+    profile = library.get("anna")
+    assert (profile.language, profile.checkpoint, list(profile.styles)) == ("hu", "one", ["glad", "calm"])
+    digest, file = hashlib.sha256(raw).hexdigest(), str(folder / "latents.safetensors")
+    assert library.resolve("anna").references == (
+        Reference(file, digest, 0.25, "glad"),
+        Reference(file, digest, 0.75, "calm"),
+    )
+    assert library.resolve("anna", "calm").references == (Reference(file, digest, 1, "calm"),)
+    voice_folder(tmp_path, "bela", "calm.wav")
+    assert library.get("bela").checkpoint is None
+    assert library.resolve("bela").references[0].style is None
+
+
+@pytest.mark.parametrize(
+    ("file", "raw", "settings", "reason"),
+    [
+        ("calm.wav", latents_of("calm"), None, "its folder holds clips too"),
+        ("notes.txt", latents_of("calm"), {"references": {"calm": "notes.txt"}}, "its folder holds clips too"),
+        ("notes.txt", b"junk", None, "latents.safetensors: the latents are damaged"),
+        ("notes.txt", latents_of("Calm"), None, "style 'Calm'"),
+        ("notes.txt", latents_of("calm"), {"default_blend": {"glad": 1}}, "no style 'glad'"),
+    ],
+)
+def test_latents_that_are_not_in_order(tmp_path: Path, file: str, raw: bytes, settings: object, reason: str) -> None:
+    folder = voice_folder(tmp_path, "anna", file, settings=settings)
+    (folder / "latents.safetensors").write_bytes(raw)
+    with pytest.raises(BrokenVoice, match=reason) as broken:
+        VoiceLibrary(tmp_path).get("anna")
+    assert str(tmp_path) not in broken.value.message
+
+
+def test_of_equal_names_the_first_folder_counts(tmp_path: Path) -> None:
+    voice_folder(tmp_path / "own", "anna", "own.wav")
+    voice_folder(tmp_path / "uploads", "anna", "uploaded.wav")
+    voice_folder(tmp_path / "uploads", "bela", "uploaded.wav")
+    library = VoiceLibrary(tmp_path / "own", tmp_path / "uploads", tmp_path / "nowhere")
+    assert [(each.name, list(each.styles)) for each in library.profiles()] == [
+        ("anna", ["own"]),
+        ("bela", ["uploaded"]),
+    ]
+    shutil.rmtree(tmp_path / "own" / "anna")
+    assert list(library.get("anna").styles) == ["uploaded"]
+    voice_folder(tmp_path / "own", "bela", settings="language: [")
+    with pytest.raises(BrokenVoice):  # a broken one hides it too: otherwise it would change whose voice is heard
+        library.get("bela")
+
+
+class Meanwhile:
+    """Something that happens while a file is being read: the file is a pipe, and its reader waits at it."""
+
+    def __init__(self, file: Path, content: bytes, happens: Callable[[], None]) -> None:
+        os.mkfifo(file)
+        self._arguments = file, content, happens
+        self._thread = threading.Thread(target=self._wait_and_write, daemon=True)
+
+    def _wait_and_write(self) -> None:
+        file, content, happens = self._arguments
+        with file.open("wb") as pipe:  # opens when its reader does
+            happens()
+            pipe.write(content)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "nobody read the file"
+
+
+def test_a_voice_that_is_deleted_while_it_is_read_is_gone(tmp_path: Path) -> None:
+    folder = voice_folder(tmp_path, "anna", "calm.wav")
+    library = VoiceLibrary(tmp_path)
+    with Meanwhile(folder / "voice.yaml", b"", lambda: shutil.rmtree(folder)):
+        assert library.find("anna") is None
+
+
+def test_a_voice_that_is_replaced_while_it_is_read_is_the_new_one(tmp_path: Path) -> None:
+    def replace() -> None:
+        shutil.rmtree(folder)
+        voice_folder(tmp_path, "anna", "glad.wav")
+
+    folder = voice_folder(tmp_path, "anna", "calm.wav")
+    library = VoiceLibrary(tmp_path)
+    with Meanwhile(folder / "voice.yaml", b"references: {calm: calm.wav}", replace):
+        assert list(library.get("anna").styles) == ["glad"]
+
+
+class Blend(dict[str, float]):
+    """Weights, and something that happens once the voice has been found and they are looked at."""
+
+    def __init__(self, weights: dict[str, float], happens: Callable[[], None]) -> None:
+        super().__init__(weights)
+        self._happens = happens
+
+    def items(self) -> ItemsView[str, float]:
+        self._happens()
+        self._happens = lambda: None
+        return super().items()
+
+
+def test_a_voice_that_is_deleted_before_its_clips_are_read_is_gone(tmp_path: Path) -> None:
+    folder = voice_folder(tmp_path, "anna", "calm.wav")
+    with pytest.raises(UnknownVoice):
+        VoiceLibrary(tmp_path).resolve("anna", Blend({"calm": 1}, lambda: shutil.rmtree(folder)))
+
+
+def test_a_voice_that_is_replaced_before_its_clips_are_read_is_the_new_one(tmp_path: Path) -> None:
+    def replace() -> None:
+        shutil.rmtree(folder)
+        voice_folder(tmp_path, "anna", "other.wav", settings={"references": {"calm": "other.wav"}})
+
+    folder = voice_folder(tmp_path, "anna", "calm.wav")
+    (reference,) = VoiceLibrary(tmp_path).resolve("anna", Blend({"calm": 1}, replace)).references
+    assert reference.path == str(folder / "other.wav")
 
 
 def test_voices_are_known_without_torch() -> None:

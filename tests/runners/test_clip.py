@@ -161,6 +161,13 @@ def test_what_holds_no_voice_is_refused(raw: bytes, reason: str) -> None:
     assert "/" not in refused.value.message  # no path of the server
 
 
+def test_the_caller_may_want_other_rates() -> None:
+    raw = encoded(tone(), 24_000, "WAV", "PCM_16")
+    with pytest.raises(UnreadableClip, match="24000 Hz; use one from 32000 to 48000 Hz"):
+        decode_clip(raw, longest=2, rates=range(32_000, 48_001))
+    assert decode_clip(raw, longest=2, rates=range(24_000, 24_001)).rate == 24_000
+
+
 def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
     video = tmp_path / "silent.mp4"
     source = ["-f", "lavfi", "-i", "color=size=16x16:duration=1", "-c:v", "mpeg4"]

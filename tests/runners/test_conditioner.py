@@ -1,5 +1,6 @@
 """What the model hears of a voice: what upstream hears of every reference, and each only once."""
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +18,18 @@ from TTS.tts.models.xtts import Xtts, load_audio
 
 from runners.clip import Clip, decode_clip
 from runners.conditioner import Conditioner, at_model_rate, latent_shapes
-from runners.errors import ConfigurationError, EngineFailure, InvalidInput, UnreadableClip
+from runners.errors import (
+    ConfigurationError,
+    EngineFailure,
+    ForeignLatents,
+    InvalidInput,
+    UnreadableClip,
+    UnreadableLatents,
+)
 from runners.latents import Latents
 from runners.latents_cache import LatentsCache
 from runners.types import Reference, Voice
+from runners.voice_latents import StyleLatents, VoiceLatents
 
 DEFAULT_VOICE = Path(__file__).parents[2] / "references" / "default"
 
@@ -240,7 +249,7 @@ def test_a_clip_that_changed_is_not_cached_under_the_old_digest(tmp_path: Path, 
     write_clip(clip, voiced(0.5, 22_050, 200), 22_050)
     cache = LatentsCache(tmp_path / "latents", latent_shapes(xtts))
     conditioner = Conditioner(xtts, checkpoint="demo", cache=cache)
-    with pytest.raises(UnreadableClip, match=r"clip\.wav: the clip changed"):
+    with pytest.raises(UnreadableClip, match=r"clip\.wav: the file changed"):
         conditioner.latents(asked)
     write_clip(clip, voiced(0.5, 22_050, 100), 22_050)
     conditioner.latents(asked)
@@ -269,6 +278,58 @@ def test_threads_do_not_disturb_each_other(tmp_path: Path, xtts: Xtts) -> None:
         expected = alone.latents(voice(clip))
         torch.testing.assert_close(latents.gpt_cond_latent, expected.gpt_cond_latent, rtol=0, atol=1e-5)
         torch.testing.assert_close(latents.speaker_embedding, expected.speaker_embedding, rtol=0, atol=1e-5)
+
+
+def kept(file: Path, conditioner: Conditioner, checkpoint: str, **clips: Path) -> Path:
+    """A latents file of what the conditioner hears in the clips."""
+    styles = {}
+    for style, clip in clips.items():
+        heard = conditioner.latents(voice(clip))
+        styles[style] = StyleLatents(heard.gpt_cond_latent.numpy(), heard.speaker_embedding.numpy())
+    file.write_bytes(VoiceLatents(checkpoint, "a model", styles).pack())
+    return file
+
+
+def from_file(file: Path, style: str, weight: float = 1.0) -> Reference:
+    return dataclasses.replace(reference(file, weight), style=style)
+
+
+def test_a_latents_file_stands_for_the_clips(tmp_path: Path, conditioner: Conditioner) -> None:
+    clips = {
+        "a": write_clip(tmp_path / "a.wav", voiced(0.5, 22_050, 90), 22_050),
+        "b": write_clip(tmp_path / "b.wav", voiced(0.7, 22_050, 200), 22_050),
+    }
+    file = kept(tmp_path / "latents.safetensors", conditioner, "demo", **clips)
+    stored = Voice((from_file(file, "a", 0.3), from_file(file, "b", 0.7)))
+    heard = Voice((reference(clips["a"], 0.3), reference(clips["b"], 0.7)))
+    for one, other in ((stored, heard), (Voice((from_file(file, "b"),)), voice(clips["b"]))):
+        ours, theirs = conditioner.latents(one), conditioner.latents(other)
+        assert torch.equal(ours.gpt_cond_latent, theirs.gpt_cond_latent)
+        assert torch.equal(ours.speaker_embedding, theirs.speaker_embedding)
+
+
+def test_latents_of_another_checkpoint_are_refused_by_its_name(tmp_path: Path, conditioner: Conditioner) -> None:
+    file = kept(tmp_path / "latents.safetensors", conditioner, "other-checkpoint", a=DEFAULT_VOICE / "neutral.flac")
+    with pytest.raises(ForeignLatents, match=r"other-checkp.*'a model'.*demo") as refused:
+        conditioner.latents(Voice((from_file(file, "a"),)))
+    assert refused.value.param == "voice"
+    assert str(tmp_path) not in refused.value.message
+
+
+def test_latents_that_do_not_fit_are_refused(tmp_path: Path, conditioner: Conditioner) -> None:
+    file = tmp_path / "latents.safetensors"
+    narrow = StyleLatents(np.zeros((1, 32, 7), np.float32), np.zeros((1, 512, 1), np.float32))
+    file.write_bytes(VoiceLatents("demo", "m", {"a": narrow}).pack())
+    with pytest.raises(UnreadableLatents, match=r"latents\.safetensors: the latents have .*7"):
+        conditioner.latents(Voice((from_file(file, "a"),)))
+    with pytest.raises(UnreadableLatents, match="no style 'b'"):
+        conditioner.latents(Voice((from_file(file, "b"),)))
+    asked = Voice((from_file(file, "a"),))
+    file.write_bytes(b"something else")
+    with pytest.raises(UnreadableLatents, match="changed"):
+        conditioner.latents(asked)
+    with pytest.raises(UnreadableLatents, match="damaged"):
+        conditioner.latents(Voice((from_file(file, "a"),)))
 
 
 def test_odd_rates_are_heard_too() -> None:

@@ -94,3 +94,11 @@ def test_every_fault_is_named_at_once():
     with pytest.raises(ConfigurationError) as caught:
         env.check()
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["XTTS_A=x", "XTTS_B=y"]
+
+
+def test_a_home_is_where_the_user_says_or_where_it_always_was():
+    env = Environment({"XDG_DATA_HOME": "/srv/data", "XDG_CACHE_HOME": "relative"})
+    assert env.home("XDG_DATA_HOME", "~/.local/share") == "/srv/data"
+    assert env.home("XDG_CACHE_HOME", "~/.cache") == "~/.cache"  # the specification: ignore it
+    assert env.home("XDG_STATE_HOME", "~/.local/state") == "~/.local/state"
+    env.check()

@@ -19,7 +19,8 @@ from runners.checkpoint import Defaults, choose_device, sampling_defaults
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError, InvalidInput, SpeechError
 from runners.speech import Speech
-from runners.types import Audio, Finished, PieceDone, Reference, Sampling, StopReason, Utterance, Voice
+from runners.types import Audio, Finished, Heard, PieceDone, Reference, Sampling, StopReason, Utterance, Voice
+from runners.voice_latents import VoiceLatents
 from tests.studio import snr
 
 CLIPS = Path(__file__).resolve().parents[2] / "references" / "default"
@@ -122,6 +123,29 @@ async def test_leaving_frees_the_slots(speech: Speech) -> None:
             return
         await asyncio.sleep(0.02)
     pytest.fail("the slots are still taken")
+
+
+async def test_a_voices_latents_are_a_file_that_says_the_same(speech: Speech, tmp_path: Path) -> None:
+    styles = {"question": Voice((reference("question"),)), "neutral": Voice((reference("neutral"),)), "low": LOW}
+    heard, finished = [event async for event in speech.latents(styles)]
+    assert isinstance(heard, Heard)
+    assert finished == Finished()
+    file = tmp_path / "latents.safetensors"
+    file.write_bytes(heard.latents)
+    unpacked = VoiceLatents.unpack(heard.latents)
+    assert list(unpacked.styles) == list(styles)
+    assert unpacked.checkpoint == speech.status().model.checkpoint
+    assert unpacked.model == speech.status().model.name
+    digest = hashlib.sha256(heard.latents).hexdigest()
+    for style, voice in styles.items():
+        stored = Voice((Reference(str(file), digest, style=style),))
+        waves, _ = await say(speech, [Utterance("Jó napot!", "hu", each, 5) for each in (voice, stored)])
+        assert np.array_equal(*waves)
+
+
+async def test_latents_of_what_cannot_be_heard(speech: Speech) -> None:
+    with pytest.raises(InvalidInput, match="Nobody"):
+        await anext(speech.latents({"a": Voice(speaker="Nobody")}))
 
 
 def variation(demo: Path, folder: Path, tensors: dict[str, int], **args: int) -> Path:

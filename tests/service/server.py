@@ -43,7 +43,13 @@ def start(folder: Path, environ: Mapping[str, str], port: int) -> Server:
         process = subprocess.Popen(
             [sys.executable, "-m", "bentoml", "serve", "service:XTTS", "--host", "127.0.0.1", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "BENTOML_HOME": home, **environ},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "BENTOML_HOME": home,
+                "XTTS_DATA_DIR": str(folder / "data"),
+                **environ,
+            },
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,68 @@
+"""What the routes under /voices do, once FastAPI has read their paths."""
+
+import asyncio
+import dataclasses
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.runner_client import RunnerClient
+from api.voice_listing import VoiceDescription, VoiceList, VoiceListing
+from api.voice_settings import VoiceSettings
+from api.voice_store import BuiltInVoice, VoiceStore
+from api.voice_upload import VoiceUploads
+from api.voices import VoiceLibrary
+from runners.types import Voice
+from runners.voice_latents import VoiceLatents
+
+SPEAKERS_STYLE = "neutral"  # what the one style of a model's speaker is called in a latents file
+
+
+class VoiceRoutes:
+    def __init__(self, library: VoiceLibrary, store: VoiceStore, runner: RunnerClient) -> None:
+        self._library = library
+        self._store = store
+        self._runner = runner
+        self._listing = VoiceListing(library, store)
+        self._uploads = VoiceUploads(store, library, runner)
+
+    async def all(self) -> VoiceList:
+        return await asyncio.to_thread(self._listing.all, await self._runner.model())
+
+    async def one(self, name: str) -> VoiceDescription:
+        return await asyncio.to_thread(self._listing.one, name, await self._runner.model())
+
+    async def upload(self, request: Request, response: Response) -> VoiceDescription:
+        name = await self._uploads.take(request)
+        response.headers["Location"] = f"/voices/{name}"
+        return await self.one(name)
+
+    async def delete(self, name: str) -> None:
+        """Raises BuiltInVoice for one that was not uploaded, UnknownVoice where there is none."""
+        if await asyncio.to_thread(self._store.delete, name):
+            return
+        if self._library.folder_of(name) is None:
+            self._library.resolve(name, speakers=(await self._runner.model()).speakers)
+        raise BuiltInVoice(f"Voice {name!r} was not uploaded: whoever runs this server put it there.", param="name")
+
+    async def latents(self, name: str) -> Response:
+        """A file that `upload` takes, here or on another server with the same checkpoint."""
+        model = await self._runner.model()
+        profile = self._library.find(name)
+        if profile is None:
+            styles = {SPEAKERS_STYLE: self._library.resolve(name, speakers=model.speakers)}
+            settings = VoiceSettings()
+        else:
+            styles = await asyncio.to_thread(self._library.by_style, profile)
+            blend = dict(profile.default_blend)
+            settings = VoiceSettings(language=profile.language, default_blend=blend, licence=profile.licence)
+        return Response(
+            await self._packed(styles, settings),
+            media_type="application/octet-stream",
+            headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.safetensors"},
+        )
+
+    async def _packed(self, styles: dict[str, Voice], settings: VoiceSettings) -> bytes:
+        file = VoiceLatents.unpack(await self._runner.latents(styles))
+        return dataclasses.replace(file, settings=settings.model_dump_json(exclude_none=True)).pack()

@@ -1,0 +1,299 @@
+"""Voices over HTTP on a real server: uploaded, used, deleted, there after a restart, seen by all who share a folder."""
+
+import io
+import json
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+
+from runners.voice_latents import VoiceLatents
+from tests.api.recordings import file_of, noise, speech
+from tests.service.server import ROOT, Server, serving
+from tests.service.test_errors import check
+
+CLIPS = {clip.stem: clip for clip in sorted((ROOT / "references" / "default").glob("*.flac"))}
+SAY = {"text": "Jó napot kívánok!", "seed": 11, "output_format": "wav"}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, shared: Path) -> Iterator[Server]:
+    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_DATA_DIR": str(shared), "XTTS_SLOTS": "2"}
+    with serving(tmp_path_factory.mktemp("site"), environ) as running:
+        yield running
+
+
+def clips(*styles: str) -> dict[str, tuple[str, bytes]]:
+    return {style: (CLIPS[style].name, CLIPS[style].read_bytes()) for style in styles or CLIPS}
+
+
+def upload(server: Server, name: str, files: dict[str, tuple[str, bytes]], **fields: str) -> httpx.Response:
+    with server.client() as client:
+        return client.post("/voices", data={"name": name, **fields}, files=files)
+
+
+def say(server: Server, **body: object) -> httpx.Response:
+    with server.client() as client:
+        return client.post("/generate/simple", json={**SAY, **body})
+
+
+def spoken(server: Server, **body: object) -> bytes:
+    response = say(server, **body)
+    assert response.status_code == 200, response.text
+    return response.content
+
+
+def delete(server: Server, name: str) -> httpx.Response:
+    with server.client() as client:
+        return client.delete(f"/voices/{name}")
+
+
+@pytest.fixture
+def anna(site: Server) -> Iterator[str]:
+    """A voice with all three clips of the default one, gone afterwards."""
+    response = upload(site, "anna", clips(), language="hu")
+    assert response.status_code == 201, response.text
+    yield "anna"
+    delete(site, "anna")
+
+
+def test_an_uploaded_voice_speaks_as_its_clips_do(site: Server, anna: str) -> None:
+    for style in (None, "question", {"question": 0.7, "neutral": 0.3}):
+        assert spoken(site, voice=anna, style=style) == spoken(site, voice="default", style=style)
+    assert spoken(site, voice=anna, style="question") != spoken(site, voice=anna, style="neutral")
+
+
+def test_what_the_readme_types(site: Server, tmp_path: Path) -> None:
+    lines = re.findall(r"^curl .*localhost:3000/voices.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(lines) == 3
+    shutil.copy(CLIPS["neutral"], tmp_path / "neutral.wav")
+    samples, rate = soundfile.read(CLIPS["excitement"], dtype="float32")
+    (tmp_path / "excitement.mp3").write_bytes(file_of(samples, rate, "MP3", "MPEG_LAYER_III"))
+
+    def typed(line: str) -> str:
+        command = line.replace("localhost:3000", site.url).replace("curl", "curl -s", 1)
+        return subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    voice = json.loads(typed(lines[0]))
+    assert (voice["name"], voice["kind"], voice["language"]) == ("anna", "uploaded", "hu")
+    assert (set(voice["styles"]), voice["warnings"]) == ({"neutral", "excitement"}, [])
+    with site.client() as client:
+        listed = client.get("/voices").json()["voices"]
+    assert [(each["name"], each["kind"]) for each in listed] == [
+        ("anna", "uploaded"),
+        ("default", "folder"),
+        ("Demo Low", "speaker"),
+        ("Demo High", "speaker"),
+    ]
+    assert listed[0] == voice
+    before = spoken(site, voice="anna")
+    typed(lines[1])
+    assert delete(site, "anna").status_code == 204
+    check(say(site, voice="anna"), 404, "voice_not_found")
+    again = json.loads(typed(lines[2]))
+    assert {**again, "styles": None} == {**voice, "styles": None}
+    assert spoken(site, voice="anna") == before
+    delete(site, "anna")
+
+
+def test_latents_say_what_the_clips_say(site: Server, anna: str) -> None:
+    with site.client() as client:
+        latents = client.get("/voices/anna/latents").content
+    response = upload(site, "bela", {"latents": ("anna.safetensors", latents)})
+    assert response.status_code == 201, response.text
+    assert response.json()["language"] == "hu"
+    for style in (None, "excitement", {"excitement": 0.2, "neutral": 0.8}):
+        assert spoken(site, voice="bela", style=style) == spoken(site, voice=anna, style=style)
+    with site.client() as client:
+        again = VoiceLatents.unpack(client.get("/voices/bela/latents").content)
+    first = VoiceLatents.unpack(latents)
+    assert again.settings == first.settings
+    for style, kept in first.styles.items():
+        assert np.array_equal(again.styles[style].gpt_cond_latent, kept.gpt_cond_latent)
+    delete(site, "anna")
+    assert spoken(site, voice="bela") == spoken(site, voice="default")  # without the recordings
+    delete(site, "bela")
+
+
+def test_a_speakers_latents_say_what_the_speaker_says(site: Server) -> None:
+    with site.client() as client:
+        latents = client.get("/voices/Demo%20High/latents").content
+    assert upload(site, "high", {"latents": ("x", latents)}, language="en").status_code == 201
+    assert spoken(site, voice="high") == spoken(site, voice="Demo High", language="en")
+    delete(site, "high")
+
+
+def test_two_servers_see_the_same_and_a_restart_forgets_nothing(
+    site: Server, anna: str, tmp_path: Path, cache_dir: Path, shared: Path
+) -> None:
+    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_DATA_DIR": str(shared), "XTTS_SLOTS": "2"}
+    with serving(tmp_path, environ) as other:  # started after the upload: it is a restart, too
+        assert spoken(other, voice=anna) == spoken(site, voice=anna)
+        check(upload(other, anna, clips("neutral")), 409, "voice_exists")
+        assert upload(other, "bela", clips("question"), language="hu").status_code == 201
+        assert (
+            spoken(site, voice="bela") == spoken(other, voice="bela") == spoken(site, voice="default", style="question")
+        )
+        assert delete(site, "bela").status_code == 204
+        check(say(other, voice="bela"), 404, "voice_not_found")
+
+
+def test_latents_of_another_checkpoint_are_refused_by_name(
+    site: Server, anna: str, tmp_path: Path, cache_dir: Path, shared: Path
+) -> None:
+    """When they are uploaded, and when the model changed under a voice that was there."""
+    with site.client() as client:
+        latents = client.get("/voices/anna/latents").content
+    assert upload(site, "bela", {"latents": ("x", latents)}).status_code == 201
+    (demo,) = (path.parent for path in cache_dir.glob("models/**/config.json"))
+    model = tmp_path / "tuned"
+    shutil.copytree(demo, model)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "temperature": 0.7}))
+    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_DATA_DIR": str(shared), "XTTS_MODEL": str(model)}
+    with serving(tmp_path, environ) as tuned:
+        error = check(upload(tuned, "cili", {"latents": ("x", latents)}), 422, "foreign_latents")
+        assert error["param"] == "latents"
+        assert "another checkpoint" in error["message"]
+        assert "demo" in error["message"]
+        error = check(say(tuned, voice="bela"), 422, "foreign_latents")
+        assert error["param"] == "voice"
+        with tuned.client() as client:
+            listed = {each["name"]: each for each in client.get("/voices").json()["voices"]}
+            check(client.get("/voices/bela/latents"), 422, "foreign_latents")
+        assert any("another checkpoint" in said for said in listed["bela"]["warnings"])
+        assert spoken(tuned, voice=anna)  # clips can be heard by any
+    delete(site, "bela")
+
+
+def test_a_voice_that_is_deleted_while_it_speaks_speaks_to_the_end(site: Server) -> None:
+    text = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 8
+    assert upload(site, "dora", clips("neutral"), language="hu").status_code == 201
+    expected = spoken(site, voice="default", style="neutral", text=text)
+    answers: list[httpx.Response] = []
+    speaking = threading.Thread(target=lambda: answers.append(say(site, voice="dora", text=text)))
+    speaking.start()
+    while not site.slots()["live"]:
+        time.sleep(0.01)
+    assert delete(site, "dora").status_code == 204
+    check(say(site, voice="dora"), 404, "voice_not_found")
+    assert not answers  # it was still speaking
+    speaking.join()
+    assert answers[0].status_code == 200
+    assert answers[0].content == expected
+
+
+def unfit() -> dict[str, tuple[bytes, str]]:
+    samples, rate = soundfile.read(CLIPS["neutral"], dtype="float32")
+    return {
+        "short": (file_of(samples[: 2 * rate], rate), "s of speech in the clip; 3 to 60 s are needed"),
+        "noisy": (file_of(samples + noise(8, 0.1, rate), rate), "dB above the noise, at least 15 are needed"),
+        "clipped": (file_of(np.clip(samples * 4, -1, 1), rate), "of the samples are clipped, at most 0.5%"),
+        "silent": (file_of(samples * 0, rate), "silent"),
+        "slow": (file_of(speech(8, 4000), 4000), "sample rate is 4000 Hz; use one from 8000 to 192000 Hz"),
+        "endless": (file_of(speech(130, 8000), 8000, "FLAC", "PCM_16"), "longer than 120 s"),
+        "no audio": (b"GIF89a" * 100, "damaged, or no audio file"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "message"), [(kind, *each) for kind, each in unfit().items()], ids=list(unfit())
+)
+def test_unfit_clips(site: Server, kind: str, raw: bytes, message: str) -> None:
+    error = check(upload(site, "eva", {**clips("neutral"), "glad": ("a.wav", raw)}), 422, "unfit_clip")
+    assert error["param"] == "glad"
+    assert error["message"].startswith("glad: ")
+    assert message in error["message"]
+    with site.client() as client:
+        assert client.get("/voices/eva").status_code == 404
+
+
+@pytest.mark.parametrize(("container", "encoding"), [("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("WAV", "PCM_24")])
+def test_other_formats(site: Server, shared: Path, container: str, encoding: str) -> None:
+    samples, rate = soundfile.read(CLIPS["neutral"], dtype="float32")
+    raw = file_of(samples, rate, container, encoding)
+    voice = upload(site, "fanni", {"neutral": (f"a.{container.lower()}", raw)}, language="hu").json()
+    assert (shared / "voices" / "fanni" / voice["styles"]["neutral"]["file"]).read_bytes() == raw
+    assert len(soundfile.read(io.BytesIO(spoken(site, voice="fanni")))[0]) > 5000
+    delete(site, "fanni")
+
+
+def test_wrong_requests(site: Server) -> None:
+    with site.client() as client:
+        check(client.post("/voices", json={"name": "eva"}), 415, "unsupported_media_type")
+        check(client.post("/voices", files={"neutral": b"x"}), 422, "invalid_request")
+        check(client.get("/voices/nobody"), 404, "voice_not_found")
+        check(client.get("/voices/nobody/latents"), 404, "voice_not_found")
+        check(client.delete("/voices/nobody"), 404, "voice_not_found")
+        check(client.delete("/voices/default"), 409, "built_in_voice")
+        check(client.delete("/voices/Demo%20Low"), 409, "built_in_voice")
+        check(client.put("/voices"), 405, "method_not_allowed")
+        for name in ("%2e%2e", "..%2f..", "default%2f..%2fdefault", "%00"):
+            check(client.get(f"/voices/{name}"), 404, client.get(f"/voices/{name}").json()["error"]["type"])
+    check(upload(site, "default", clips("neutral")), 409, "voice_exists")
+    check(upload(site, "../eva", clips("neutral")), 422, "invalid_request")
+    check(upload(site, "eva", clips("neutral"), language="xx"), 422, "invalid_request")
+
+
+def test_too_large_an_upload_is_refused_before_it_is_read(site: Server) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        yield b'--x\r\nContent-Disposition: form-data; name="neutral"; filename="a"\r\n\r\n'
+        while True:
+            sent += 1
+            yield b"x" * 2**20
+
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    with site.client() as client:
+        check(client.post("/voices", content=endless(), headers=kind), 413, "body_too_large")
+        assert 60 < sent < 200  # MiB
+        error = check(upload(site, "eva", {"neutral": ("a", bytes(33 * 2**20))}), 413, "body_too_large")
+        assert error["param"] == "neutral"
+    with socket.create_connection(("127.0.0.1", httpx.URL(site.url).port)) as raw:
+        raw.sendall(b"POST /voices HTTP/1.1\r\nhost: x\r\ncontent-length: 70000000\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 413")
+    with site.client() as client:  # elsewhere the limit is what it was
+        check(client.post("/generate/simple", json={"text": "a" * 2**20}), 413, "body_too_large")
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(site: Server, shared: Path) -> None:
+    with socket.create_connection(("127.0.0.1", httpx.URL(site.url).port)) as raw:
+        raw.sendall(b"POST /voices HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n")
+        raw.sendall(b"content-type: multipart/form-data; boundary=x\r\n\r\n")
+        raw.sendall(b'--x\r\nContent-Disposition: form-data; name="neutral"; filename="a"\r\n\r\nabc')
+        time.sleep(0.3)
+    with site.client() as client:
+        assert client.get("/health").status_code == 200
+    time.sleep(0.3)
+    assert [entry.name for entry in (shared / "voices").iterdir() if entry.name.startswith(".")] == []
+    assert "Traceback" not in site.log.read_text()
+
+
+def test_uploads_do_not_hold_up_speech(site: Server) -> None:
+    """Judging a clip takes the API's processor, so it must not take its event loop."""
+    slow = file_of(speech(110, 48_000), 48_000, "FLAC", "PCM_16")
+    waits = []
+    uploading = threading.Thread(target=upload, args=(site, "gabi", {"neutral": ("a.flac", slow)}))
+    uploading.start()
+    with site.client() as client:
+        while uploading.is_alive():
+            began = time.monotonic()
+            client.get("/livez")
+            waits.append(time.monotonic() - began)
+    assert max(waits) < 1.0
