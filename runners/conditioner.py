@@ -20,6 +20,7 @@ from runners.clip import Clip, decode_clip
 from runners.errors import ConfigurationError, EngineFailure, InvalidInput, UnreadableClip
 from runners.latents import Latents, LatentShapes, blend
 from runners.latents_cache import LatentsCache, cache_key
+from runners.threads import apart
 from runners.types import Reference, Voice
 
 RATE = 22050  # Hz; upstream's conditioning hears at no other
@@ -106,7 +107,7 @@ class Conditioner:
             clip = decode_clip(_read(reference), longest=self._settings.max_ref_len + 1)
         except UnreadableClip as error:
             raise UnreadableClip(f"{name}: {error.message}", param="voice") from error
-        return self.hear(clip)
+        return apart(lambda: self.hear(clip))
 
 
 def at_model_rate(clip: Clip) -> Tensor:
