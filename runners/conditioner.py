@@ -31,6 +31,7 @@ from runners.errors import (
 )
 from runners.latents import Latents, LatentShapes, blend
 from runners.latents_cache import LatentsCache, cache_key
+from runners.threads import apart
 from runners.types import Reference, Voice
 from runners.voice_latents import VoiceLatents
 
@@ -129,7 +130,8 @@ class Conditioner:
 
     def _compute(self, reference: Reference) -> Latents:
         # A second more than the model hears, so that resampling meets no edge there.
-        return self.hear(decode_clip(_read(reference, UnreadableClip), longest=self._settings.max_ref_len + 1))
+        clip = decode_clip(_read(reference, UnreadableClip), longest=self._settings.max_ref_len + 1)
+        return apart(lambda: self.hear(clip))
 
     def _load(self, reference: Reference, style: str) -> Latents:
         file = VoiceLatents.unpack(_read(reference, UnreadableLatents))

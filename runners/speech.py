@@ -25,6 +25,7 @@ from runners.precision import Precision, choose_precision
 from runners.sampling import SamplingParams, stream_of
 from runners.sequence import Request, Sequence
 from runners.text import TextFrontend
+from runners.threads import apart
 from runners.types import Event, Failed, Finished, Heard, ModelCard, PieceDone, Status, Utterance, Voice
 from runners.voice_latents import StyleLatents, VoiceLatents
 
@@ -51,6 +52,12 @@ class Speech:
 
         `worker` counts the processes from 0; `on_death` is called if the engine is lost.
         """
+        speech = apart(lambda: cls._load(config, worker, on_death))
+        speech.start()
+        return speech
+
+    @classmethod
+    def _load(cls, config: EngineConfig, worker: int, on_death: Callable[[], None]) -> "Speech":
         folder = resolve_model(config.model, config.cache_dir, config.tos_agreed)
         device = choose_device(config.device, worker, torch.cuda.device_count())
         torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, in convolutions too
@@ -71,9 +78,7 @@ class Speech:
             checkpoint=conditioner.checkpoint,
             notice=DEMO_NOTICE if is_demo(config.model) else "",
         )
-        speech = cls(card, xtts, conditioner, engine)
-        speech.start()
-        return speech
+        return cls(card, xtts, conditioner, engine)
 
     @staticmethod
     def _engine_of(

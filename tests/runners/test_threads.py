@@ -1,0 +1,16 @@
+import threading
+
+import pytest
+
+from runners.threads import apart
+
+
+def test_it_is_done_in_a_thread_that_ends() -> None:
+    thread = apart(threading.current_thread)
+    assert thread is not threading.current_thread()
+    assert not thread.is_alive()
+
+
+def test_what_it_raises_comes_back() -> None:
+    with pytest.raises(SystemExit, match="no model"):
+        apart(lambda: exec('raise SystemExit("no model")'))
