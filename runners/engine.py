@@ -23,8 +23,8 @@ from runners.types import Audio, Failed, Load, PieceDone, StopReason
 from runners.vocoder import Spoken, Vocoder
 from runners.windows import Window, WindowPlan
 
-# Frames delivered by an utterance's first window (0.3 s of audio), the next ones, and all others (2.7 s). A tenth of the
-# last ones' work is context; the first ones trade more of it for an early start.
+# Frames delivered by an utterance's first window (0.3 s of audio), the next ones, and all others (2.7 s). A tenth of
+# the last ones' work is context; the first ones trade more of it for an early start.
 WINDOW_FRAMES = (32, 64, 128, 256)
 NOT_A_NUMBER = "The model produced values that are not numbers for this text and voice."
 STEP_FAILED = "The engine failed while it worked on this request. Try again."

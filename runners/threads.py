@@ -10,9 +10,9 @@ T = TypeVar("T")
 def apart(work: Callable[[], T]) -> T:
     """The result of `work`, done in a thread that ends with it; raises what it raises.
 
-    OpenMP keeps helpers for every thread that has computed in parallel, as long as that thread lives, and once there are
-    more of them than cores it lets none wait awake. A decode step is some 300 short parallel parts: with helpers that have
-    to be woken for each it takes half as long again.
+    OpenMP keeps helpers for every thread that has computed in parallel, as long as that thread lives, and once there
+    are more of them than cores it lets none wait awake. A decode step is some 300 short parallel parts: with helpers
+    that have to be woken for each it takes half as long again.
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
