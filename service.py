@@ -11,6 +11,7 @@ from api.config import ServerConfig
 from api.docs import PAGE
 from api.errors import ErrorBodies
 from api.forms import FormBodies
+from api.language import LanguageDetector
 from api.limits import BodyLimit
 from api.logs import leave_out_bad_requests
 from api.responses import health, respond
@@ -40,7 +41,7 @@ class XTTS:
         voices = VoiceLibrary(CONFIG.voices_dir)
         voices.report()
         self.client = RunnerClient(connect(self.runner.to_async.url))
-        self.synthesis = Synthesis(CONFIG, self.client, voices)
+        self.synthesis = Synthesis(CONFIG, self.client, voices, LanguageDetector())
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:

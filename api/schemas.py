@@ -38,7 +38,8 @@ Language = Annotated[
     str | None,
     Field(
         max_length=16,
-        description="One of the model's languages, e.g. `hu`. None: the voice's own.",
+        description="One of the model's languages, e.g. `hu`. None: the voice's own. `auto`: the text's, for each "
+        "text by itself. `X-Language` says which it was.",
         examples=["hu"],
     ),
 ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from api.assemble import Assembled, Segment, assemble, join_pieces, segments_header
 from api.audio import encode, media_type
 from api.config import ServerConfig
+from api.language import AUTO, LanguageDetector, spelled
 from api.runner_client import RunnerClient, Speech
 from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
 from api.voices import VoiceLibrary
@@ -31,10 +32,13 @@ class Rendered:
 
 
 class Synthesis:
-    def __init__(self, config: ServerConfig, runner: RunnerClient, voices: VoiceLibrary) -> None:
+    def __init__(
+        self, config: ServerConfig, runner: RunnerClient, voices: VoiceLibrary, detector: LanguageDetector
+    ) -> None:
         self._config = config
         self._runner = runner
         self._voices = voices
+        self._detector = detector
 
     async def simple(self, body: SimpleRequest) -> Rendered:
         return await self._within_deadline(body, [Part(text=body.text)])
@@ -60,7 +64,9 @@ class Synthesis:
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
         utterances = await asyncio.to_thread(self._utterances, body, parts, seed, model)
         spoken = await self._runner.speak(utterances)
-        return await asyncio.to_thread(_finish, body, parts, spoken, seed, model.sample_rate)
+        rendered = await asyncio.to_thread(_finish, body, parts, spoken, seed, model.sample_rate)
+        rendered.headers["X-Language"] = ", ".join(utterance.language for utterance in utterances)
+        return rendered
 
     def _check_length(self, body: Settings, parts: list[Part]) -> None:
         characters, limit = sum(len(part.text) for part in parts), self._config.max_text
@@ -83,12 +89,19 @@ class Synthesis:
         style = body.style if part.style is None and voice == body.voice else part.style
         return Utterance(
             text=part.text,
-            language=part.language or body.language or self._language_of(voice),
             voice=self._voices.resolve(voice, style, speakers=model.speakers),
+            language=self._language(body, part, voice, model),
             seed=seed if part.seed is None else part.seed,
             speed=body.speed if part.speed is None else part.speed,
             sampling=Sampling(body.temperature, body.top_k, body.top_p, body.repetition_penalty),
         )
+
+    def _language(self, body: Settings, part: Part, voice: str, model: ModelCard) -> str:
+        said = part.language or body.language
+        own = self._language_of(voice)
+        if said and said.lower() == AUTO:
+            return self._detector.detect(part.text, model.languages, own)
+        return spelled(said or own, model.languages)
 
     def _language_of(self, voice: str) -> str:
         profile = self._voices.find(voice)  # None: a speaker of the checkpoint, which has no language of its own
