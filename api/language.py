@@ -17,11 +17,10 @@ AUTO = "auto"
 VOICE_WEIGHT = 5.0  # of 1 to 16, the best where the voice speaks the text's language four times in five, or more often
 ENOUGH = 1000  # characters; more would not change the answer
 
-_KANA, _HAN = "KANA", "CJK"
+_LATIN, _KANA, _HAN = "LATIN", "KANA", "CJK"
 _SCRIPTS = {"HIRAGANA": _KANA, "KATAKANA": _KANA, "KATAKANA-HIRAGANA": _KANA}  # where Unicode has several names for one
-_DENSE = {_KANA, _HAN, "HANGUL"}  # one of these letters says as much as three of another script
 _WRITTEN_IN = {
-    "LATIN": ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "nl", "cs", "hu"),
+    _LATIN: ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "nl", "cs", "hu"),
     "CYRILLIC": ("ru",),
     "ARABIC": ("ar",),
     "DEVANAGARI": ("hi",),
@@ -52,10 +51,10 @@ class LanguageDetector:
         voice = _code(voice_language)
         by_code = {_code(language): language for language in languages}
         text = unicodedata.normalize("NFKC", text[:ENOUGH])  # half-width kana and full-width Latin are as any other
-        candidates = _candidates(_script(text), sorted(by_code, key=lambda code: code != voice))
-        if len(candidates) > 1:
-            return by_code[self._likeliest(text, candidates, voice)]
-        return by_code[candidates[0]] if candidates else by_code.get(voice, languages[0])
+        candidates = _candidates(_script(text), sorted(by_code, key=lambda code: code != voice), voice)
+        if not candidates:
+            return by_code.get(voice, languages[0])
+        return by_code[self._likeliest(text, candidates, voice)]
 
     def _likeliest(self, text: str, candidates: Sequence[str], voice: str) -> str:
         """The first of those that are equally likely."""
@@ -80,17 +79,20 @@ def _code(language: str) -> str:
 
 
 def _script(text: str) -> str | None:
-    """What most of the text is written in. None: it has no letters."""
+    """What the text is written in, by its letters. None: it has none.
+
+    A Latin letter counts for a third: names and brands are written in them in every language.
+    """
     names = (unicodedata.name(char, "").partition(" ")[0] for char in text if char.isalpha())
     letters = Counter(_SCRIPTS.get(name, name) for name in names)
     if letters[_KANA]:  # Japanese mixes the two
         letters[_KANA] += letters.pop(_HAN, 0)
-    return max(letters, key=lambda script: letters[script] * (3 if script in _DENSE else 1)) if letters else None
+    return max(letters, key=lambda script: letters[script] * (1 if script == _LATIN else 3), default=None)
 
 
-def _candidates(script: str | None, codes: Sequence[str]) -> list[str]:
-    """Those of `codes` that are written in `script`, or in one not known here."""
+def _candidates(script: str | None, codes: Sequence[str], voice: str) -> list[str]:
+    """Those of `codes` that are written in `script`, or in one not known here. "OK" may be of any voice's."""
     if script is None:
         return []
     written = _WRITTEN_IN.get(script, ())
-    return [code for code in codes if code in written or code not in _PLACED]
+    return [code for code in codes if code in written or code not in _PLACED or (code == voice and script == _LATIN)]

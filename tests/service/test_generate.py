@@ -100,6 +100,30 @@ def test_the_same_seed_gives_the_same_audio_and_a_drawn_one_is_reported(server: 
     assert not close(pcm(first), pcm(other))
 
 
+def test_auto_finds_the_language_of_the_text(server: Server) -> None:
+    german = {"text": "Der Zug nach Leipzig hat zwanzig Minuten Verspätung.", "seed": 3, "output_format": "wav"}
+    found, said = (generate(server, "simple", language=language, **german) for language in ("auto", "de"))
+    assert found.headers["x-language"] == said.headers["x-language"] == "de"
+    assert close(pcm(found), pcm(said))
+    assert generate(server, "simple", **german).headers["x-language"] == "hu"  # the voice's own, which is the default
+    assert generate(server, "simple", text="1984", language="auto").headers["x-language"] == "hu"
+
+
+def test_auto_is_for_each_segment(server: Server) -> None:
+    segments = [
+        {"text": "Where is the nearest pharmacy?"},
+        {"text": "Kölcsey Ferenc."},
+        {"text": "Kölcsey Ferenc.", "language": "PL-pl"},
+        {"text": "今何時ですか。"},
+    ]
+    response = generate(server, "segmented", segments=segments, language="auto")
+    assert response.headers["x-language"] == "en, hu, pl, ja"
+    mixed = generate(
+        server, "segmented", segments=[{"text": "Good morning!"}, {"text": "Good morning!", "language": "auto"}]
+    )
+    assert mixed.headers["x-language"] == "hu, en"
+
+
 @pytest.mark.parametrize(
     "change",
     [
