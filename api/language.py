@@ -26,9 +26,10 @@ _WRITTEN_IN = {
     "DEVANAGARI": ("hi",),
     "HANGUL": ("ko",),
     _KANA: ("ja",),
-    _HAN: ("zh", "ja"),
+    _HAN: ("zh",),
 }
 _PLACED = {code for codes in _WRITTEN_IN.values() for code in codes}  # a fine-tuned model may have others
+_BORROWED = {_LATIN: _PLACED, _HAN: {"ja"}}  # "OK" may be any language, 営業時間 Japanese: if it is the voice's
 
 
 class LanguageDetector:
@@ -91,8 +92,8 @@ def _script(text: str) -> str | None:
 
 
 def _candidates(script: str | None, codes: Sequence[str], voice: str) -> list[str]:
-    """Those of `codes` that are written in `script`, or in one not known here. "OK" may be of any voice's."""
+    """Those of `codes` that are written in `script`, or in one not known here; the voice's if it borrows the script."""
     if script is None:
         return []
-    written = _WRITTEN_IN.get(script, ())
-    return [code for code in codes if code in written or code not in _PLACED or (code == voice and script == _LATIN)]
+    written = {*_WRITTEN_IN.get(script, ()), *(_BORROWED.get(script, set()) & {voice})}
+    return [code for code in codes if code in written or code not in _PLACED]
