@@ -145,14 +145,12 @@ class TestRedis:
 
     async def test_two_replicas_share_one_limit(self, url: str):
         one, other = characters("100/minute", url), characters("100/minute", url)
-        takes = (limit.take("a", 9) for limit in [one, other] * 25)
-        answers = await asyncio.gather(*takes, return_exceptions=True)
-        got = [answer for answer in answers if isinstance(answer, Standing)]
-        assert 1 <= len(got) <= 11  # each take that is over and not yet undone may refuse another one, never admit it
-        assert sum(isinstance(answer, RateLimited) for answer in answers) == 50 - len(got)
-        left = 100 - 9 * len(got)
+        answers = await asyncio.gather(*(limit.take("a", 30) for limit in [one, other] * 5), return_exceptions=True)
+        got = sum(isinstance(answer, Standing) for answer in answers)
+        assert 1 <= got <= 3  # what is taken and not yet undone may turn another away; it never lets one in
+        assert sum(isinstance(answer, RateLimited) for answer in answers) == 10 - got
         assert (await one.take("b", 100)).remaining == 0
-        assert (await other.take("a", left)).remaining == 0
+        assert (await other.take("a", 100 - 30 * got)).remaining == 0
         with pytest.raises(RateLimited):
             await one.take("a", 1)
 
