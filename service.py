@@ -1,31 +1,25 @@
 """The public BentoML service: text in, speech out. Routes only; the work is in `api/` and, behind it, `runners/`."""
 
 import os
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import bentoml
 from bentoml.validators import ContentType
 from fastapi import FastAPI
-from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from api.config import ServerConfig
-from api.cors import CrossOrigin
 from api.docs import PAGE
-from api.errors import ErrorBodies
-from api.forms import FormBodies
 from api.language import LanguageDetector
-from api.limits import BodyLimit
 from api.logs import leave_out_bad_requests
+from api.middleware import install
 from api.responses import health, refuse_in_app, respond
 from api.runner_client import RunnerClient, connect
 from api.schemas import SegmentedRequest, SimpleRequest
-from api.security import Callers, RateLimits, refuse, report
+from api.security import report
 from api.synthesis import Synthesis
-from api.voice_form import DOCUMENTED, LARGEST_UPLOAD
-from api.voice_listing import VoiceDescription, VoiceList
 from api.voice_routes import VoiceRoutes
+from api.voice_routes import router as voice_router
 from api.voice_store import VoiceStore
 from api.voices import VoiceLibrary
 from runners.errors import SpeechError
@@ -38,6 +32,7 @@ AudioFile = Annotated[bytes, ContentType("audio/*")]
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 app.add_exception_handler(SpeechError, refuse_in_app)
+app.include_router(voice_router)
 
 
 @bentoml.asgi_app(app)
@@ -57,7 +52,7 @@ class XTTS:
         report(CONFIG.api_keys)
         self.client = RunnerClient(connect(self.runner.to_async.url))
         self.synthesis = Synthesis(CONFIG, self.client, voices, LanguageDetector())
-        self.voices = VoiceRoutes(voices, store, self.client)
+        app.state.voices = VoiceRoutes(voices, store, self.client)
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
@@ -79,42 +74,9 @@ class XTTS:
         """200 once the model is loaded, 503 and `"loading"` until then."""
         return await health(self.client)
 
-    @app.get("/voices")
-    async def list_voices(self) -> VoiceList:
-        """Every voice that a request may name."""
-        return await self.voices.all()
-
-    @app.post("/voices", status_code=201, openapi_extra=DOCUMENTED)
-    async def upload_voice(self, request: Request, response: Response) -> VoiceDescription:
-        """A new voice: a clip for each style, or a file of latents. What was judged and found poor is in `warnings`."""
-        return await self.voices.upload(request, response)
-
-    @app.get("/voices/{name}")
-    async def get_voice(self, name: str) -> VoiceDescription:
-        return await self.voices.one(name)
-
-    @app.delete("/voices/{name}", status_code=204)
-    async def delete_voice(self, name: str) -> None:
-        """Of those that were uploaded."""
-        await self.voices.delete(name)
-
-    @app.get("/voices/{name}/latents", response_class=Response)
-    async def get_latents(self, name: str) -> Response:
-        """What the model hears in the voice, as a safetensors file. It stands in for the clips in an upload."""
-        return await self.voices.latents(name)
-
     async def __is_ready__(self) -> bool:
         """What `/readyz` asks."""
         return await self.client.ready()
 
 
-_service = cast(Any, XTTS)
-if CONFIG.cors_origins:
-    _service.add_asgi_middleware(CrossOrigin, origins=CONFIG.cors_origins)
-_service.add_asgi_middleware(ErrorBodies)
-_service.add_asgi_middleware(AuthenticationMiddleware, backend=Callers(CONFIG.api_keys), on_error=refuse)
-_service.add_asgi_middleware(
-    RateLimits, requests=CONFIG.rate_limit, characters=CONFIG.character_limit, store=CONFIG.rate_limit_store
-)
-_service.add_asgi_middleware(BodyLimit, limit=CONFIG.max_body, uploads={"/voices": LARGEST_UPLOAD})
-_service.add_asgi_middleware(FormBodies, path="/generate/")
+install(XTTS, CONFIG)

@@ -1,13 +1,16 @@
-"""What the routes under /voices do, once FastAPI has read their paths."""
+"""The routes under /voices."""
 
 import asyncio
 import dataclasses
+from typing import Annotated
 from urllib.parse import quote
 
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.runner_client import RunnerClient
+from api.voice_form import DOCUMENTED
 from api.voice_listing import VoiceDescription, VoiceList, VoiceListing
 from api.voice_settings import VoiceSettings
 from api.voice_store import BuiltInVoice, VoiceStore
@@ -66,3 +69,41 @@ class VoiceRoutes:
     async def _packed(self, styles: dict[str, Voice], settings: VoiceSettings) -> bytes:
         file = VoiceLatents.unpack(await self._runner.latents(styles))
         return dataclasses.replace(file, settings=settings.model_dump_json(exclude_none=True)).pack()
+
+
+def _of_this_server(request: Request) -> VoiceRoutes:
+    routes: VoiceRoutes = request.app.state.voices
+    return routes
+
+
+router = APIRouter()
+Routes = Annotated[VoiceRoutes, Depends(_of_this_server)]
+
+
+@router.get("/voices")
+async def list_voices(routes: Routes) -> VoiceList:
+    """Every voice that a request may name."""
+    return await routes.all()
+
+
+@router.post("/voices", status_code=201, openapi_extra=DOCUMENTED)
+async def upload_voice(routes: Routes, request: Request, response: Response) -> VoiceDescription:
+    """A new voice: a clip for each style, or a file of latents. What was judged and found poor is in `warnings`."""
+    return await routes.upload(request, response)
+
+
+@router.get("/voices/{name}")
+async def get_voice(routes: Routes, name: str) -> VoiceDescription:
+    return await routes.one(name)
+
+
+@router.delete("/voices/{name}", status_code=204)
+async def delete_voice(routes: Routes, name: str) -> None:
+    """Of those that were uploaded."""
+    await routes.delete(name)
+
+
+@router.get("/voices/{name}/latents", response_class=Response)
+async def get_latents(routes: Routes, name: str) -> Response:
+    """What the model hears in the voice, as a safetensors file. It stands in for the clips in an upload."""
+    return await routes.latents(name)
