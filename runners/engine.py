@@ -238,7 +238,8 @@ class Engine:
         deliver = self._requests[sequence].deliver
         deliver(Audio(sequence.utterance, sequence.piece, part))
         if sequence.stop_reason is not None and window.last == sequence.frames:
-            deliver(PieceDone(sequence.utterance, sequence.piece, len(sequence.codes), sequence.stop_reason))
+            codes, reason = len(sequence.codes), sequence.stop_reason
+            deliver(PieceDone(sequence.utterance, sequence.piece, codes, reason, sequence.last))
             self._forget([sequence])
 
     def _in_flight(self) -> list[Request]:

@@ -21,6 +21,7 @@ class Sequence:
     latents: Latents
     sampling: SamplingParams
     stretch: Stretch
+    last: bool = True  # whether no other piece of its utterance follows
     slot: int = -1  # its place in the batch, once admitted
     codes: list[int] = field(default_factory=list)
     stop_reason: StopReason | None = None  # None while it decodes

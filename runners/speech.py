@@ -156,7 +156,15 @@ class Speech:
         latents = self._conditioner.latents(utterance.voice)
         stretch = self._stretch(utterance.speed)
         return [
-            Sequence(index, number, torch.tensor(piece.tokens), latents, self._sampling(utterance, number), stretch)
+            Sequence(
+                index,
+                number,
+                torch.tensor(piece.tokens),
+                latents,
+                self._sampling(utterance, number),
+                stretch,
+                last=number == len(pieces) - 1,
+            )
             for number, piece in enumerate(pieces)
         ]
 

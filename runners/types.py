@@ -71,6 +71,7 @@ class PieceDone:
     piece: int
     codes: int  # decoded audio codes, the stop code included
     stop_reason: StopReason
+    last: bool = True  # whether it ends its utterance; else another piece follows
 
 
 @dataclass(frozen=True, slots=True)
