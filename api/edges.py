@@ -94,7 +94,7 @@ class Trim:
         return max(0, int(loud[0]) * self._frame - self._margin) if loud.size else None
 
     def _release(self, start: int | None) -> Samples:
-        """What is certain to be kept: a frame that is loud now may be quiet beside a later one, which comes after it."""
+        """What is certain to be kept. A frame that is loud so far may be quiet beside a later one, but is before it."""
         if start is None:
             return NOTHING
         self._started = True

@@ -1,4 +1,4 @@
-"""What is assembled while it is said equals what is assembled afterwards, and is not kept back for longer than needed."""
+"""What is assembled while it is said equals what is assembled afterwards, and is held back no longer than needed."""
 
 from collections.abc import Sequence
 
