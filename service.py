@@ -13,9 +13,10 @@ from api.docs import PAGE
 from api.language import LanguageDetector
 from api.logs import leave_out_bad_requests
 from api.middleware import install
+from api.plan import Planner
 from api.responses import health, refuse_in_app, respond
 from api.runner_client import RunnerClient, connect
-from api.schemas import SegmentedRequest, SimpleRequest
+from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
 from api.security import report
 from api.synthesis import Synthesis
 from api.voice_routes import VoiceRoutes
@@ -51,18 +52,24 @@ class XTTS:
         voices.report()
         report(CONFIG.api_keys)
         self.client = RunnerClient(connect(self.runner.to_async.url))
-        self.synthesis = Synthesis(CONFIG, self.client, voices, LanguageDetector())
+        planner = Planner(CONFIG, self.client, voices, LanguageDetector())
+        self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
         app.state.voices = VoiceRoutes(voices, store, self.client)
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Say one text. Returns an audio file; `X-Seed`, `X-Audio-Duration` and `X-Sample-Rate` say what it is."""
-        return await respond(ctx, self.synthesis.simple(SimpleRequest(**body)))  # type: ignore[return-value]
+        return await respond(ctx, self.synthesis.whole(SimpleRequest(**body)))  # type: ignore[return-value]
 
     @bentoml.api(route="/generate/segmented", input_spec=SegmentedRequest)
     async def segmented(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
-        return await respond(ctx, self.synthesis.segmented(SegmentedRequest(**body)))  # type: ignore[return-value]
+        return await respond(ctx, self.synthesis.whole(SegmentedRequest(**body)))  # type: ignore[return-value]
+
+    @bentoml.api(route="/generate/stream", input_spec=StreamRequest)
+    async def stream(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
+        """Say one text or several, and send the audio while it is being said. Takes the body of either route."""
+        return await respond(ctx, self.synthesis.live(StreamRequest(**body).as_one()))  # type: ignore[return-value]
 
     @app.get("/", include_in_schema=False)
     async def documentation(self) -> Response:

@@ -1,8 +1,9 @@
 """Turns a waveform into the bytes of an audio file: mono float32 in, one of six formats out.
 
-All at once (`encode`), or as it comes (`encoder`, see api/encoders.py). A format's name is also its file extension. Knows nothing of HTTP, nor of what the audio says.
-Encoding blocks, so run it in a thread: nothing is shared between calls, and the codecs let go of the
-interpreter while they work. Figures below: 60 s of speech at 24 kHz, speed in times real time on one core.
+All at once (`encode`), or as it comes (`encoder`, see api/encoders.py). A format's name is also its file extension.
+Knows nothing of HTTP, nor of what the audio says. Encoding blocks, so run it in a thread: nothing is shared between
+calls, and the codecs let go of the interpreter while they work. Figures below: 60 s of speech at 24 kHz, speed in times
+real time on one core.
 """
 
 import io

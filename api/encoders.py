@@ -16,7 +16,7 @@ import soundfile
 from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]  # (samples,), little-endian
-Sink = Callable[[bytes], None]  # may be called from any thread, never with nothing
+Sink = Callable[[bytes], object]  # may be called from any thread, never with nothing
 
 OGG_PAGE: Final = 100.0  # ms of audio; libsndfile's own second would be heard as a late start
 SET_OGG_PAGE_LATENCY: Final = 0x1302  # of libsndfile's sf_command, which the soundfile package does not wrap

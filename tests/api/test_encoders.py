@@ -116,7 +116,12 @@ def test_no_audio_is_exactly_none_where_that_can_be_said() -> None:
 
 def test_an_abandoned_child_ends_even_beside_a_feed_that_it_does_not_read() -> None:
     growing = FfmpegEncoder(["sleep", "60"], lambda _: None)
-    feeding = Thread(target=lambda: pytest.raises(BrokenPipeError, growing.feed, np.zeros(10**6, np.int16)))
+
+    def feed() -> None:
+        with pytest.raises(BrokenPipeError):
+            growing.feed(np.zeros(10**6, np.int16))
+
+    feeding = Thread(target=feed)
     feeding.start()
     growing.abandon()
     feeding.join(10)
