@@ -13,6 +13,8 @@ from api.docs import PAGE
 from api.language import LanguageDetector
 from api.logs import leave_out_bad_requests
 from api.middleware import install
+from api.openai_routes import OpenAIRoutes
+from api.openai_routes import router as openai_router
 from api.plan import Planner
 from api.responses import health, refuse_in_app, respond
 from api.runner_client import RunnerClient, connect
@@ -34,6 +36,7 @@ AudioFile = Annotated[bytes, ContentType("audio/*")]
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 app.add_exception_handler(SpeechError, refuse_in_app)
 app.include_router(voice_router)
+app.include_router(openai_router)
 
 
 @bentoml.asgi_app(app)
@@ -54,6 +57,7 @@ class XTTS:
         self.client = RunnerClient(connect(self.runner.to_async.url))
         planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
+        app.state.openai = OpenAIRoutes(self.synthesis, self.client, voices, CONFIG.openai_voices)
         app.state.voices = VoiceRoutes(voices, store, self.client)
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)

@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from limits import RateLimitItem
 
 from api.cors import parse_origins
 from api.keys import ApiKey, read_keys
+from api.openai_schemas import parse_voices
 from api.rates import MEMORY, parse_limit, parse_store
 from api.security import parse_proxies
 from runners.environment import Environment
@@ -33,6 +35,8 @@ class ServerConfig:
     trusted_proxies: tuple[str, ...]  # XTTS_TRUSTED_PROXIES: addresses, networks; their X-Forwarded-For is believed
     cors_origins: tuple[str, ...]  # XTTS_CORS_ORIGINS: sites whose pages may call; none: CORS is off
 
+    openai_voices: Mapping[str, str]  # XTTS_OPENAI_VOICES: OpenAI's name of a voice -> ours
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "ServerConfig":
         """Raises ConfigurationError: every variable at fault, its value and what would be right."""
@@ -55,6 +59,7 @@ class ServerConfig:
             rate_limit_store=env.parsed("XTTS_RATE_LIMIT_STORE", MEMORY, parse_store, secret=True),
             trusted_proxies=env.parsed("XTTS_TRUSTED_PROXIES", (), parse_proxies),
             cors_origins=env.parsed("XTTS_CORS_ORIGINS", (), parse_origins),
+            openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voices),
         )
         env.check()
         return config

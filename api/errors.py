@@ -3,7 +3,8 @@
     {"error": {"type": "invalid_request", "message": "speed: ...", "param": "speed"}}
 
 `answer` serves what our own code raises. `ErrorBodies` is a middleware that gives the same body to what BentoML and
-Starlette answer by themselves: failed validation, an unknown path, a wrong method, an unforeseen fault.
+Starlette answer by themselves: failed validation, an unknown path, a wrong method, an unforeseen fault. Under /v1/ it
+gives all of them OpenAI's.
 """
 
 import json
@@ -16,6 +17,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import openai_errors
 from api.rates import RateLimited
 from api.voice_store import BuiltInVoice, StorageFailure, VoiceExists
 from api.voices import UnknownVoice
@@ -57,6 +59,7 @@ STATUSES: dict[type[SpeechError], int] = {
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownVoice: HTTPStatus.NOT_FOUND,
+    openai_errors.UnknownModel: HTTPStatus.NOT_FOUND,
     VoiceExists: HTTPStatus.CONFLICT,
     BuiltInVoice: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -125,14 +128,22 @@ class ErrorBodies:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
                     begun = True
-                    await _rewritten(start, body)(scope, receive, send)
+                    await _spoken_for(scope, _rewritten(start, body))(scope, receive, send)
 
         try:
             await self.app(scope, receive, send_rewritten)
         except Exception:  # nobody foresaw it, and nobody else would answer
             log.exception("A request failed in a way that nobody foresaw")
             if not begun:
-                await JSONResponse(_body("internal_error", UNFORESEEN), 500)(scope, receive, send)
+                failure = JSONResponse(_body("internal_error", UNFORESEEN), 500)
+                await _spoken_for(scope, failure)(scope, receive, send)
+
+
+def _spoken_for(scope: Scope, response: JSONResponse) -> JSONResponse:
+    """As those expect it who ask under this path."""
+    if not scope["path"].startswith(openai_errors.PATH):
+        return response
+    return openai_errors.as_openai(response, json.loads(bytes(response.body))["error"])
 
 
 def _rewritten(start: Message, body: bytes) -> JSONResponse:
@@ -155,7 +166,13 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
 
 def _validation_body(faults: list[dict[str, Any]]) -> dict[str, Any]:
     """All faults in one message; `param` names the first field, as a path such as `segments.2.text`."""
-    where = [".".join(str(part) for part in fault["loc"] if part != "body") for fault in faults]
+    where = [_field(fault) for fault in faults]
     said = [fault["msg"].removeprefix("Value error, ") for fault in faults]
     message = "; ".join(f"{at}: {what}" if at else what for at, what in zip(where, said, strict=True))
     return _body("invalid_request", message, where[0] or None)
+
+
+def _field(fault: dict[str, Any]) -> str:
+    if fault.get("type") == "json_invalid":  # then it is a place in the text
+        return ""
+    return ".".join(str(part) for part in fault["loc"] if part != "body")

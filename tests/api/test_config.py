@@ -26,6 +26,7 @@ def test_defaults():
         rate_limit_store="memory",
         trusted_proxies=(),
         cors_origins=(),
+        openai_voices={},
     )
     assert ServerConfig.from_env({}).uploads_dir == data / "voices"
 
@@ -59,6 +60,7 @@ def test_every_variable_reaches_its_field():
             "XTTS_RATE_LIMIT_STORE": "redis://cache/1",
             "XTTS_TRUSTED_PROXIES": "10.0.0.0/8,192.0.2.7",
             "XTTS_CORS_ORIGINS": "https://a.example.com, http://localhost:5173",
+            "XTTS_OPENAI_VOICES": "alloy = anna, nova=eva",
         }
     )
     assert config == ServerConfig(
@@ -74,6 +76,7 @@ def test_every_variable_reaches_its_field():
         rate_limit_store="redis://cache/1",
         trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
         cors_origins=("https://a.example.com", "http://localhost:5173"),
+        openai_voices={"alloy": "anna", "nova": "eva"},
     )
 
 
@@ -85,6 +88,8 @@ def test_every_variable_reaches_its_field():
         ("XTTS_MAX_TEXT", "0", "a whole number"),
         ("XTTS_MAX_BODY", "2MB", "a whole number"),
         ("XTTS_TIMEOUT", "nan", "a number of seconds"),
+        ("XTTS_OPENAI_VOICES", "alloy", "pairs of OpenAI's name and ours"),
+        ("XTTS_OPENAI_VOICES", "alloy=", "pairs of OpenAI's name and ours"),
         ("XTTS_RATE_LIMIT", "fast", "one limit"),
         ("XTTS_CHARACTER_LIMIT", "0/minute", "one limit"),
         ("XTTS_TRUSTED_PROXIES", "everybody", "addresses or networks"),

@@ -125,12 +125,14 @@ async def test_a_full_queue_answers_429(small_server: Server) -> None:
 
 async def test_a_deadline_that_passes_half_way_cuts_the_connection(small_server: Server) -> None:
     body = {"text": LONG, "output_format": "wav", "speed": 0.25}
-    async with httpx.AsyncClient(base_url=small_server.url, timeout=60) as client:
-        async with client.stream("POST", "/generate/stream", json=body) as response:
-            assert response.status_code == 200
-            with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
-                async for _ in response.aiter_raw():
-                    pass
+    async with (
+        httpx.AsyncClient(base_url=small_server.url, timeout=60) as client,
+        client.stream("POST", "/generate/stream", json=body) as response,
+    ):
+        assert response.status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+            async for _ in response.aiter_raw():
+                pass
     await idle(small_server)
     log = small_server.log.read_text()
     assert "A stream was cut: deadline_exceeded" in log
