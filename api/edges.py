@@ -52,10 +52,10 @@ class Fade:
 class Trim:
     """Cuts the silence before the first loud frame and after the last, but for MARGIN; never anything between.
 
-    A frame is loud when its level is over both limits, QUIET and SILENT. QUIET is relative to the loudest frame:
-    at the end, of all; at the start, of those up to ONSET after the first that is loud by any measure (QUIET of full
-    scale), so that a voice need not have finished before it is heard. Silence is held back until something loud
-    follows it, or for good. Nothing loud: nothing is left.
+    A frame is loud when its level is over both limits, QUIET and SILENT. QUIET is relative to the loudest frame: at the
+    end, of all; at the start, of those up to ONSET after the first that is loud by any measure (QUIET of full scale).
+    So a voice need not have finished before it is heard, unless it never gets as loud as that. Silence is held back
+    until something loud follows it, or for good. Nothing loud: nothing is left.
     """
 
     def __init__(self, rate: int) -> None:

@@ -8,6 +8,7 @@ import io
 import os
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Thread
 from typing import IO, Final, Protocol
 
@@ -153,6 +154,8 @@ class FfmpegEncoder:
     def abandon(self) -> None:
         self._child.kill()
         self._child.wait()
+        with suppress(OSError):  # what it has not read is lost
+            self._input.close()
 
     def _hand_on(self, sink: Sink) -> None:
         with self._output:
