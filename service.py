@@ -10,6 +10,9 @@ from starlette.responses import HTMLResponse, Response
 
 from api.config import ServerConfig
 from api.docs import PAGE
+from api.jobs.routes import Jobs
+from api.jobs.routes import router as job_router
+from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
 from api.logs import leave_out_bad_requests
 from api.middleware import install
@@ -29,9 +32,11 @@ from runners.xtts_runner import XTTSRunner
 CONFIG = ServerConfig.from_env()
 os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn reads it once this is loaded
 AudioFile = Annotated[bytes, ContentType("audio/*")]
+ZipFile = Annotated[bytes, ContentType("application/zip")]
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 app.add_exception_handler(SpeechError, refuse_in_app)
+app.include_router(job_router)
 app.include_router(voice_router)
 
 
@@ -52,6 +57,7 @@ class XTTS:
         report(CONFIG.api_keys)
         self.client = RunnerClient(connect(self.runner.to_async.url))
         self.synthesis = Synthesis(CONFIG, self.client, voices, LanguageDetector())
+        self.jobs = app.state.jobs = Jobs(CONFIG, self.synthesis, self.client)
         app.state.voices = VoiceRoutes(voices, store, self.client)
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
@@ -63,6 +69,19 @@ class XTTS:
     async def segmented(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
         return await respond(ctx, self.synthesis.segmented(SegmentedRequest(**body)))  # type: ignore[return-value]
+
+    @bentoml.task(route="/generate/long", input_spec=LongRequest)
+    async def long(self, ctx: bentoml.Context, **body: Any) -> ZipFile:
+        """Say up to 1,000 samples or a chapter where the server is idle. Returns a zip of files and `manifest.json`."""
+        return await respond(ctx, self.jobs.whole(LongRequest(**body)))  # type: ignore[return-value]
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        self.jobs.start()
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        await self.jobs.stop()
 
     @app.get("/", include_in_schema=False)
     async def documentation(self) -> Response:
@@ -79,4 +98,4 @@ class XTTS:
         return await self.client.ready()
 
 
-install(XTTS, CONFIG)
+install(XTTS, CONFIG, app)

@@ -63,7 +63,7 @@ class Synthesis:
         characters = self._count(body, parts)
         model = await self._runner.model()
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
-        utterances = await asyncio.to_thread(self._utterances, body, parts, seed, model)
+        utterances = await asyncio.to_thread(self.utterances, body, parts, seed, model)
         async with charged(characters, _text_field(body)):
             spoken = await self._runner.speak(utterances)
         rendered = await asyncio.to_thread(_finish, body, parts, spoken, seed, model.sample_rate)
@@ -77,7 +77,8 @@ class Synthesis:
             raise InvalidInput(message, param=_text_field(body))
         return characters
 
-    def _utterances(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Utterance]:
+    def utterances(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Utterance]:
+        """One for each part. Raises SpeechError, which knows the part."""
         utterances = []
         for index, part in enumerate(parts):
             try:
