@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from api.jobs.schemas import LongRequest, LongSegmented, LongSimple
+from api.jobs.schemas import LongRequest, Sample
 from api.jobs.take import Passage, Take
 from api.passages import passages
 from api.synthesis import Synthesis
@@ -19,15 +19,13 @@ class Planner:
         """Raises what a sample cannot be said for, `param` being the field's path."""
         for index, take in enumerate(self.takes(request.samples, model)):
             if take.error is not None:
-                if take.error.param:
-                    take.error.param = f"samples.{index}.{take.error.param}"
-                raise take.error
+                raise _placed(take.error, take.sample, f"samples.{index}")
 
-    def takes(self, samples: Sequence[LongSimple | LongSegmented], model: ModelCard) -> list[Take]:
+    def takes(self, samples: Sequence[Sample], model: ModelCard) -> list[Take]:
         """One for each sample. What cannot be said is over from the start."""
         return [self._take(sample, model) for sample in samples]
 
-    def _take(self, sample: LongSimple | LongSegmented, model: ModelCard) -> Take:
+    def _take(self, sample: Sample, model: ModelCard) -> Take:
         try:
             spoken = self._synthesis.utterances(sample, sample.parts, sample.seed or 0, model)
         except SpeechError as error:
@@ -38,3 +36,12 @@ class Planner:
             for text in passages(utterance.text, utterance.language)
         ]
         return Take(sample, cut)
+
+
+def _placed(error: SpeechError, sample: Sample, path: str) -> SpeechError:
+    """With the path of the field at fault, which may be a segment's own or the sample's."""
+    if sample.segments is not None and error.utterance is not None:
+        own = {"text"} | sample.segments[error.utterance].model_fields_set
+        path += f".segments.{error.utterance}" if error.param in own else ""
+    error.param = f"{path}.{error.param}" if error.param else path
+    return error

@@ -1,11 +1,11 @@
-"""The body of `/generate/long`: samples, each shaped as one of the other generate routes wants it, and with a name."""
+"""The body of `/generate/long`: samples, each with a name and shaped as one of the other generate routes wants it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from api.passages import paragraphs
-from api.schemas import Part, SegmentedRequest, SimpleRequest
+from api.schemas import Part, Segments, Settings, Text
 
 LONGEST_SAMPLE = 50_000  # characters: an hour of speech, which takes 350 MB while it is put together
 
@@ -19,53 +19,47 @@ SampleId = Annotated[
 ]
 
 
-class LongSimple(SimpleRequest):
-    """A text of any length up to a chapter's. Blank lines part its paragraphs."""
+class Sample(Settings):
+    """A text of any length up to a chapter's, or segments."""
 
     id: SampleId
-    text: Annotated[str, Field(min_length=1, max_length=LONGEST_SAMPLE)]
+    text: Text | None = Field(None, description="What to say. Blank lines part paragraphs.")
+    segments: Segments | None = None
     paragraph_pause: float = Field(0.6, ge=0, le=60, description="Seconds of silence between two paragraphs.")
+    trim_silence: bool | None = Field(  # type: ignore[assignment]  # whose default depends on the shape
+        None, description="Drop the model's own silence around each paragraph (None: no) or segment (None: yes)."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "Sample":
+        if (self.text is None) == (self.segments is None):
+            raise ValueError("a sample has either a text or segments")
+        if sum(len(part.text) for part in self.parts) > LONGEST_SAMPLE:
+            raise ValueError(f"a sample may have {LONGEST_SAMPLE} characters")
+        return self
+
+    @property
+    def trims(self) -> bool:
+        return self.segments is not None if self.trim_silence is None else self.trim_silence
 
     @property
     def parts(self) -> list[Part]:
-        """A paragraph each."""
+        """The segments, or the paragraphs."""
+        if self.segments is not None:
+            return self.segments
+        assert self.text is not None
         texts = paragraphs(self.text) or [self.text]
         pauses = [self.paragraph_pause] * (len(texts) - 1) + [0.0]
         return [Part(text=text, pause_after=pause) for text, pause in zip(texts, pauses, strict=True)]
 
 
-def _of_bounded_length(segments: list[Part]) -> list[Part]:
-    if sum(len(segment.text) for segment in segments) > LONGEST_SAMPLE:
-        raise ValueError(f"a sample may have {LONGEST_SAMPLE} characters")
-    return segments
-
-
-class LongSegmented(SegmentedRequest):
-    id: SampleId
-    segments: Annotated[list[Part], AfterValidator(_of_bounded_length)] = Field(min_length=1, max_length=200)
-
-    @property
-    def parts(self) -> list[Part]:
-        return self.segments
-
-
-def _shape(sample: Any) -> str:
-    segmented = "segments" in sample if isinstance(sample, dict) else isinstance(sample, LongSegmented)
-    return "segmented" if segmented else "simple"
-
-
-def _each_named_once(samples: list["Sample"]) -> list["Sample"]:
+def _each_named_once(samples: list[Sample]) -> list[Sample]:
     seen: set[str] = set()
     for sample in samples:
         if (name := sample.id.casefold()) in seen:  # some file systems do not tell `a` from `A`
             raise ValueError(f"the id {sample.id!r} is there twice")
         seen.add(name)
     return samples
-
-
-Sample = Annotated[
-    Annotated[LongSimple, Tag("simple")] | Annotated[LongSegmented, Tag("segmented")], Discriminator(_shape)
-]
 
 
 class LongRequest(BaseModel):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from api.assemble import Segment, assemble, join_pieces
 from api.audio import encode
-from api.jobs.schemas import LongSegmented, LongSimple
+from api.jobs.schemas import Sample
 from api.jobs.store import Entry
 from api.runner_client import Speech
 from runners.errors import EngineFailure, SpeechError
@@ -24,19 +24,20 @@ class Passage:
 
 @dataclass(slots=True, eq=False)
 class Take:
-    sample: LongSimple | LongSegmented
+    sample: Sample
     passages: list[Passage]
     speeches: dict[int, Speech] = field(default_factory=dict)  # by passage
     error: SpeechError | None = None
     over: bool = False  # all is said, or nothing will come of it
 
-    def note(self, index: int, outcome: Speech | SpeechError) -> None:
-        """What came of a passage."""
+    def note(self, index: int, outcome: Speech | SpeechError) -> bool:
+        """What came of a passage; whether that was the last that was missing."""
         if isinstance(outcome, SpeechError):
             self.error = outcome
         else:
             self.speeches[index] = outcome
         self.over = self.error is not None or len(self.speeches) == len(self.passages)
+        return self.over
 
     def entry(self, rate: int) -> tuple[Entry, bytes | None]:
         """The manifest's entry, and the file if there is one. Takes as long as the audio is long."""
@@ -53,7 +54,7 @@ class Take:
         for index, passage in enumerate(self.passages):
             pieces[passage.part] += self.speeches[index].pieces
         segments = [Segment(join_pieces(own, rate), part.pause_after) for own, part in zip(pieces, parts, strict=True)]
-        audio = assemble(segments, rate, trim=self.sample.trim_silence)
+        audio = assemble(segments, rate, trim=self.sample.trims)
         entry = {
             "id": self.sample.id,
             "file": f"{self.sample.id}.{self.sample.output_format}",

@@ -75,16 +75,16 @@ class Work:
         for call in calls:  # shared: each worker takes the next
             outcomes = await self._say([take.passages[index].utterance for take, index in call])
             for (take, index), outcome in zip(call, outcomes, strict=True):
-                if not take.over:
-                    self._note(take, index, outcome)
-                    if take.over:
-                        await self._finish(take)
+                await self._note(take, index, outcome)
             await asyncio.to_thread(self._job.note, self._progress)
 
-    def _note(self, take: Take, index: int, outcome: Speech | SpeechError) -> None:
-        take.note(index, outcome)
+    async def _note(self, take: Take, index: int, outcome: Speech | SpeechError) -> None:
+        if take.over:  # another of its passages has failed
+            return
         if isinstance(outcome, Speech):
             self._count(passages_done=1, audio_seconds=sum(map(len, outcome.pieces)) / self._rate)
+        if take.note(index, outcome):
+            await self._finish(take)
 
     async def _finish(self, take: Take) -> None:
         entry, audio = await asyncio.to_thread(take.entry, self._rate)
