@@ -30,13 +30,15 @@ def passages(text: str, language: str, limit: int = PASSAGE) -> list[str]:
     """The text in order, in parts of at most `limit` characters and about equal length. Only white space is lost."""
     if len(text) <= limit:
         return [text]
-    share = len(text) / ceil(len(text) / limit)
-    found, passage = [], ""
+    found, passage, left = [], "", len(text)
     for sentence in _sentences(text, language, limit):
-        if passage and (len(passage) >= share or len(passage) + len(sentence.rstrip()) > limit):
+        longer = passage + sentence
+        share = left / ceil(left / limit)  # an even one of what is left: no crumb remains for the last
+        if passage and (len(longer.rstrip()) > limit or len(longer) - share > share - len(passage)):
             found.append(passage)
-            passage = ""
-        passage += sentence
+            left = max(left - len(passage), 1)
+            longer = sentence
+        passage = longer
     return [each.strip() for each in (*found, passage) if each.strip()]
 
 
