@@ -72,9 +72,9 @@ class Foreman:
             with job.claimed() as ours:
                 if ours and not job.over:
                     await self._attempt(job)
+                    self.knock()  # the next one has a place
         finally:
             del self._doing[job.id]
-            self.knock()
 
     async def _attempt(self, job: Job) -> None:
         log.info("Job %s: begun", job.id)

@@ -5,8 +5,9 @@ A job that was begun before goes on where it stopped: samples that are over are 
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
+from typing import Any, TypeVar
 
 from api.jobs.planner import Planner
 from api.jobs.store import Entry, Job, Progress
@@ -23,6 +24,7 @@ LARGEST_CALL_TEXT = 8_000  # bytes
 PAUSES = (2.0, 10.0)  # seconds until what the engine failed of is tried again, and again
 LOADING = 2.0  # seconds until a runner that loads is asked again
 
+T = TypeVar("T")
 Call = list[tuple[Take, int]]  # passages, by their indices
 
 
@@ -40,14 +42,14 @@ class Work:
         """Until the job is completed. Raises OSError where its folder cannot be written; another try goes on there."""
         status = await self._ready()
         self._rate = status.model.sample_rate
-        takes = await asyncio.to_thread(self._begin, status)
+        takes = await _to_the_end(self._begin, status)
         todo = [take for take in takes if take.sample.id not in self._entries]
         for take in todo:
             if take.over:
                 await self._finish(take)
         calls = _calls([take for take in todo if not take.over], min(CALL_PER_SLOT * status.load.slots, LARGEST_CALL))
         await self._share(calls, 1 + ceil(status.load.slots / LARGEST_CALL))  # one waits while another is said
-        await asyncio.to_thread(self._job.complete, self._manifest([take.sample.id for take in takes]))
+        await _to_the_end(self._job.complete, self._manifest([take.sample.id for take in takes]))
 
     def _begin(self, status: Status) -> list[Take]:
         self._entries = {entry["id"]: entry for entry in self._job.begin()}
@@ -76,7 +78,7 @@ class Work:
             outcomes = await self._say([take.passages[index].utterance for take, index in call])
             for (take, index), outcome in zip(call, outcomes, strict=True):
                 await self._note(take, index, outcome)
-            await asyncio.to_thread(self._job.note, self._progress)
+            await _to_the_end(self._job.note, self._progress)
 
     async def _note(self, take: Take, index: int, outcome: Speech | SpeechError) -> None:
         if take.over:  # another of its passages has failed
@@ -87,9 +89,9 @@ class Work:
             await self._finish(take)
 
     async def _finish(self, take: Take) -> None:
-        entry, audio = await asyncio.to_thread(take.entry, self._rate)
+        entry, audio = await _to_the_end(take.entry, self._rate)
         take.speeches.clear()  # the job may have many
-        await asyncio.to_thread(self._job.add, entry, audio)
+        await _to_the_end(self._job.add, entry, audio)
         self._entries[take.sample.id] = entry
         self._count(**{"failed" if "error" in entry else "done": 1})
 
@@ -133,6 +135,15 @@ class Work:
                 return await self._runner.status()
             except ModelLoading:
                 await asyncio.sleep(LOADING)
+
+
+async def _to_the_end(function: Callable[..., T], *arguments: Any) -> T:
+    """In a thread. Whoever is cancelled meanwhile waits for it: the job is not written to once its doer has stopped."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        return await asyncio.shield(running)
+    finally:
+        await asyncio.wait([running])
 
 
 def _calls(takes: Sequence[Take], largest: int) -> Iterator[Call]:
