@@ -30,6 +30,11 @@ class Speaker:
             self.left.append(utterance.text)
 
 
+async def settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def test_each_item_gets_its_own_events() -> None:
     speaker = Speaker()
     speaker.may_end.set()
@@ -46,10 +51,9 @@ async def test_what_nobody_waits_for_leaves_and_the_rest_is_said() -> None:
         with bulk.call("goes"):
             items = [BulkUtterance("goes", utterance("a")), BulkUtterance("stays", utterance("b"))]
             saying = asyncio.create_task(bulk.say(items))
-            while len(speaker.begun) < 2:
-                await asyncio.sleep(0)
-        while not speaker.left:
-            await asyncio.sleep(0)
+            await settled()
+        assert speaker.begun == ["a", "b"]
+        await settled()
         assert speaker.left == ["a"]
         speaker.may_end.set()
         first, second = await saying

@@ -1,7 +1,5 @@
 """The scheduler against a plain model of what it promises."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +18,11 @@ def turns(line: list[list[int]], count: int) -> tuple[list[int], list[list[int]]
         taken.append(first[0])
         line = others + ([first[1:]] if first[1:] else [])
     return taken, line
+
+
+def without(gone: set[int], line: list[list[int]]) -> list[list[int]]:
+    left = ([sequence for sequence in members if sequence not in gone] for members in line)
+    return [members for members in left if members]
 
 
 class SchedulerMachine(RuleBasedStateMachine):
@@ -96,9 +99,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         group = data.draw(st.sets(st.integers(0, self.next - 1)))  # waiting, live, ended: all may be named
         freed = self.scheduler.cancel(group)
         assert sorted(freed) == sorted(slot for sequence, slot in self.live.items() if sequence in group)
-        keep: Callable[[list[int]], list[int]] = lambda members: [one for one in members if one not in group]
-        self.line = list(filter(None, map(keep, self.line)))
-        self.bulk_line = list(filter(None, map(keep, self.bulk_line)))
+        self.line, self.bulk_line = without(group, self.line), without(group, self.bulk_line)
         self.live = {sequence: slot for sequence, slot in self.live.items() if sequence not in group}
 
     @invariant()

@@ -126,11 +126,8 @@ def test_a_canceled_job_frees_its_slots(server: Server) -> None:
         ([{"id": "a", "text": "x", "sped": 2}], 422, "samples.0.sped"),
         ([{"id": "a", "text": "x" * 50_001}], 422, "samples.0"),
         ([{"id": "a", "text": "x"}, {"id": "b", "text": "x", "voice": "nobody"}], 404, "samples.1.voice"),
-        (
-            [{"id": "a", "segments": [{"text": "x"}, {"text": "x", "language": "xx"}]}],
-            422,
-            "samples.0.segments.1.language",
-        ),
+        ([{"id": "a", "segments": [{"text": "x"}, {"text": "x", "speed": 9}]}], 422, "samples.0.segments.1.speed"),
+        ([{"id": "a", "segments": [{"text": "x", "language": "xx"}]}], 422, "samples.0.segments.0.language"),
         ([{"id": f"a{index}", "text": "x" * 50_000} for index in range(21)], 422, "samples"),
     ],
 )

@@ -121,7 +121,7 @@ def test_a_job_goes_on_where_it_was_stopped(
     async def stopped() -> None:
         working = asyncio.create_task(work(job).run())
         runner.calls.clear()
-        while len(runner.calls) <= calls and not working.done():
+        while len(runner.calls) <= calls and not working.done():  # noqa: ASYNC110
             await asyncio.sleep(0)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
