@@ -1,7 +1,6 @@
 """What a request may weigh, checked before anything else looks at it."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,9 +15,7 @@ class BodyLimit:
     whoever reads one past its limit gets BodyTooLarge raised. `larger` have limits of their own too, and are held.
     """
 
-    def __init__(
-        self, app: ASGIApp, limit: int, uploads: Mapping[str, int], larger: Mapping[str, int] = MappingProxyType({})
-    ) -> None:
+    def __init__(self, app: ASGIApp, limit: int, uploads: Mapping[str, int], larger: Mapping[str, int]) -> None:
         self.app = app
         self.limit = limit
         self.uploads = uploads  # path -> bytes
