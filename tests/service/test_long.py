@@ -1,5 +1,6 @@
 """Long jobs on a real server, by BentoML's own client and by plain HTTP."""
 
+import asyncio
 import io
 import json
 import os
@@ -55,20 +56,35 @@ def done(client: httpx.Client, job: str) -> bytes:
     return client.get("/generate/long/get", params={"task_id": job}).content
 
 
-def test_bentomls_client_submits_and_gets(server: Server) -> None:
-    with bentoml.SyncHTTPClient(server.url, timeout=120) as client:
-        task = client.long.submit(samples=[*SHORT, {"id": "said", "segments": [{"text": "Egy."}, {"text": "Kettő."}]}])
-        until(lambda: task.get_status().value == "completed")
-        manifest, files = unzip(Path(task.get()).read_bytes())
+async def ended(task: Any) -> str:
+    async with asyncio.timeout(120):
+        while (state := (await task.get_status()).value) in ("pending", "in_progress"):
+            await asyncio.sleep(0.1)
+    return str(state)
+
+
+async def test_bentomls_client_submits_gets_retries_and_cancels(server: Server) -> None:
+    async with bentoml.AsyncHTTPClient(server.url, timeout=120) as client:
+        segmented = {"id": "said", "segments": [{"text": "Egy."}, {"text": "Kettő."}], "seed": 5}
+        task = await client.long.submit(samples=[*SHORT, segmented])
+        assert await ended(task) == "completed"
+        manifest, files = unzip(await task.get())
         assert [entry["id"] for entry in manifest["samples"]] == ["s0", "s1", "s2", "said"]
         assert set(files) == {"s0.wav", "s1.wav", "s2.wav", "said.mp3"}
         assert len(manifest["samples"][3]["spans"]) == 2
-        again = task.retry()
+        again = await task.retry()
         assert again.id != task.id
-        until(lambda: again.get_status().value == "completed")
-        assert unzip(Path(again.get()).read_bytes())[1] == files
-        at_once = unzip(Path(client.long(samples=SHORT)).read_bytes())[1]
-        assert at_once == {name: files[name] for name in at_once}
+        assert await ended(again) == "completed"
+        assert unzip(await again.get())[1] == files
+        at_once = unzip(await client.long(samples=SHORT))[1]
+        assert at_once == {f"s{index}.wav": files[f"s{index}.wav"] for index in range(3)}
+        endless = await client.long.submit(samples=LONG)
+        await endless.cancel()
+        assert await ended(endless) == "canceled"
+        with pytest.raises(BentoMLException, match="was canceled"):
+            await endless.get()
+        with pytest.raises(BentoMLException, match="samples"):
+            await client.long.submit(samples=[])
 
 
 def test_a_sample_sounds_as_it_does_alone(server: Server) -> None:
@@ -109,10 +125,6 @@ def test_a_canceled_job_frees_its_slots(server: Server) -> None:
         answer = client.get("/generate/long/get", params={"task_id": job})
         assert (answer.status_code, answer.json()["error"]["type"]) == (409, "job_not_done")
         assert status(client, job)["status"] == "canceled"
-    with bentoml.SyncHTTPClient(server.url) as bento:
-        task = bento.long.submit(samples=LONG)
-        task.cancel()
-        assert task.get_status().value == "canceled"
 
 
 @pytest.mark.parametrize(
@@ -144,8 +156,6 @@ def test_jobs_that_do_not_exist(server: Server) -> None:
             response = client.request(method, f"/generate/long/{route}", params={"task_id": "0" * 32})
             assert (response.status_code, response.json()["error"]["type"]) == (404, "job_not_found")
             assert client.request(method, f"/generate/long/{route}").status_code == 422
-    with bentoml.SyncHTTPClient(server.url) as client, pytest.raises(BentoMLException, match="samples"):
-        client.long.submit(samples=[])
 
 
 def test_a_caller_that_leaves_takes_the_work_along(server: Server) -> None:
