@@ -1,7 +1,6 @@
 """Notices that the caller of a bulk call has left, which BentoML does not: it would go on saying the whole batch."""
 
 import asyncio
-from collections.abc import Awaitable
 
 import bentoml
 from starlette.datastructures import Headers
@@ -23,18 +22,17 @@ class Callers:
         request = [await receive()]
         while request[-1].get("more_body", False):
             request.append(await receive())
+        answering = asyncio.ensure_future(self.app(scope, _replay(request), send))
         with bentoml.get_current_service().bulk.call(name):
-            await _while_connected(self.app(scope, _replay(request), send), receive)
+            await _ended_or_left(answering, receive)
+        await answering  # of whoever has left, too: the rest of its batch may belong to others
 
 
-async def _while_connected(answer: Awaitable[None], receive: Receive) -> None:
-    answering, leaving = asyncio.ensure_future(answer), asyncio.ensure_future(receive())
+async def _ended_or_left(answering: asyncio.Future[None], receive: Receive) -> None:
+    leaving = asyncio.ensure_future(receive())
     try:
         await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if answering.done():
-            answering.result()
     finally:
-        answering.cancel()
         leaving.cancel()
 
 
