@@ -10,6 +10,9 @@ from starlette.responses import HTMLResponse, Response
 
 from api.config import ServerConfig
 from api.docs import PAGE
+from api.jobs.routes import Jobs
+from api.jobs.routes import router as job_router
+from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
 from api.logs import leave_out_bad_requests
 from api.middleware import install
@@ -32,9 +35,11 @@ from runners.xtts_runner import XTTSRunner
 CONFIG = ServerConfig.from_env()
 os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn reads it once this is loaded
 AudioFile = Annotated[bytes, ContentType("audio/*")]
+ZipFile = Annotated[bytes, ContentType("application/zip")]
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 app.add_exception_handler(SpeechError, refuse_in_app)
+app.include_router(job_router)
 app.include_router(voice_router)
 app.include_router(openai_router)
 
@@ -57,6 +62,7 @@ class XTTS:
         self.client = RunnerClient(connect(self.runner.to_async.url))
         planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
+        self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
         app.state.openai = OpenAIRoutes(self.synthesis, self.client, voices, CONFIG.openai_voices)
         app.state.voices = VoiceRoutes(voices, store, self.client)
 
@@ -75,6 +81,19 @@ class XTTS:
         """Say one text or several, and send the audio while it is being said. Takes the body of either route."""
         return await respond(ctx, self.synthesis.live(StreamRequest(**body).as_one()))  # type: ignore[return-value]
 
+    @bentoml.task(route="/generate/long", input_spec=LongRequest)
+    async def long(self, ctx: bentoml.Context, **body: Any) -> ZipFile:
+        """Say up to 1,000 samples or a chapter where the server is idle. Returns a zip of files and `manifest.json`."""
+        return await respond(ctx, self.jobs.whole(LongRequest(**body)))  # type: ignore[return-value]
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        self.jobs.start()
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        await self.jobs.stop()
+
     @app.get("/", include_in_schema=False)
     async def documentation(self) -> Response:
         return HTMLResponse(PAGE)
@@ -90,4 +109,4 @@ class XTTS:
         return await self.client.ready()
 
 
-install(XTTS, CONFIG)
+install(XTTS, CONFIG, app)

@@ -23,10 +23,11 @@ class ServerConfig:
     """Each field is a row of the README's configuration table; the defaults stand there and in `from_env`."""
 
     voices_dir: Path  # XTTS_VOICES_DIR: absolute; a folder for every voice
-    data_dir: Path  # XTTS_DATA_DIR: absolute; holds voices/, what was uploaded; servers may share it
+    data_dir: Path  # XTTS_DATA_DIR: absolute; holds voices/ (uploads) and jobs/; servers may share it
     default_language: str  # XTTS_DEFAULT_LANGUAGE: spoken where neither the request nor the voice names one
     max_text: int  # XTTS_MAX_TEXT: characters a request may hold, over all its segments
-    max_body: int  # XTTS_MAX_BODY: bytes a request's body may have
+    max_job_text: int  # XTTS_MAX_JOB_TEXT: characters a long job may hold, over all its samples
+    max_body: int  # XTTS_MAX_BODY: bytes a request's body may have, those of a long job's text aside
     timeout: float  # XTTS_TIMEOUT: seconds a request may take, waiting included
     api_keys: tuple[ApiKey, ...]  # XTTS_API_KEYS: their hashes; none: everybody may
     rate_limit: RateLimitItem | None  # XTTS_RATE_LIMIT: requests of one caller in a while
@@ -51,6 +52,7 @@ class ServerConfig:
                 "a language code such as en, hu or zh-cn",
             ),
             max_text=env.integer("XTTS_MAX_TEXT", 10_000, 1, 10_000_000),
+            max_job_text=env.integer("XTTS_MAX_JOB_TEXT", 1_000_000, 1, 100_000_000),
             max_body=env.integer("XTTS_MAX_BODY", 2**20, 1024, 2**30),
             timeout=env.seconds("XTTS_TIMEOUT", 300.0, 1.0, 86_400.0),
             api_keys=env.parsed("XTTS_API_KEYS", (), read_keys, secret=True),
@@ -63,6 +65,15 @@ class ServerConfig:
         )
         env.check()
         return config
+
+    @property
+    def max_job_body(self) -> int:
+        """Bytes. JSON takes up to six for a character, as in `\\u00e9`; some write it so."""
+        return self.max_body + 6 * self.max_job_text
+
+    @property
+    def jobs_dir(self) -> Path:
+        return self.data_dir / "jobs"
 
     @property
     def uploads_dir(self) -> Path:

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import openai_errors
+from api.jobs.store import JobNotDone, UnknownJob
 from api.rates import RateLimited
 from api.voice_store import BuiltInVoice, StorageFailure, VoiceExists
 from api.voices import UnknownVoice
@@ -60,7 +61,9 @@ STATUSES: dict[type[SpeechError], int] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownVoice: HTTPStatus.NOT_FOUND,
     openai_errors.UnknownModel: HTTPStatus.NOT_FOUND,
+    UnknownJob: HTTPStatus.NOT_FOUND,
     VoiceExists: HTTPStatus.CONFLICT,
+    JobNotDone: HTTPStatus.CONFLICT,
     BuiltInVoice: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from api.config import ServerConfig
 from api.language import AUTO, LanguageDetector, spelled
 from api.runner_client import RunnerClient
-from api.schemas import Part, SegmentedRequest, SimpleRequest
+from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
 from api.voices import VoiceLibrary
 from runners.errors import InvalidInput, SpeechError
 from runners.types import ModelCard, Sampling, Utterance
@@ -54,7 +54,7 @@ class Planner:
         model = await self._runner.model()
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
         return Plan(
-            utterances=await asyncio.to_thread(self._utterances, body, parts, seed, model),
+            utterances=await asyncio.to_thread(self.utterances, body, parts, seed, model),
             pauses=[part.pause_after for part in parts],
             trim=body.trim_silence,
             format=body.output_format,
@@ -71,7 +71,8 @@ class Planner:
             raise InvalidInput(message, param=text_field)
         return characters
 
-    def _utterances(self, body: Body, parts: list[Part], seed: int, model: ModelCard) -> list[Utterance]:
+    def utterances(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Utterance]:
+        """One for each part. Raises SpeechError, which knows the part."""
         utterances = []
         for index, part in enumerate(parts):
             try:
@@ -80,7 +81,7 @@ class Planner:
                 raise error.at(index) from error
         return utterances
 
-    def _utterance(self, body: Body, part: Part, seed: int, model: ModelCard) -> Utterance:
+    def _utterance(self, body: Settings, part: Part, seed: int, model: ModelCard) -> Utterance:
         """What the part leaves out comes from the request, but for the style of another voice: that is its own."""
         voice = part.voice or body.voice
         style = body.style if part.style is None and voice == body.voice else part.style
@@ -93,7 +94,7 @@ class Planner:
             sampling=Sampling(body.temperature, body.top_k, body.top_p, body.repetition_penalty),
         )
 
-    def _language(self, body: Body, part: Part, voice: str, model: ModelCard) -> str:
+    def _language(self, body: Settings, part: Part, voice: str, model: ModelCard) -> str:
         said = part.language or body.language
         own = self._language_of(voice)
         if said and said.lower() == AUTO:

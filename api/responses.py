@@ -66,7 +66,12 @@ async def health(runner: RunnerClient) -> Response:
             "sample_rate": model.sample_rate,
             "languages": model.languages,
             "speakers": model.speakers,
-            "slots": {"total": load.slots, "live": load.live, "waiting": load.waiting},
+            "slots": {
+                "total": load.slots,
+                "live": load.live,
+                "waiting": load.waiting,
+                "bulk_waiting": load.bulk_waiting,
+            },
         }
     )
 

@@ -106,10 +106,13 @@ def _bounded_silence(segments: list[Part]) -> list[Part]:
     return segments
 
 
+Segments = Annotated[list[Part], Field(min_length=1, max_length=200), AfterValidator(_bounded_silence)]
+
+
 class SegmentedRequest(Settings):
     """Several texts in a row, each with its own pause and, if it likes, its own voice, style, language and speed."""
 
-    segments: Annotated[list[Part], AfterValidator(_bounded_silence)] = Field(min_length=1, max_length=200)
+    segments: Segments
     trim_silence: bool = Field(True, description="Drop the model's own silence around each segment.")
 
     @property

@@ -18,6 +18,7 @@ class EngineConfig:
     device: str  # XTTS_DEVICE: auto, cpu, cuda or cuda:N
     precision: str  # XTTS_PRECISION: one of PRECISIONS; see precision.py
     slots: int | None  # XTTS_SLOTS: sequences decoded together; None = as many as suit the device, see build.py
+    reserved_slots: int | None  # XTTS_RESERVED_SLOTS: those that long jobs leave vacant; None = a quarter
     max_waiting: int  # XTTS_MAX_WAITING: sequences that may wait for a slot; one more is turned away (Overloaded)
     workers: int  # XTTS_WORKERS: runner processes, each with a model and a GPU of its own
     cache_dir: Path  # XTTS_CACHE_DIR: absolute; holds models/ and latents/, may be shared by workers and replicas
@@ -33,6 +34,7 @@ class EngineConfig:
             device=env.matching("XTTS_DEVICE", "auto", r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N"),
             precision=env.matching("XTTS_PRECISION", "auto", "|".join(PRECISIONS), ", ".join(PRECISIONS)),
             slots=env.integer_or_auto("XTTS_SLOTS", 1, 512),
+            reserved_slots=env.integer_or_auto("XTTS_RESERVED_SLOTS", 0, 512),
             max_waiting=env.integer("XTTS_MAX_WAITING", 256, 1, 1_000_000),
             workers=env.integer("XTTS_WORKERS", 1, 1, 64),
             cache_dir=env.folder("XTTS_CACHE_DIR", f"{env.home('XDG_CACHE_HOME', '~/.cache')}/xtts-bento"),

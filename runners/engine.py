@@ -37,14 +37,22 @@ log = logging.getLogger(__name__)
 
 class Engine:
     def __init__(
-        self, decoder: Decoder, vocoder: Vocoder, max_waiting: int, on_death: Callable[[], None] = lambda: None
+        self,
+        decoder: Decoder,
+        vocoder: Vocoder,
+        max_waiting: int,
+        on_death: Callable[[], None] = lambda: None,
+        reserve: int = 0,
     ) -> None:
-        """`on_death` is called when the thread ends without having been asked to: the device is lost."""
+        """`reserve`: slots that bulk requests leave vacant.
+
+        `on_death` is called when the thread ends without having been asked to: the device is lost.
+        """
         self._on_death = on_death
         self._decoder = decoder
         self._vocoder = vocoder
         self._plan = _plan(vocoder)
-        self._scheduler: Scheduler[Sequence] = Scheduler(decoder.slots, max_waiting)
+        self._scheduler: Scheduler[Sequence] = Scheduler(decoder.slots, max_waiting, reserve)
         self._speaking: list[Sequence] = []  # decoding, or decoded and not all given to the vocoder
         self._spoken: deque[tuple[list[tuple[Sequence, Window]], Spoken]] = deque()  # given to it, in that order
         self._requests: dict[Sequence, Request] = {}  # of every sequence not yet done
@@ -80,15 +88,24 @@ class Engine:
         with self._work:
             if self._stopping:
                 raise EngineFailure(self._farewell)
-            try:
-                self._scheduler.submit(request.sequences)
-            except QueueFull:
-                raise self._overloaded() from None
+            if request.bulk:
+                self._scheduler.submit_bulk(request.sequences)
+            else:
+                self._submit_interactive(request)
             self._requests.update(dict.fromkeys(request.sequences, request))
             self._work.notify()
 
+    def _submit_interactive(self, request: Request) -> None:
+        try:
+            self._scheduler.submit(request.sequences)
+        except QueueFull:
+            raise self._overloaded() from None
+
     def check_room(self) -> None:
-        """Raises Overloaded when `submit` would refuse even one sequence: ask before work is put into any."""
+        """Raises Overloaded when `submit` would refuse even one sequence: ask before work is put into any.
+
+        Bulk requests always find room.
+        """
         with self._work:
             if self._scheduler.full:
                 raise self._overloaded()
@@ -103,7 +120,7 @@ class Engine:
     def load(self) -> Load:
         with self._work:
             scheduler = self._scheduler
-            return Load(scheduler.slots, len(scheduler.live), scheduler.waiting, self._steps)
+            return Load(scheduler.slots, len(scheduler.live), scheduler.waiting, self._steps, scheduler.bulk_waiting)
 
     def _overloaded(self) -> Overloaded:
         waiting = self._scheduler.waiting

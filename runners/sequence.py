@@ -47,3 +47,4 @@ class Request:
 
     sequences: list[Sequence]
     deliver: Callable[[Event], None]
+    bulk: bool = False  # whether it fills what is idle, or somebody waits for it

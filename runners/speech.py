@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from collections.abc import Sequence as Items
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Speech:
         self._frontend = TextFrontend(xtts.tokenizer, card.languages, xtts.args.gpt_max_text_tokens)
         self._conditioner = conditioner
         self._engine = engine
+        self._bulk_preparing = asyncio.Lock()
         self._defaults = sampling_defaults(xtts)
 
     @classmethod
@@ -90,7 +91,8 @@ class Speech:
         slots = config.slots or slots_that_fit(xtts.gpt, conditioning_length, precision)
         decoder = build_decoder(xtts.gpt, slots, conditioning_length, precision)
         give_memory_back()
-        return Engine(decoder, vocoder, config.max_waiting, on_death)
+        reserve = max(1, slots // 4) if config.reserved_slots is None else config.reserved_slots
+        return Engine(decoder, vocoder, config.max_waiting, on_death, reserve)
 
     def start(self) -> None:
         self._engine.start()
@@ -105,14 +107,19 @@ class Speech:
     def status(self) -> Status:
         return Status(self._card, self._engine.load)
 
-    async def speak(self, utterances: Items[Utterance]) -> AsyncGenerator[Event, None]:
+    async def speak(self, utterances: Items[Utterance], *, bulk: bool = False) -> AsyncGenerator[Event, None]:
         """All utterances enter the engine at once; their events come as they happen, `Finished` last.
+
+        Those of bulk requests wait for as long as it takes, and are prepared one by one, so that no thread is missing
+        where somebody waits.
 
         Raises:
             InvalidInput, Overloaded: before any event; the engine has seen nothing of the request.
         """
-        self._engine.check_room()
-        sequences = await asyncio.to_thread(self._prepare, utterances)
+        if not bulk:
+            self._engine.check_room()
+        async with self._bulk_preparing if bulk else nullcontext():
+            sequences = await asyncio.to_thread(self._prepare, utterances)
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -120,7 +127,7 @@ class Speech:
             with suppress(RuntimeError):  # the loop is closed: the process is ending, and nobody listens
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        request = Request(sequences, deliver)
+        request = Request(sequences, deliver, bulk)
         self._engine.submit(request)
         try:
             async for event in _until_over(events, len(sequences)):

@@ -20,7 +20,7 @@ def test_the_documentation_page_and_what_it_shows(server: Server) -> None:
             assert f"./static_content/{file}" in page.text
         assert "http" not in page.text  # nothing from elsewhere
         document = client.get("/docs.json").json()
-    assert {"/generate/simple", "/generate/segmented"} <= set(document["paths"])
+    assert {"/generate/simple", "/generate/segmented", "/generate/long/submit"} <= set(document["paths"])
     request = document["paths"]["/generate/simple"]["post"]["requestBody"]
     fields = request["content"]["application/json"]["schema"]["properties"]
     assert {"text", "language", "voice", "style", "output_format", "speed", "seed"} <= set(fields)

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def shell(server: Server, tmp_path: Path) -> dict[str, object]:
 
 
 def test_the_readme_has_curl_and_python() -> None:
-    assert [language for language, _ in SNIPPETS] == ["bash", "bash", "python", "bash", "python", "python"]
+    assert [language for language, _ in SNIPPETS] == ["bash", "bash", "python", "bash", "python", "python", "python"]
 
 
 @pytest.mark.parametrize(("language", "code"), SNIPPETS, ids=lambda value: value.split()[0])
@@ -50,6 +51,9 @@ def test_snippets_run(server: Server, shell: dict[str, object], tmp_path: Path, 
     command = ["bash", "-euo", "pipefail", "-c", code] if language == "bash" else [sys.executable, "-c", code]
     done = subprocess.run(command, check=False, **shell)  # type: ignore[call-overload]
     assert done.returncode == 0, done.stderr
+    if "client.long" in code:
+        assert zipfile.is_zipfile(tmp_path / "hello.zip")
+        return
     sounds = [path for path in tmp_path.iterdir() if path.suffix in (".mp3", ".wav", ".flac")]
     assert sounds
     for path in sounds:
