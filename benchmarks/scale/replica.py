@@ -19,14 +19,14 @@ class Call:
 
     at: float
     sequences: int
-    first: float | None = None  # seconds since midnight; None: turned away, or not yet
-    slow: bool = False  # a sequence that took longer than its audio lasts, from its first audio on
+    first: float | None = None  # seconds since midnight; None: not yet
+    gaps: bool = False  # who listens while it comes hears it stop
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Sequence:
     call: Call
-    first: float = 0.0
+    number: int  # in the order of being heard, from 0
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Replica:
         self.advance(call.at)
         if len(self._waiting) + call.sequences > self.most_waiting + self.slots - self.live:
             return False
-        self._waiting.extend(_Sequence(call) for _ in range(call.sequences))
+        self._waiting.extend(_Sequence(call, number) for number in range(call.sequences))
         self._admit()
         return True
 
@@ -65,10 +65,8 @@ class Replica:
             _, _, sequence, over = heapq.heappop(self._events)
             if over:
                 self._end(sequence)
-            else:
-                sequence.first = due
-                if sequence.call.first is None:
-                    sequence.call.first = due
+            elif sequence.number == 0:
+                sequence.call.first = due
         if self.live and to > self._from:
             self._codes += (to - self._from) / self.costs.step(self.live)
         self._now = max(self._now, to)
@@ -100,7 +98,7 @@ class Replica:
 
     def _end(self, sequence: _Sequence) -> None:
         self.live -= 1
-        audio = self.costs.audio * (1 - self.costs.first_codes / self.costs.codes)
-        if self._now - sequence.first > audio:
-            sequence.call.slow = True
+        heard = sequence.call.first
+        if heard is not None and self._now > heard + (sequence.number + 1) * self.costs.audio:
+            sequence.call.gaps = True
         self._admit()

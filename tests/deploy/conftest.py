@@ -1,4 +1,4 @@
-"""What is deployed, as the tests look at it: overlays rendered by kustomize, objects by kind, a container's variables."""
+"""Overlays rendered by kustomize: their objects by kind, and what a container finds in its environment."""
 
 import shutil
 import subprocess

@@ -17,6 +17,7 @@ from tests.deploy.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, conta
 CUSTOM = yaml.safe_load(Path(__file__).with_name("custom_resources.yaml").read_text())
 NOT_OURS = {"BENTOML_HOME", "OMP_NUM_THREADS", "PORT"}  # variables of BentoML and OpenMP
 BY_HAND = {"xtts-keys", "xtts-metrics-key", "xtts-licence"}  # the README says how to make them
+BEHAVIOUR = ("advanced", "horizontalPodAutoscalerConfig", "behavior")
 README = (OVERLAYS.parent / "README.md").read_text()
 
 
@@ -37,7 +38,11 @@ def test_every_object_is_what_the_published_schemas_allow(rendered: Rendered):
     [
         ("ScaledObject", ("pollInterval",), 15),
         ("ScaledObject", ("triggers", 0, "metadata", "treshold"), "0.7"),
-        ("ScaledObject", ("advanced", "horizontalPodAutoscalerConfig", "behavior", "scaleUp", "policies", 0, "type"), "Pod"),
+        (
+            "ScaledObject",
+            ("advanced", "horizontalPodAutoscalerConfig", "behavior", "scaleUp", "policies", 0, "type"),
+            "Pod",
+        ),
         ("ServiceMonitor", ("endpoints", 0, "bearerToken"), "secret"),
     ],
 )
@@ -94,12 +99,16 @@ def test_one_port_everywhere(rendered: Rendered):
         service = rendered.one("Service", server["metadata"]["name"])
         assert [each["targetPort"] for each in service["spec"]["ports"]] == [port["name"]]
         (monitor,) = rendered.of("ServiceMonitor")
-        assert {each["port"] for each in monitor["spec"]["endpoints"]} == {each["name"] for each in service["spec"]["ports"]}
+        assert {each["port"] for each in monitor["spec"]["endpoints"]} == {
+            each["name"] for each in service["spec"]["ports"]
+        }
 
 
 def test_probes_ask_what_needs_no_key(rendered: Rendered):
     for server in rendered.servers():
-        paths = {name: container(server)[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")}
+        paths = {
+            name: container(server)[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")
+        }
         assert set(paths.values()) <= PROBES
         assert paths["liveness"] != paths["readiness"]  # a server that loads its model is not dead
 
@@ -142,7 +151,9 @@ def test_gpu_overlays_ask_for_a_gpu_and_insist_on_it(rendered: Rendered, request
 
 
 def test_selectors_find_what_they_are_for(rendered: Rendered):
-    pods = {each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"] for each in rendered.of("Deployment")}
+    pods = {
+        each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"] for each in rendered.of("Deployment")
+    }
     for deployment in rendered.of("Deployment"):
         assert found(deployment["spec"]["selector"]["matchLabels"], pods) == [deployment["metadata"]["name"]]
     for service in rendered.of("Service"):
@@ -179,7 +190,9 @@ def test_queries_are_about_what_is_rendered(rendered: Rendered):
 
 
 def test_bulk_scales_to_zero_and_interactive_does_not(overlays: dict[str, Rendered]):
-    least = {each["metadata"]["name"]: each["spec"]["minReplicaCount"] for each in overlays["gpu-bulk"].of("ScaledObject")}
+    least = {
+        each["metadata"]["name"]: each["spec"]["minReplicaCount"] for each in overlays["gpu-bulk"].of("ScaledObject")
+    }
     assert least == {"xtts": 1, "xtts-bulk": 0}
 
 

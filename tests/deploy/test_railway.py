@@ -45,7 +45,9 @@ def test_fields_are_those_of_the_reference():
 
 
 def test_files_that_it_names_exist():
-    assert all((ROOT / name).exists() for name in [CONFIG["build"]["dockerfilePath"], *CONFIG["build"]["watchPatterns"]])
+    assert all(
+        (ROOT / name).exists() for name in [CONFIG["build"]["dockerfilePath"], *CONFIG["build"]["watchPatterns"]]
+    )
 
 
 def test_the_health_check_needs_no_key_and_waits_for_the_download():
