@@ -12,6 +12,7 @@ from api.config import ServerConfig
 from api.docs import PAGE
 from api.language import LanguageDetector
 from api.logs import leave_out_bad_requests
+from api.metrics import router as metrics_router
 from api.middleware import install
 from api.responses import health, refuse_in_app, respond
 from api.runner_client import RunnerClient, connect
@@ -33,17 +34,23 @@ AudioFile = Annotated[bytes, ContentType("audio/*")]
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 app.add_exception_handler(SpeechError, refuse_in_app)
 app.include_router(voice_router)
+app.include_router(metrics_router)
 
 
 @bentoml.asgi_app(app)
-@bentoml.service(name="XTTS", traffic={"timeout": CONFIG.timeout + 60})
+@bentoml.service(
+    name="XTTS",
+    traffic={"timeout": CONFIG.timeout + 60},
+    metrics={"enabled": False},  # theirs count by path, and so without bounds; ours: api/metrics.py
+    logging={"access": {"enabled": False}},  # ours: api/access.py
+)
 class XTTS:
     """Text to speech in your own voice."""
 
     runner = bentoml.depends(XTTSRunner)
 
     def __init__(self) -> None:
-        log_as_bentoml_does("api")
+        log_as_bentoml_does("api", CONFIG.log_format)
         leave_out_bad_requests()
         store = VoiceStore(CONFIG.uploads_dir)
         store.sweep()

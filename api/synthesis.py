@@ -14,6 +14,7 @@ from api.assemble import Assembled, Segment, assemble, join_pieces, segments_hea
 from api.audio import encode, media_type
 from api.config import ServerConfig
 from api.language import AUTO, LanguageDetector, spelled
+from api.record import record
 from api.runner_client import RunnerClient, Speech
 from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
 from api.voices import VoiceLibrary
@@ -90,9 +91,11 @@ class Synthesis:
         """What the part leaves out comes from the request, but for the style of another voice: that is its own."""
         voice = part.voice or body.voice
         style = body.style if part.style is None and voice == body.voice else part.style
+        resolved = self._voices.resolve(voice, style, speakers=model.speakers)
+        record().voices[voice] = None
         return Utterance(
             text=part.text,
-            voice=self._voices.resolve(voice, style, speakers=model.speakers),
+            voice=resolved,
             language=self._language(body, part, voice, model),
             seed=seed if part.seed is None else part.seed,
             speed=body.speed if part.speed is None else part.speed,

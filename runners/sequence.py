@@ -21,6 +21,7 @@ class Sequence:
     latents: Latents
     sampling: SamplingParams
     stretch: Stretch
+    queued: float = 0.0  # when it was submitted, by time.monotonic()
     slot: int = -1  # its place in the batch, once admitted
     codes: list[int] = field(default_factory=list)
     stop_reason: StopReason | None = None  # None while it decodes

@@ -10,8 +10,9 @@ import bentoml
 
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
-from runners.logs import log_as_bentoml_does
+from runners.logs import log_as_bentoml_does, write_as
 from runners.model_source import check_checkpoint, resolve_model
+from runners.request_id import RequestIds
 from runners.types import Event, Failed, Status, Utterance, Voice
 from runners.wire import pack
 
@@ -36,7 +37,7 @@ class XTTSRunner:
     def __init__(self) -> None:
         from runners.speech import Speech
 
-        log_as_bentoml_does("runners")
+        log_as_bentoml_does("runners", CONFIG.log_format)
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:
             self.speech = Speech.load(CONFIG, worker, on_death=end_worker)
@@ -49,6 +50,7 @@ class XTTSRunner:
     @staticmethod
     def fetch_model() -> None:
         """Once, before any process starts: what cannot be served stops the server with one message."""
+        write_as(CONFIG.log_format)
         check_checkpoint(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
         if CONFIG.device.startswith("cuda"):
             import torch
@@ -79,6 +81,9 @@ class XTTSRunner:
     @bentoml.api
     async def status(self) -> Status:
         return self.speech.status()
+
+
+XTTSRunner.add_asgi_middleware(RequestIds)  # type: ignore[attr-defined]  # it is a bentoml.Service by now
 
 
 async def _packed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
