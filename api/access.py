@@ -5,11 +5,12 @@ A stream's end is its last byte, or its client's leaving. No line and no label h
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
+from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.routing import BaseRoute, Match, Mount
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import ClientGone, error_type
@@ -107,9 +108,9 @@ class Exchange:
         return {name: value for name, value in fields.items() if value or name == "bytes"}
 
 
-def template_of(routes: Iterable[BaseRoute], scope: Scope) -> str | None:
+def template_of(routes: Sequence[BaseRoute], scope: Scope) -> str | None:
     """The path of the route that will serve the request, with its parameters' names in the place of values."""
-    matches = [(route, *route.matches(scope)) for route in routes]
+    matches = [(route, *route.matches(scope)) for route in iter_route_contexts(routes)]
     for wanted in (Match.FULL, Match.PARTIAL):  # as Starlette's router does; partial: by another method
         for route, match, child in matches:
             if match is wanted:
@@ -117,8 +118,9 @@ def template_of(routes: Iterable[BaseRoute], scope: Scope) -> str | None:
     return None
 
 
-def _template(route: BaseRoute, scope: Scope) -> str | None:
-    if not isinstance(route, Mount) or not route.routes:  # an endpoint, or files
-        return getattr(route, "path", None)
-    inner = template_of(route.routes, scope)
-    return None if inner is None else route.path + inner
+def _template(route: RouteContext, scope: Scope) -> str | None:
+    mounted = getattr(route, "routes", None)
+    if not mounted:  # an endpoint, or files
+        return route.path
+    inner = template_of(mounted, scope)
+    return None if inner is None else f"{route.path}{inner}"
