@@ -99,6 +99,8 @@ def _headers(error: SpeechError) -> dict[str, str]:
             return {"Retry-After": str(math.ceil(error.retry_after))}
         case ModelLoading():
             return {"Retry-After": "5"}
+        case BodyTooLarge():
+            return {"Connection": "close"}  # or else the rest of it is received, however long it is
     return {}
 
 
