@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import bentoml
 from bentoml.validators import ContentType
 from fastapi import FastAPI
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from api.config import ServerConfig
-from api.docs import PAGE
+from api.docs import router as docs_router
 from api.language import LanguageDetector
 from api.logs import leave_out_bad_requests
 from api.metrics import router as metrics_router
@@ -35,6 +35,7 @@ app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 app.add_exception_handler(SpeechError, refuse_in_app)
 app.include_router(voice_router)
 app.include_router(metrics_router)
+app.include_router(docs_router)
 
 
 @bentoml.asgi_app(app)
@@ -71,12 +72,8 @@ class XTTS:
         """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
         return await respond(ctx, self.synthesis.segmented(SegmentedRequest(**body)))  # type: ignore[return-value]
 
-    @app.get("/", include_in_schema=False)
-    async def documentation(self) -> Response:
-        return HTMLResponse(PAGE)
-
     @app.head("/health", include_in_schema=False)
-    @app.get("/health")
+    @app.get("/health", include_in_schema=False)
     async def health(self) -> Response:
         """200 once the model is loaded, 503 and `"loading"` until then."""
         return await health(self.client)

@@ -66,7 +66,7 @@ def forget_the_dead(folder: Path) -> None:
 router = APIRouter()
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", tags=["Operation"], response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics() -> Response:
     """For Prometheus."""
     return Response(exposition(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])), media_type=CONTENT_TYPE_LATEST)
