@@ -3,6 +3,7 @@
 What the mounted app serves describes itself. A new BentoML API gets a function here; a test misses it otherwise.
 """
 
+from enum import Enum
 from typing import Annotated, Any, Final, get_args
 
 from fastapi import APIRouter, Body, Response
@@ -10,15 +11,15 @@ from pydantic import BaseModel
 
 from api.audio import media_type
 from api.described_errors import errors
+from api.forms import FORMS
 from api.schemas import OutputFormat, SegmentedRequest, SimpleRequest
 
 RATE: Final = 24_000
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 AUDIO: Final = {media_type(form, RATE).partition(";")[0]: BINARY for form in get_args(OutputFormat)}
-FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
 
-SPEECH: Final = ["Speech"]
-OPERATION: Final = ["Operation"]
+SPEECH: Final[list[str | Enum]] = ["Speech"]
+OPERATION: Final[list[str | Enum]] = ["Operation"]
 
 SENTENCE: Final = {"summary": "A sentence", "value": {"text": "Jó napot kívánok! Kezdődjön a játék!"}}
 CHOSEN: Final = {
@@ -84,17 +85,23 @@ def spoken(more: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]
     return {200: file, **errors(404, 503, 504)}
 
 
+def or_form(body: type[BaseModel]) -> dict[str, Any]:
+    """For a route's `openapi_extra`: its body may be a form of the same fields, too."""
+    schema = {"$ref": f"#/components/schemas/{body.__name__}"}
+    return {"requestBody": {"content": {form: {"schema": schema} for form in FORMS}}}
+
+
 router = APIRouter(default_response_class=Response)
 
 
-@router.post("/generate/simple", tags=SPEECH, responses=spoken())
+@router.post("/generate/simple", tags=SPEECH, responses=spoken(), openapi_extra=or_form(SimpleRequest))
 def simple(
     body: Annotated[SimpleRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "blend": BLEND})],
 ) -> None:
-    """Say one text. The body may be a form, too: fields of more than text are then written in JSON."""
+    """Say one text. In a form, fields of more than text are written in JSON."""
 
 
-@router.post("/generate/segmented", tags=SPEECH, responses=spoken(SEGMENTS))
+@router.post("/generate/segmented", tags=SPEECH, responses=spoken(SEGMENTS), openapi_extra=or_form(SegmentedRequest))
 def segmented(body: Annotated[SegmentedRequest, Body(openapi_examples={"quiz": QUIZ})]) -> None:
     """Say several texts in a row with exact pauses."""
 

@@ -1,5 +1,6 @@
 """The one document: whether all of it is there, whether its examples work, and whether it tells the truth."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,19 +12,13 @@ import pytest
 
 from tests.service.server import Server, serving
 
-CHECKS = (
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_headers_conformance",
-    "response_schema_conformance",
-)
+FUZZING = Path(__file__).with_name("schemathesis.toml")
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    """Short texts only: random ones take long to say."""
-    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "8", "XTTS_MAX_TEXT": "100"}
+    """What takes long is given up: many random requests are never told to stop by the demo model."""
+    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "8", "XTTS_TIMEOUT": "1"}
     with serving(tmp_path_factory.mktemp("asked"), environ) as running:
         yield running
 
@@ -79,9 +74,9 @@ def test_a_style_is_a_name_or_weights(document: dict[str, Any]) -> None:
     assert [each["type"] for each in style["anyOf"]] == ["string", "object", "null"]
 
 
-def test_the_examples_work(asked: Server, document: dict[str, Any]) -> None:
+def test_the_examples_work(server: Server, document: dict[str, Any]) -> None:
     worked = []
-    with asked.client() as client:
+    with server.client() as client:
         for method, path, operation in operations(document):
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             for name, example in content.get("examples", {}).items():
@@ -97,9 +92,9 @@ def test_the_examples_work(asked: Server, document: dict[str, Any]) -> None:
 
 
 def test_fuzzing_finds_nothing_that_is_not_documented(asked: Server) -> None:
-    """Bounded, the same cases each time. Thousands: raise `--max-examples` by hand."""
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{asked.url}/docs.json", "--url", asked.url]
-    command += ["--checks", ",".join(CHECKS), "--phases", "coverage,fuzzing", "--max-examples", "5", "--seed", "1"]
-    command += ["--workers", "4", "--no-color", "--request-timeout", "120", "--generation-database", "none"]
+    """A few hundred cases, the same each time. Thousands: see the file."""
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(FUZZING), "--no-color"]
+    command += ["run", f"{asked.url}/docs.json", "--url", asked.url, "--max-examples", "5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.findall(r"(\d+) generated", done.stdout)[0]) > 200
