@@ -6,15 +6,16 @@ from typing import Annotated, Any
 import bentoml
 from bentoml.validators import ContentType
 from fastapi import FastAPI
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from api.config import ServerConfig
-from api.docs import PAGE
+from api.docs import router as docs_router
 from api.jobs.routes import Jobs
 from api.jobs.routes import router as job_router
 from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
 from api.logs import leave_out_bad_requests
+from api.metrics import router as metrics_router
 from api.middleware import install
 from api.openai_routes import OpenAIRoutes
 from api.openai_routes import router as openai_router
@@ -42,17 +43,24 @@ app.add_exception_handler(SpeechError, refuse_in_app)
 app.include_router(job_router)
 app.include_router(voice_router)
 app.include_router(openai_router)
+app.include_router(metrics_router)
+app.include_router(docs_router)
 
 
 @bentoml.asgi_app(app)
-@bentoml.service(name="XTTS", traffic={"timeout": CONFIG.timeout + 60})
+@bentoml.service(
+    name="XTTS",
+    traffic={"timeout": CONFIG.timeout + 60},
+    metrics={"enabled": False},  # theirs count by path, and so without bounds; ours: api/metrics.py
+    logging={"access": {"enabled": False}},  # ours: api/access.py
+)
 class XTTS:
     """Text to speech in your own voice."""
 
     runner = bentoml.depends(XTTSRunner)
 
     def __init__(self) -> None:
-        log_as_bentoml_does("api")
+        log_as_bentoml_does("api", CONFIG.log_format)
         leave_out_bad_requests()
         store = VoiceStore(CONFIG.uploads_dir)
         store.sweep()
@@ -94,12 +102,8 @@ class XTTS:
     async def stop(self) -> None:
         await self.jobs.stop()
 
-    @app.get("/", include_in_schema=False)
-    async def documentation(self) -> Response:
-        return HTMLResponse(PAGE)
-
     @app.head("/health", include_in_schema=False)
-    @app.get("/health")
+    @app.get("/health", include_in_schema=False)
     async def health(self) -> Response:
         """200 once the model is loaded, 503 and `"loading"` until then."""
         return await health(self.client)

@@ -14,6 +14,7 @@ from api.openai_schemas import parse_voices
 from api.rates import MEMORY, parse_limit, parse_store
 from api.security import parse_proxies
 from runners.environment import Environment
+from runners.logs import read_format
 
 REFERENCES = Path(__file__).resolve().parent.parent / "references"  # beside service.py, wherever the server runs
 
@@ -30,6 +31,8 @@ class ServerConfig:
     max_body: int  # XTTS_MAX_BODY: bytes a request's body may have, those of a long job's text aside
     timeout: float  # XTTS_TIMEOUT: seconds a request may take, waiting included
     api_keys: tuple[ApiKey, ...]  # XTTS_API_KEYS: their hashes; none: everybody may
+    open_metrics: bool  # XTTS_METRICS: `open`, they need no key; `key`, they do, like everything else
+    log_format: str  # XTTS_LOG_FORMAT: one of runners.logs.FORMATS
     rate_limit: RateLimitItem | None  # XTTS_RATE_LIMIT: requests of one caller in a while
     character_limit: RateLimitItem | None  # XTTS_CHARACTER_LIMIT: characters of one caller in a while
     rate_limit_store: str = field(repr=False)  # XTTS_RATE_LIMIT_STORE: `memory`, or a Redis' URL, maybe with a password
@@ -56,6 +59,8 @@ class ServerConfig:
             max_body=env.integer("XTTS_MAX_BODY", 2**20, 1024, 2**30),
             timeout=env.seconds("XTTS_TIMEOUT", 300.0, 1.0, 86_400.0),
             api_keys=env.parsed("XTTS_API_KEYS", (), read_keys, secret=True),
+            open_metrics=env.matching("XTTS_METRICS", "key", "key|open", "key or open") == "open",
+            log_format=read_format(env),
             rate_limit=env.parsed("XTTS_RATE_LIMIT", None, parse_limit),
             character_limit=env.parsed("XTTS_CHARACTER_LIMIT", None, parse_limit),
             rate_limit_store=env.parsed("XTTS_RATE_LIMIT_STORE", MEMORY, parse_store, secret=True),

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import openai_errors
 from api.jobs.store import JobNotDone, UnknownJob
 from api.rates import RateLimited
+from api.record import record
 from api.voice_store import BuiltInVoice, StorageFailure, VoiceExists
 from api.voices import UnknownVoice
 from runners.errors import (
@@ -75,14 +76,21 @@ STATUSES: dict[type[SpeechError], int] = {
     StorageFailure: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 FALLBACKS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type", 503: "loading"}
+LIKELY = {int(status): cls.type for cls, status in STATUSES.items() if status < 500} | FALLBACKS
 
 
 def status_of(error: SpeechError) -> int:
     return next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def error_type(status: int) -> str:
+    """Of an error of which nothing but its status is known."""
+    return LIKELY.get(status, "invalid_request" if status < 500 else "internal_error")
+
+
 def answer(error: SpeechError, **beside: Any) -> JSONResponse:
     """The error's response; `beside` goes into its body next to `error`."""
+    record().error = error.type
     body = {**beside, **_body(error.type, error.message, error.param)}
     return JSONResponse(body, status_of(error), _headers(error))
 

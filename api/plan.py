@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from api.config import ServerConfig
 from api.language import AUTO, LanguageDetector, spelled
+from api.record import record
 from api.runner_client import RunnerClient
 from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
 from api.voices import VoiceLibrary
@@ -85,9 +86,11 @@ class Planner:
         """What the part leaves out comes from the request, but for the style of another voice: that is its own."""
         voice = part.voice or body.voice
         style = body.style if part.style is None and voice == body.voice else part.style
+        resolved = self._voices.resolve(voice, style, speakers=model.speakers)
+        record().voices[voice] = None
         return Utterance(
             text=part.text,
-            voice=self._voices.resolve(voice, style, speakers=model.speakers),
+            voice=resolved,
             language=self._language(body, part, voice, model),
             seed=seed if part.seed is None else part.seed,
             speed=body.speed if part.speed is None else part.speed,

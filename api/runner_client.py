@@ -22,7 +22,9 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from api.record import record
 from runners.errors import EngineFailure, ModelLoading, SpeechError
+from runners.request_id import HEADER, request_id
 from runners.types import Audio, Event, Failed, Finished, Heard, Load, ModelCard, PieceDone, Status, Utterance, Voice
 from runners.wire import CALL, Unpacker
 
@@ -94,6 +96,7 @@ class RunnerClient:
         Raises:
             SpeechError: the request failed.
         """
+        record().asked(utterances)
         return self._events("/speak", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
 
     async def latents(self, styles: Mapping[str, Voice]) -> bytes:
@@ -112,7 +115,7 @@ class RunnerClient:
     async def _events(self, route: str, body: dict[str, Any]) -> AsyncGenerator[Event, None]:
         unpacker = Unpacker()
         try:
-            async with self._http.stream("POST", route, json=body) as response:
+            async with self._http.stream("POST", route, json=body, headers={HEADER: request_id.get()}) as response:
                 response.raise_for_status()
                 async for chunk in response.aiter_raw():
                     for event in unpacker.feed(chunk):
@@ -120,6 +123,8 @@ class RunnerClient:
                             raise event.error
                         if isinstance(event, Finished):
                             return
+                        if isinstance(event, Audio) and self._model is not None:
+                            record().heard(len(event.samples) / self._model.sample_rate)
                         yield event
         except httpx.HTTPError as error:
             self._model = None  # so that the next request asks whether there is one again

@@ -22,6 +22,7 @@ class Sequence:
     sampling: SamplingParams
     stretch: Stretch
     last: bool = True  # whether no other piece of its utterance follows
+    queued: float = 0.0  # when it was submitted, by time.monotonic()
     slot: int = -1  # its place in the batch, once admitted
     codes: list[int] = field(default_factory=list)
     stop_reason: StopReason | None = None  # None while it decodes

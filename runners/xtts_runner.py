@@ -13,8 +13,9 @@ from runners.bulk import Bulk
 from runners.callers import Callers
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
-from runners.logs import log_as_bentoml_does
+from runners.logs import log_as_bentoml_does, write_as
 from runners.model_source import check_checkpoint, resolve_model
+from runners.request_id import RequestIds
 from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
 from runners.wire import pack
 
@@ -40,7 +41,7 @@ class XTTSRunner:
     def __init__(self) -> None:
         from runners.speech import Speech
 
-        log_as_bentoml_does("runners")
+        log_as_bentoml_does("runners", CONFIG.log_format)
         self.bulk = Bulk(lambda utterance: _packed(self.speech.speak([utterance], bulk=True)))
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:
@@ -54,6 +55,7 @@ class XTTSRunner:
     @staticmethod
     def fetch_model() -> None:
         """Once, before any process starts: what cannot be served stops the server with one message."""
+        write_as(CONFIG.log_format)
         check_checkpoint(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
         if CONFIG.device.startswith("cuda"):
             import torch
@@ -96,7 +98,9 @@ class XTTSRunner:
         return self.speech.status()
 
 
-cast(Any, XTTSRunner).add_asgi_middleware(Callers)
+_service = cast(Any, XTTSRunner)
+_service.add_asgi_middleware(RequestIds)
+_service.add_asgi_middleware(Callers)
 
 
 async def _packed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
