@@ -19,11 +19,20 @@ REST = 30.0  # seconds until a job whose folder could not be written is tried ag
 
 
 class Foreman:
-    def __init__(self, store: JobStore, do: Callable[[Job], Coroutine[Any, Any, None]], look: float = LOOK) -> None:
-        """`do`: works on a job until it is completed, or raises OSError where its folder cannot be written."""
+    def __init__(
+        self,
+        store: JobStore,
+        do: Callable[[Job], Coroutine[Any, Any, None]],
+        look: float = LOOK,
+        tell: Callable[[int], object] = lambda unfinished: None,
+    ) -> None:
+        """`do`: works on a job until it is completed, or raises OSError where its folder cannot be written.
+        `tell`: is called with the number of jobs that are not over, at every look.
+        """
         self._store = store
         self._do = do
         self._look = look
+        self._tell = tell
         self._doing: dict[str, tuple[Job, asyncio.Task[None]]] = {}
         self._knock = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
@@ -57,6 +66,7 @@ class Foreman:
     async def _look_round(self) -> None:
         await asyncio.to_thread(self._store.sweep)
         unfinished = await asyncio.to_thread(self._store.unfinished)
+        self._tell(len(unfinished))
         wanted = {job.id for job in unfinished}
         for id, (_, task) in self._doing.items():
             if id not in wanted:  # canceled, here or elsewhere; or just completed, which a cancel does not hurt

@@ -20,6 +20,7 @@ from api.jobs.planner import JobPlanner
 from api.jobs.schemas import LongRequest
 from api.jobs.store import Job, JobNotDone, JobStore, State
 from api.jobs.work import Work
+from api.metrics import unfinished_jobs
 from api.plan import Planner
 from api.runner_client import RunnerClient
 from api.synthesis import Rendered
@@ -40,7 +41,9 @@ class Jobs:
         self._runner = runner
         self._planner = JobPlanner(planner)
         self._store = JobStore(config.jobs_dir)
-        self._foreman = Foreman(self._store, lambda job: Work(job, self._planner, runner).run())
+        self._foreman = Foreman(
+            self._store, lambda job: Work(job, self._planner, runner).run(), tell=unfinished_jobs().set
+        )
 
     def start(self) -> None:
         """In a running loop."""
