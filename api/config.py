@@ -38,7 +38,6 @@ class ServerConfig:
     rate_limit_store: str = field(repr=False)  # XTTS_RATE_LIMIT_STORE: `memory`, or a Redis' URL, maybe with a password
     trusted_proxies: tuple[str, ...]  # XTTS_TRUSTED_PROXIES: addresses, networks; their X-Forwarded-For is believed
     cors_origins: tuple[str, ...]  # XTTS_CORS_ORIGINS: sites whose pages may call; none: CORS is off
-
     openai_voices: Mapping[str, str]  # XTTS_OPENAI_VOICES: OpenAI's name of a voice -> ours
 
     @classmethod
