@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import bentoml
 from bentoml.validators import ContentType
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from api.config import ServerConfig
@@ -20,7 +21,7 @@ from api.middleware import install
 from api.openai_routes import OpenAIRoutes
 from api.openai_routes import router as openai_router
 from api.plan import Planner
-from api.responses import health, refuse_in_app, respond
+from api.responses import health, refuse_in_app, refuse_invalid, respond
 from api.runner_client import RunnerClient, connect
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
 from api.security import report
@@ -40,6 +41,7 @@ ZipFile = Annotated[bytes, ContentType("application/zip")]
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 app.add_exception_handler(SpeechError, refuse_in_app)
+app.add_exception_handler(RequestValidationError, refuse_invalid)
 app.include_router(job_router)
 app.include_router(voice_router)
 app.include_router(openai_router)

@@ -59,6 +59,7 @@ class Slots(BaseModel):
     total: int
     live: int
     waiting: int
+    bulk_waiting: int
 
 
 class Health(BaseModel):

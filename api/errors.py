@@ -10,6 +10,7 @@ gives all of them OpenAI's.
 import json
 import logging
 import math
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -93,6 +94,11 @@ def answer(error: SpeechError, **beside: Any) -> JSONResponse:
     record().error = error.type
     body = {**beside, **_body(error.type, error.message, error.param)}
     return JSONResponse(body, status_of(error), _headers(error))
+
+
+def invalid(faults: Sequence[Any]) -> JSONResponse:
+    """The response to a body or a parameter in which pydantic found these faults."""
+    return JSONResponse(_validation_body(list(faults)), HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def _headers(error: SpeechError) -> dict[str, str]:
@@ -182,10 +188,16 @@ def _validation_body(faults: list[dict[str, Any]]) -> dict[str, Any]:
     where = [_field(fault) for fault in faults]
     said = [fault["msg"].removeprefix("Value error, ") for fault in faults]
     message = "; ".join(f"{at}: {what}" if at else what for at, what in zip(where, said, strict=True))
-    return _body("invalid_request", message, where[0] or None)
+    return _body("invalid_request", _encodable(message), _encodable(where[0]) or None)
+
+
+def _encodable(text: str) -> str:
+    """What JSON calls a string may be none: half of a surrogate pair has no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _field(fault: dict[str, Any]) -> str:
     if fault.get("type") == "json_invalid":  # then it is a place in the text
         return ""
-    return ".".join(str(part) for part in fault["loc"] if part != "body")
+    where = [str(part) for part in fault["loc"]]
+    return ".".join(where[1:] if where[:1] in (["body"], ["query"], ["path"]) else where)

@@ -71,8 +71,8 @@ def spelled(language: str, languages: Sequence[str]) -> str:
         if _code(each) == _code(language):
             return each
     known = ", ".join(languages)
-    message = f"The model has no language '{language}'. It has: {known}. '{AUTO}' finds out which of them a text is in."
-    raise InvalidInput(message, param="language")
+    hint = "" if language.lower() == AUTO else f" '{AUTO}' finds out which of them a text is in."
+    raise InvalidInput(f"The model has no language '{language}'. It has: {known}.{hint}", param="language")
 
 
 def _code(language: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import BodyTooLarge, answer
+from api.errors import BodyTooLarge, ClientGone, answer
 
 
 class BodyLimit:
@@ -32,7 +32,7 @@ class BodyLimit:
             if declared.isdecimal() and int(declared) > limit:
                 raise _too_large(limit)
             passed = counted if upload is not None else _replay(await _read(counted), receive)
-        except BodyTooLarge as refusal:
+        except (BodyTooLarge, ClientGone) as refusal:
             return await answer(refusal)(scope, receive, send)
         await self.app(scope, passed, send)
 
@@ -53,9 +53,12 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 
 async def _read(receive: Receive) -> list[Message]:
+    """Raises ClientGone where it ends too soon."""
     messages = [await receive()]
     while messages[-1].get("more_body", False):
         messages.append(await receive())
+    if messages[-1]["type"] == "http.disconnect":
+        raise ClientGone("The client left before its request was whole.")
     return messages
 
 

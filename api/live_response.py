@@ -15,6 +15,7 @@ from api.record import record
 from runners.errors import SpeechError
 
 PATIENCE: Final = 300.0  # seconds
+SLICE: Final = 2**16  # bytes: what is sent at once is waited for as a whole, so it must not be much
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,9 @@ class LiveResponse(StreamingResponse):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async for chunk in self._chunks:
-                async with asyncio.timeout(self._patience):
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                for at in range(0, len(chunk), SLICE):
+                    async with asyncio.timeout(self._patience):
+                        await send({"type": "http.response.body", "body": chunk[at : at + SLICE], "more_body": True})
         except SpeechError as error:
             record().error = error.type
             log.error("A stream was cut: %s: %s", error.type, error.message, exc_info=error.__cause__)

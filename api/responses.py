@@ -6,10 +6,11 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import bentoml
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.errors import ClientGone, answer
+from api.errors import ClientGone, answer, invalid
 from api.live_response import LiveResponse
 from api.runner_client import RunnerClient
 from api.synthesis import Live, Rendered
@@ -47,6 +48,12 @@ async def refuse_in_app(request: Request, error: Exception) -> Response:
     """For routes of the mounted app: they raise, and this answers."""
     assert isinstance(error, SpeechError)
     return refuse(error)
+
+
+async def refuse_invalid(request: Request, error: Exception) -> Response:
+    """For routes of the mounted app, whose own answer would repeat what was sent."""
+    assert isinstance(error, RequestValidationError)
+    return invalid(error.errors())
 
 
 async def health(runner: RunnerClient) -> Response:

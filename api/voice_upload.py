@@ -1,6 +1,7 @@
 """Takes a voice in: checks its form, judges its clips, lets the model hear them, and only then lets it be a voice."""
 
 import asyncio
+import dataclasses
 import hashlib
 from pathlib import PurePath
 
@@ -9,6 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from api.clip_judge import judge
+from api.language import spelled
 from api.runner_client import RunnerClient
 from api.voice_folder import AUDIO, LATENTS_FILE, check_voice
 from api.voice_form import LATENTS, VoiceForm, read_form
@@ -38,13 +40,15 @@ class VoiceUploads:
         ModelLoading: a voice is heard before it is taken.
         """
         model = await self._runner.model()
-        async with read_form(request) as form:
+        async with read_form(request) as sent:
+            form = _spelled(sent, model)
             if self._library.folder_of(form.name) or form.name in model.speakers:
                 raise already_there(form.name)
             with self._store.draft() as draft:
                 take = self._take_clips if form.latents is None else self._take_latents
                 settings, styles = await take(form, draft)
-                _check_language(settings.language, model)
+                if settings.language is not None:
+                    spelled(settings.language, model.languages)
                 for style, voice in styles.items():
                     await self._hear(voice, LATENTS if form.latents else style)
                 await asyncio.to_thread(self._store.publish, draft, form.name)
@@ -106,7 +110,8 @@ def _ending(clip: UploadFile) -> str:
     return ending if AUDIO.fullmatch(f"clip{ending}") else ".clip"
 
 
-def _check_language(language: str | None, model: ModelCard) -> None:
-    if language is not None and language not in model.languages:
-        known = ", ".join(model.languages)
-        raise InvalidInput(f"language: {language!r} is none of the model's: {known}.", param="language")
+def _spelled(form: VoiceForm, model: ModelCard) -> VoiceForm:
+    """Its language as the model spells it."""
+    if form.language is None:
+        return form
+    return dataclasses.replace(form, language=spelled(form.language, model.languages))

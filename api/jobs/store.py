@@ -19,7 +19,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -60,6 +60,7 @@ class State(StrEnum):
     CANCELED = "canceled"
 
 
+REQUEST: Final = "request.json"
 ENDS: Final = {"result.zip": State.COMPLETED, "canceled": State.CANCELED, "failed": State.FAILED}
 
 
@@ -95,14 +96,14 @@ class Job:
     @property
     def created(self) -> float:
         """Seconds since the epoch. Raises FileNotFoundError for a job that was removed."""
-        return (self.folder / "request.json").stat().st_mtime
+        return (self.folder / REQUEST).stat().st_mtime
 
     @property
     def result(self) -> Path:
         return self.folder / "result.zip"
 
     def request(self) -> LongRequest:
-        return LongRequest.model_validate_json((self.folder / "request.json").read_bytes())
+        return LongRequest.model_validate_json((self.folder / REQUEST).read_bytes())
 
     def status(self) -> dict[str, Any]:
         begun = self._entries.stat().st_ctime if self._entries.exists() else None
@@ -180,7 +181,7 @@ class JobStore:
         job = Job(self.folder / uuid.uuid4().hex)
         try:
             draft.mkdir(parents=True)
-            _write(draft / "request.json", request.model_dump_json(exclude_unset=True).encode())
+            _write(draft / REQUEST, request.model_dump_json(exclude_unset=True).encode())
             _write(draft / "progress.json", json.dumps(asdict(Progress(len(request.samples)))).encode())
             draft.rename(job.folder)
         except OSError as error:
@@ -190,24 +191,31 @@ class JobStore:
 
     def find(self, id: str) -> Job:
         job = Job(self.folder / id)
-        if not ID.fullmatch(id) or not job.folder.is_dir():
+        if not ID.fullmatch(id) or not (job.folder / REQUEST).is_file():
             raise UnknownJob("There is no such job; one that is over is kept for a day.", param="task_id")
         return job
 
     def unfinished(self) -> list[Job]:
         """The oldest first."""
-        return sorted((job for job in self._all() if not job.over), key=lambda job: job.created)
+        aged = []
+        for job in self._all():
+            with suppress(FileNotFoundError):  # another server has just swept it away
+                if not job.over:
+                    aged.append((job.created, job))
+        return [job for _, job in sorted(aged, key=lambda each: each[0])]
 
     def sweep(self) -> None:
         """Remove jobs that have been over for long, and what crashed processes left half-way."""
         for folder in [*self.folder.glob(f"{DRAFT}*"), *(self.folder / job.id for job in self._all() if job.over)]:
-            if time.time() - folder.stat().st_mtime > KEPT:
-                leaving = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
-                folder.rename(leaving)
-                shutil.rmtree(leaving, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another server was faster
+                if time.time() - folder.stat().st_mtime > KEPT:
+                    leaving = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
+                    folder.rename(leaving)
+                    shutil.rmtree(leaving, ignore_errors=True)
 
     def _all(self) -> Iterable[Job]:
-        return (Job(folder) for folder in self.folder.glob("*") if ID.fullmatch(folder.name))
+        found = self.folder.glob(f"*/{REQUEST}")
+        return (Job(file.parent) for file in found if ID.fullmatch(file.parent.name))
 
 
 def _write(path: Path, content: bytes, *, lasting: bool = True) -> None:

@@ -164,3 +164,21 @@ async def test_what_wraps_the_flow_is_sent_and_the_flow_closed() -> None:
     await LiveResponse(wrapped(flow), flow, "audio/wav", {})(SCOPE, staying, client.send)
     assert client.finished
     assert client.messages[1]["body"] == b"<one>"
+
+
+async def test_a_slow_reader_that_never_stops_is_never_cut_off() -> None:
+    """All is there at once, and takes five times as long to be read as a pause may be."""
+
+    async def make(give: Give) -> None:
+        give(bytes(1_000_000))
+
+    class Slow(Client):
+        async def send(self, message: Any) -> None:
+            await asyncio.sleep(len(message.get("body", b"")) / 1_000_000)
+            await super().send(message)
+
+    flow = await Flow.begin(make)
+    client = Slow()
+    await LiveResponse(flow, flow, "audio/wav", {}, patience=0.2)(SCOPE, staying, client.send)
+    assert client.finished
+    assert sum(len(message.get("body", b"")) for message in client.messages) == 1_000_000

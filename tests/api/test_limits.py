@@ -103,3 +103,21 @@ async def test_a_declared_length_is_refused_unread(path: str, declared: int, sta
 
     await sink.app(scope, receive, collect)
     assert sent[0]["status"] == status
+
+
+async def test_a_client_that_leaves_before_its_body_is_whole_is_gone_and_no_more() -> None:
+    parts = iter([{"type": "http.request", "body": b"x", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(parts)
+
+    async def collect(message: Any) -> None:
+        sent.append(message)
+
+    async def never(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("half a body was passed on")
+
+    scope = {"type": "http", "method": "POST", "path": "/small", "headers": []}
+    await BodyLimit(never, limit=100, uploads={}, larger={})(scope, receive, collect)
+    assert sent[0]["status"] == 499

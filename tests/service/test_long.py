@@ -151,12 +151,24 @@ def test_wrong_samples_are_refused_at_once(server: Server, samples: list[Any], c
     assert response.json()["error"]["param"] == param
 
 
+@pytest.mark.parametrize(
+    "fields", [r'"text": "Titkos \ud800"', '"text": "Titkos", "speed": NaN', r'"text": "x", "\ud800": 1']
+)
+def test_what_json_lets_through_and_is_no_value(server: Server, fields: str) -> None:
+    body = f'{{"samples": [{{"id": "a", {fields}}}]}}'
+    with server.client() as client:
+        answer = client.post("/generate/long/submit", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["error"]["param"].startswith("samples.0")
+    assert "Titkos" not in server.log.read_text()
+
+
 def test_jobs_that_do_not_exist(server: Server) -> None:
     with server.client() as client:
         for method, route in (("GET", "status"), ("GET", "get"), ("PUT", "cancel"), ("POST", "retry")):
             response = client.request(method, f"/generate/long/{route}", params={"task_id": "0" * 32})
             assert (response.status_code, response.json()["error"]["type"]) == (404, "job_not_found")
-            assert client.request(method, f"/generate/long/{route}").status_code == 422
+            assert client.request(method, f"/generate/long/{route}").json()["error"]["param"] == "task_id"
 
 
 def test_a_caller_that_leaves_takes_the_work_along(server: Server) -> None:

@@ -189,6 +189,19 @@ def test_errors(
     assert caught.value.body["message"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("input", r'"Titkos \ud800"'), ("speed", "NaN"), ("speed", "1e999"), ("voice", r'"\ud800"')]
+)
+def test_what_json_lets_through_and_is_no_value(open_server: Server, field: str, value: str) -> None:
+    fields = {"model": '"tts-1"', "voice": '"alloy"', "input": '"Titkos"', field: value}
+    body = "{" + ", ".join(f'"{name}": {each}' for name, each in fields.items()) + "}"
+    headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
+    with open_server.client() as client:
+        answer = client.post("/v1/audio/speech", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
+    assert "Titkos" not in open_server.log.read_text()
+
+
 def test_the_longest_input_is_openais(open_server: Server, server: Server) -> None:
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=60) as ai:
         body = {**SPEECH, "input": "a b. " * 819 + "?", "response_format": "pcm"}  # 4096 characters

@@ -252,7 +252,9 @@ def test_wrong_requests(site: Server) -> None:
             check(client.get(f"/voices/{name}"), 404, client.get(f"/voices/{name}").json()["error"]["type"])
     check(upload(site, "default", clips("neutral")), 409, "voice_exists")
     check(upload(site, "../eva", clips("neutral")), 422, "invalid_request")
-    check(upload(site, "eva", clips("neutral"), language="xx"), 422, "invalid_request")
+    for language in ("xx", "hungarian", "xx-Latn-XX"):
+        told = check(upload(site, "eva", clips("neutral"), language=language), 422, "invalid_request")
+        assert told["param"] == "language"
 
 
 def test_too_large_an_upload_is_refused_before_it_is_read(site: Server) -> None:

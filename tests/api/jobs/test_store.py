@@ -83,3 +83,12 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "jobs").write_text("not a folder")
     with pytest.raises(StorageFailure):
         JobStore(tmp_path / "jobs").create(REQUEST)
+
+
+def test_a_folder_that_is_no_job_is_in_nobodys_way(store: JobStore) -> None:
+    job = store.create(long_request({"id": "a", "text": "x"}))
+    (store.folder / ("f" * 32)).mkdir()
+    assert [each.id for each in store.unfinished()] == [job.id]
+    store.sweep()
+    with pytest.raises(UnknownJob):
+        store.find("f" * 32)
