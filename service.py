@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from api.config import ServerConfig
 from api.docs import PAGE
+from api.draining import refuse_connections_on_sigterm
 from api.language import LanguageDetector
 from api.logs import leave_out_bad_requests
 from api.middleware import install
@@ -22,6 +23,7 @@ from api.voice_routes import VoiceRoutes
 from api.voice_routes import router as voice_router
 from api.voice_store import VoiceStore
 from api.voices import VoiceLibrary
+from image import image
 from runners.errors import SpeechError
 from runners.logs import log_as_bentoml_does
 from runners.xtts_runner import XTTSRunner
@@ -36,7 +38,7 @@ app.include_router(voice_router)
 
 
 @bentoml.asgi_app(app)
-@bentoml.service(name="XTTS", traffic={"timeout": CONFIG.timeout + 60})
+@bentoml.service(name="XTTS", image=image(), traffic={"timeout": CONFIG.timeout + 60})
 class XTTS:
     """Text to speech in your own voice."""
 
@@ -53,6 +55,7 @@ class XTTS:
         self.client = RunnerClient(connect(self.runner.to_async.url))
         self.synthesis = Synthesis(CONFIG, self.client, voices, LanguageDetector())
         app.state.voices = VoiceRoutes(voices, store, self.client)
+        refuse_connections_on_sigterm()
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
