@@ -12,7 +12,7 @@ from types import FrameType
 
 import psutil
 
-SERVER_STOPS_ACCEPTING = 0.5  # seconds; uvicorn looks every tenth of one, and would not bear a socket that closes before
+SERVER_STOPS_ACCEPTING = 0.5  # seconds; uvicorn looks every tenth of one, and cannot bear that they close before
 
 
 def refuse_connections_on_sigterm() -> None:

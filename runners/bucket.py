@@ -1,4 +1,4 @@
-"""Lands a model from any folder that fsspec opens (s3://, https://, ...): whole, checked. Knows not what its files are."""
+"""Lands a model from any folder that fsspec opens (s3://, https://, ...): whole, checked. Knows not what is in it."""
 
 import errno
 import hashlib

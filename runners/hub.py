@@ -22,6 +22,7 @@ from runners.download import RemoteFile, check_room, fetch, free_space
 from runners.errors import ConfigurationError
 from runners.landing import land, recall, remember
 
+
 @dataclass(frozen=True, slots=True)
 class HubModel:
     """A model on the Hugging Face Hub. The revision is a commit, a tag or a branch."""

@@ -21,7 +21,7 @@ Read = Callable[[int, int], bytes]  # the first byte's place, the place after th
 
 
 def append_in_parallel(read: Read, size: int, path: Path, name: str, range_size: int = RANGE) -> None:
-    """Adds to `path` what it lacks of `size` bytes. Raises what `read` does when it keeps failing; what came is kept."""
+    """Adds to `path` what it lacks of `size` bytes. Raises what `read` does when that keeps failing."""
     start = path.stat().st_size
     ranges = deque((at, min(at + range_size, size)) for at in range(start, size, range_size))
     with (
