@@ -17,6 +17,9 @@ from runners.landing import land, recall, remember
 from runners.ranges import append_in_parallel
 
 MANIFEST = "SHA256SUMS"  # as sha256sum writes it
+OPTIONS = {  # s3fs repeats what fails, and so do we; were its client to do so too, it would take minutes to give up
+    "s3": {"config_kwargs": {"retries": {"max_attempts": 0}}},
+}
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CREDENTIALS = "Check the credentials (AWS_ACCESS_KEY_ID and its like, or a role) and AWS_ENDPOINT_URL."
 
@@ -34,7 +37,9 @@ class Bucket:
     def open(cls, url: str, **options: object) -> "Bucket":
         """Raises ConfigurationError where nothing opens such a URL. `options` are its filesystem's own."""
         with _explained(url):
-            filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True, **options)
+            usual = {"use_listings_cache": False, "skip_instance_cache": True}
+            settings = {**usual, **OPTIONS.get(url.partition("://")[0], {}), **options}
+            filesystem, path = fsspec.core.url_to_fs(url, **settings)
             return cls(url, filesystem, path.rstrip("/"))
 
     def land(self, models: Path, required: Sequence[str], optional: Sequence[str]) -> Path:

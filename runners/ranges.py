@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 RANGE = 8 * 2**20  # bytes
 AT_ONCE = 8
-ATTEMPTS = 5
+ATTEMPTS = 3
 PATIENCE = 0.5  # seconds before the second attempt, and twice as long before each further one
 
 Read = Callable[[int, int], bytes]  # the first byte's place, the place after the last

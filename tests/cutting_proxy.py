@@ -1,13 +1,10 @@
 """A TCP proxy on 127.0.0.1 that cuts connections: what a bad network does to a good server."""
 
 import socket
-import struct
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
-
-RESET = struct.pack("ii", 1, 0)  # linger for no time: closing sends RST
 
 
 @dataclass
@@ -50,7 +47,7 @@ class CuttingProxy:
                     self.passed += len(sent)
                 client.sendall(sent)
                 if budget is not None and (budget := budget - len(sent)) <= 0:
-                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    client.shutdown(socket.SHUT_RDWR)  # the other thread reads from it, so closing is not enough
                     return
 
     def _pump_requests(self, client: socket.socket, server: socket.socket) -> None:
