@@ -15,7 +15,8 @@ from deploy.image_test import checks
 from deploy.image_test.container import HARDENED, Container
 from deploy.image_test.workshop import Workshop
 
-IMAGE = "localhost/xtts:image-test"
+TAG = "xtts:image-test"
+IMAGE = f"localhost/{TAG}"
 TOOLS = ("buildah", "podman", "runc", "debootstrap")
 NOT_COVERED = (
     "the real base (a Debian stood in for it, so Ubuntu's apt and uv's own download of Python 3.11 were not tried)",
@@ -49,7 +50,7 @@ def build(workshop: Workshop) -> None:
     with timed("bento"):
         workshop.run(bentoml, "build")
     with timed("image"):
-        workshop.run(bentoml, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", f"-t={IMAGE}")
+        workshop.run(bentoml, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", "-t", TAG)
 
 
 def weigh(workshop: Workshop) -> None:

@@ -4,6 +4,7 @@ import io
 import socket
 import threading
 import time
+from collections.abc import Mapping
 
 import httpx
 import soundfile
@@ -56,7 +57,7 @@ def inside(container: Container) -> list[str]:
     return list(INSIDE)
 
 
-def speaks(url: str, route: str, body: dict[str, object]) -> str:
+def speaks(url: str, route: str, body: Mapping[str, object]) -> str:
     answer = httpx.post(f"{url}{route}", json=body, timeout=120)
     assert answer.status_code == 200, answer.text
     audio, rate = soundfile.read(io.BytesIO(answer.content))
