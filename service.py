@@ -6,17 +6,24 @@ from typing import Annotated, Any
 import bentoml
 from bentoml.validators import ContentType
 from fastapi import FastAPI
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from api.config import ServerConfig
-from api.docs import PAGE
+from api.docs import router as docs_router
 from api.draining import refuse_connections_on_sigterm
+from api.jobs.routes import Jobs
+from api.jobs.routes import router as job_router
+from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
 from api.logs import leave_out_bad_requests
+from api.metrics import router as metrics_router
 from api.middleware import install
+from api.openai_routes import OpenAIRoutes
+from api.openai_routes import router as openai_router
+from api.plan import Planner
 from api.responses import health, refuse_in_app, respond
 from api.runner_client import RunnerClient, connect
-from api.schemas import SegmentedRequest, SimpleRequest
+from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
 from api.security import report
 from api.synthesis import Synthesis
 from api.voice_routes import VoiceRoutes
@@ -31,21 +38,32 @@ from runners.xtts_runner import XTTSRunner
 CONFIG = ServerConfig.from_env()
 os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn reads it once this is loaded
 AudioFile = Annotated[bytes, ContentType("audio/*")]
+ZipFile = Annotated[bytes, ContentType("application/zip")]
 
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 app.add_exception_handler(SpeechError, refuse_in_app)
+app.include_router(job_router)
 app.include_router(voice_router)
+app.include_router(openai_router)
+app.include_router(metrics_router)
+app.include_router(docs_router)
 
 
 @bentoml.asgi_app(app)
-@bentoml.service(name="XTTS", image=image(), traffic={"timeout": CONFIG.timeout + 60})
+@bentoml.service(
+    name="XTTS",
+    image=image(),
+    traffic={"timeout": CONFIG.timeout + 60},
+    metrics={"enabled": False},  # theirs count by path, and so without bounds; ours: api/metrics.py
+    logging={"access": {"enabled": False}},  # ours: api/access.py
+)
 class XTTS:
     """Text to speech in your own voice."""
 
     runner = bentoml.depends(XTTSRunner)
 
     def __init__(self) -> None:
-        log_as_bentoml_does("api")
+        log_as_bentoml_does("api", CONFIG.log_format)
         leave_out_bad_requests()
         store = VoiceStore(CONFIG.uploads_dir)
         store.sweep()
@@ -53,26 +71,43 @@ class XTTS:
         voices.report()
         report(CONFIG.api_keys)
         self.client = RunnerClient(connect(self.runner.to_async.url))
-        self.synthesis = Synthesis(CONFIG, self.client, voices, LanguageDetector())
+        planner = Planner(CONFIG, self.client, voices, LanguageDetector())
+        self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
+        self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
+        app.state.openai = OpenAIRoutes(self.synthesis, self.client, voices, CONFIG.openai_voices)
         app.state.voices = VoiceRoutes(voices, store, self.client)
         refuse_connections_on_sigterm()
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Say one text. Returns an audio file; `X-Seed`, `X-Audio-Duration` and `X-Sample-Rate` say what it is."""
-        return await respond(ctx, self.synthesis.simple(SimpleRequest(**body)))  # type: ignore[return-value]
+        return await respond(ctx, self.synthesis.whole(SimpleRequest(**body)))  # type: ignore[return-value]
 
     @bentoml.api(route="/generate/segmented", input_spec=SegmentedRequest)
     async def segmented(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
-        return await respond(ctx, self.synthesis.segmented(SegmentedRequest(**body)))  # type: ignore[return-value]
+        return await respond(ctx, self.synthesis.whole(SegmentedRequest(**body)))  # type: ignore[return-value]
 
-    @app.get("/", include_in_schema=False)
-    async def documentation(self) -> Response:
-        return HTMLResponse(PAGE)
+    @bentoml.api(route="/generate/stream", input_spec=StreamRequest)
+    async def stream(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
+        """Say one text or several, and send the audio while it is being said. Takes the body of either route."""
+        return await respond(ctx, self.synthesis.live(StreamRequest(**body).as_one()))  # type: ignore[return-value]
+
+    @bentoml.task(route="/generate/long", input_spec=LongRequest)
+    async def long(self, ctx: bentoml.Context, **body: Any) -> ZipFile:
+        """Say up to 1,000 samples or a chapter where the server is idle. Returns a zip of files and `manifest.json`."""
+        return await respond(ctx, self.jobs.whole(LongRequest(**body)))  # type: ignore[return-value]
+
+    @bentoml.on_startup
+    async def start(self) -> None:
+        self.jobs.start()
+
+    @bentoml.on_shutdown
+    async def stop(self) -> None:
+        await self.jobs.stop()
 
     @app.head("/health", include_in_schema=False)
-    @app.get("/health")
+    @app.get("/health", include_in_schema=False)
     async def health(self) -> Response:
         """200 once the model is loaded, 503 and `"loading"` until then."""
         return await health(self.client)
@@ -82,4 +117,4 @@ class XTTS:
         return await self.client.ready()
 
 
-install(XTTS, CONFIG)
+install(XTTS, CONFIG, app)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from api.assemble import frame_levels
+from api.edges import frame_levels
 from runners.clip import Clip, decode_clip
 from runners.errors import UnreadableClip
 

@@ -4,14 +4,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from limits import RateLimitItem
 
 from api.cors import parse_origins
 from api.keys import ApiKey, read_keys
+from api.openai_schemas import parse_voices
 from api.rates import MEMORY, parse_limit, parse_store
 from api.security import parse_proxies
 from runners.environment import Environment
+from runners.logs import read_format
 
 REFERENCES = Path(__file__).resolve().parent.parent / "references"  # beside service.py, wherever the server runs
 
@@ -21,17 +24,21 @@ class ServerConfig:
     """Each field is a row of the README's configuration table; the defaults stand there and in `from_env`."""
 
     voices_dir: Path  # XTTS_VOICES_DIR: absolute; a folder for every voice
-    data_dir: Path  # XTTS_DATA_DIR: absolute; holds voices/, what was uploaded; servers may share it
+    data_dir: Path  # XTTS_DATA_DIR: absolute; holds voices/ (uploads) and jobs/; servers may share it
     default_language: str  # XTTS_DEFAULT_LANGUAGE: spoken where neither the request nor the voice names one
     max_text: int  # XTTS_MAX_TEXT: characters a request may hold, over all its segments
-    max_body: int  # XTTS_MAX_BODY: bytes a request's body may have
+    max_job_text: int  # XTTS_MAX_JOB_TEXT: characters a long job may hold, over all its samples
+    max_body: int  # XTTS_MAX_BODY: bytes a request's body may have, those of a long job's text aside
     timeout: float  # XTTS_TIMEOUT: seconds a request may take, waiting included
     api_keys: tuple[ApiKey, ...]  # XTTS_API_KEYS: their hashes; none: everybody may
+    open_metrics: bool  # XTTS_METRICS: `open`, they need no key; `key`, they do, like everything else
+    log_format: str  # XTTS_LOG_FORMAT: one of runners.logs.FORMATS
     rate_limit: RateLimitItem | None  # XTTS_RATE_LIMIT: requests of one caller in a while
     character_limit: RateLimitItem | None  # XTTS_CHARACTER_LIMIT: characters of one caller in a while
     rate_limit_store: str = field(repr=False)  # XTTS_RATE_LIMIT_STORE: `memory`, or a Redis' URL, maybe with a password
     trusted_proxies: tuple[str, ...]  # XTTS_TRUSTED_PROXIES: addresses, networks; their X-Forwarded-For is believed
     cors_origins: tuple[str, ...]  # XTTS_CORS_ORIGINS: sites whose pages may call; none: CORS is off
+    openai_voices: Mapping[str, str]  # XTTS_OPENAI_VOICES: OpenAI's name of a voice -> ours
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "ServerConfig":
@@ -47,17 +54,30 @@ class ServerConfig:
                 "a language code such as en, hu or zh-cn",
             ),
             max_text=env.integer("XTTS_MAX_TEXT", 10_000, 1, 10_000_000),
+            max_job_text=env.integer("XTTS_MAX_JOB_TEXT", 1_000_000, 1, 100_000_000),
             max_body=env.integer("XTTS_MAX_BODY", 2**20, 1024, 2**30),
             timeout=env.seconds("XTTS_TIMEOUT", 300.0, 1.0, 86_400.0),
             api_keys=env.parsed("XTTS_API_KEYS", (), read_keys, secret=True),
+            open_metrics=env.matching("XTTS_METRICS", "key", "key|open", "key or open") == "open",
+            log_format=read_format(env),
             rate_limit=env.parsed("XTTS_RATE_LIMIT", None, parse_limit),
             character_limit=env.parsed("XTTS_CHARACTER_LIMIT", None, parse_limit),
             rate_limit_store=env.parsed("XTTS_RATE_LIMIT_STORE", MEMORY, parse_store, secret=True),
             trusted_proxies=env.parsed("XTTS_TRUSTED_PROXIES", (), parse_proxies),
             cors_origins=env.parsed("XTTS_CORS_ORIGINS", (), parse_origins),
+            openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voices),
         )
         env.check()
         return config
+
+    @property
+    def max_job_body(self) -> int:
+        """Bytes. JSON takes up to six for a character, as in `\\u00e9`; some write it so."""
+        return self.max_body + 6 * self.max_job_text
+
+    @property
+    def jobs_dir(self) -> Path:
+        return self.data_dir / "jobs"
 
     @property
     def uploads_dir(self) -> Path:

@@ -17,6 +17,7 @@ EXPOSED = (  # what scripts may read of our answers, beside the body
     "X-Seed",
     "X-Audio-Duration",
     "X-Sample-Rate",
+    "X-Language",
     "X-Segments",
     "X-Request-ID",
     "Retry-After",

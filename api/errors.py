@@ -3,7 +3,8 @@
     {"error": {"type": "invalid_request", "message": "speed: ...", "param": "speed"}}
 
 `answer` serves what our own code raises. `ErrorBodies` is a middleware that gives the same body to what BentoML and
-Starlette answer by themselves: failed validation, an unknown path, a wrong method, an unforeseen fault.
+Starlette answer by themselves: failed validation, an unknown path, a wrong method, an unforeseen fault. Under /v1/ it
+gives all of them OpenAI's.
 """
 
 import json
@@ -16,7 +17,10 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import openai_errors
+from api.jobs.store import JobNotDone, UnknownJob
 from api.rates import RateLimited
+from api.record import record
 from api.voice_store import BuiltInVoice, StorageFailure, VoiceExists
 from api.voices import UnknownVoice
 from runners.errors import (
@@ -57,7 +61,10 @@ STATUSES: dict[type[SpeechError], int] = {
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownVoice: HTTPStatus.NOT_FOUND,
+    openai_errors.UnknownModel: HTTPStatus.NOT_FOUND,
+    UnknownJob: HTTPStatus.NOT_FOUND,
     VoiceExists: HTTPStatus.CONFLICT,
+    JobNotDone: HTTPStatus.CONFLICT,
     BuiltInVoice: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
@@ -69,14 +76,21 @@ STATUSES: dict[type[SpeechError], int] = {
     StorageFailure: HTTPStatus.INSUFFICIENT_STORAGE,
 }
 FALLBACKS = {404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type", 503: "loading"}
+LIKELY = {int(status): cls.type for cls, status in STATUSES.items() if status < 500} | FALLBACKS
 
 
 def status_of(error: SpeechError) -> int:
     return next((STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def error_type(status: int) -> str:
+    """Of an error of which nothing but its status is known."""
+    return LIKELY.get(status, "invalid_request" if status < 500 else "internal_error")
+
+
 def answer(error: SpeechError, **beside: Any) -> JSONResponse:
     """The error's response; `beside` goes into its body next to `error`."""
+    record().error = error.type
     body = {**beside, **_body(error.type, error.message, error.param)}
     return JSONResponse(body, status_of(error), _headers(error))
 
@@ -91,6 +105,8 @@ def _headers(error: SpeechError) -> dict[str, str]:
             return {"Retry-After": str(math.ceil(error.retry_after))}
         case ModelLoading():
             return {"Retry-After": "5"}
+        case BodyTooLarge():
+            return {"Connection": "close"}  # or else the rest of it is received, however long it is
     return {}
 
 
@@ -125,14 +141,22 @@ class ErrorBodies:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
                     begun = True
-                    await _rewritten(start, body)(scope, receive, send)
+                    await _spoken_for(scope, _rewritten(start, body))(scope, receive, send)
 
         try:
             await self.app(scope, receive, send_rewritten)
         except Exception:  # nobody foresaw it, and nobody else would answer
             log.exception("A request failed in a way that nobody foresaw")
             if not begun:
-                await JSONResponse(_body("internal_error", UNFORESEEN), 500)(scope, receive, send)
+                failure = JSONResponse(_body("internal_error", UNFORESEEN), 500)
+                await _spoken_for(scope, failure)(scope, receive, send)
+
+
+def _spoken_for(scope: Scope, response: JSONResponse) -> JSONResponse:
+    """As those expect it who ask under this path."""
+    if not scope["path"].startswith(openai_errors.PATH):
+        return response
+    return openai_errors.as_openai(response, json.loads(bytes(response.body))["error"])
 
 
 def _rewritten(start: Message, body: bytes) -> JSONResponse:
@@ -155,7 +179,13 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
 
 def _validation_body(faults: list[dict[str, Any]]) -> dict[str, Any]:
     """All faults in one message; `param` names the first field, as a path such as `segments.2.text`."""
-    where = [".".join(str(part) for part in fault["loc"] if part != "body") for fault in faults]
+    where = [_field(fault) for fault in faults]
     said = [fault["msg"].removeprefix("Value error, ") for fault in faults]
     message = "; ".join(f"{at}: {what}" if at else what for at, what in zip(where, said, strict=True))
     return _body("invalid_request", message, where[0] or None)
+
+
+def _field(fault: dict[str, Any]) -> str:
+    if fault.get("type") == "json_invalid":  # then it is a place in the text
+        return ""
+    return ".".join(str(part) for part in fault["loc"] if part != "body")

@@ -12,19 +12,20 @@ class BodyLimit:
     """Answers 413 as soon as a body is known to be over `limit` bytes; the rest of it is never read.
 
     `uploads` are POST routes with limits of their own. Their bodies are too large to be held here: they pass, and
-    whoever reads one past its limit gets BodyTooLarge raised.
+    whoever reads one past its limit gets BodyTooLarge raised. `larger` have limits of their own too, and are held.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, uploads: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, limit: int, uploads: Mapping[str, int], larger: Mapping[str, int]) -> None:
         self.app = app
         self.limit = limit
         self.uploads = uploads  # path -> bytes
+        self.larger = larger  # path -> bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return await self.app(scope, receive, send)
         upload = self.uploads.get(scope["path"]) if scope["method"] == "POST" else None
-        limit = self.limit if upload is None else upload
+        limit = self.larger.get(scope["path"], self.limit) if upload is None else upload
         counted = _counted(receive, limit)
         try:
             declared = Headers(scope=scope).get("content-length", "0")

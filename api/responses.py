@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api.errors import ClientGone, answer
+from api.live_response import LiveResponse
 from api.runner_client import RunnerClient
-from api.synthesis import Rendered
+from api.synthesis import Live, Rendered
 from runners.errors import ModelLoading, SpeechError
 
 T = TypeVar("T")
@@ -19,12 +20,15 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered]) -> Response:
+async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Live]) -> Response:
     """Does the work for as long as the client is there to hear of it. Its leaving cancels the work."""
     response: Response
     try:
-        rendered = await _while_connected(ctx.request, work)
-        response = Response(rendered.body, media_type=rendered.media_type, headers=rendered.headers)
+        said = await while_connected(ctx.request, work)
+        if isinstance(said, Live):
+            response = LiveResponse(said.flow, said.flow, said.media_type, said.headers)
+        else:
+            response = Response(said.body, media_type=said.media_type, headers=said.headers)
     except SpeechError as error:
         response = refuse(error)
     ctx.response.status_code = response.status_code  # BentoML overwrites the response's own with this one
@@ -62,12 +66,17 @@ async def health(runner: RunnerClient) -> Response:
             "sample_rate": model.sample_rate,
             "languages": model.languages,
             "speakers": model.speakers,
-            "slots": {"total": load.slots, "live": load.live, "waiting": load.waiting},
+            "slots": {
+                "total": load.slots,
+                "live": load.live,
+                "waiting": load.waiting,
+                "bulk_waiting": load.bulk_waiting,
+            },
         }
     )
 
 
-async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """The work's result. Raises ClientGone, and cancels the work, when the client leaves before it is done."""
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_disconnect(request))

@@ -6,9 +6,12 @@ seconds, and with it every stream that is still running.
 """
 
 import asyncio
+import base64
 import dataclasses
+import json
+import uuid
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +22,11 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from runners.errors import EngineFailure, ModelLoading
+from api.record import record
+from runners.errors import EngineFailure, ModelLoading, SpeechError
+from runners.request_id import HEADER, request_id
 from runners.types import Audio, Event, Failed, Finished, Heard, Load, ModelCard, PieceDone, Status, Utterance, Voice
-from runners.wire import Unpacker
+from runners.wire import CALL, Unpacker
 
 STATUS_TIMEOUT = 2.0  # seconds; a runner that is loading, or was lost, does not answer
 LIMITS = httpx.Limits(max_keepalive_connections=32, keepalive_expiry=2.0)  # the runner closes idle ones after 5 s
@@ -91,6 +96,7 @@ class RunnerClient:
         Raises:
             SpeechError: the request failed.
         """
+        record().asked(utterances)
         return self._events("/speak", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
 
     async def latents(self, styles: Mapping[str, Voice]) -> bytes:
@@ -109,7 +115,7 @@ class RunnerClient:
     async def _events(self, route: str, body: dict[str, Any]) -> AsyncGenerator[Event, None]:
         unpacker = Unpacker()
         try:
-            async with self._http.stream("POST", route, json=body) as response:
+            async with self._http.stream("POST", route, json=body, headers={HEADER: request_id.get()}) as response:
                 response.raise_for_status()
                 async for chunk in response.aiter_raw():
                     for event in unpacker.feed(chunk):
@@ -117,6 +123,8 @@ class RunnerClient:
                             raise event.error
                         if isinstance(event, Finished):
                             return
+                        if isinstance(event, Audio) and self._model is not None:
+                            record().heard(len(event.samples) / self._model.sample_rate)
                         yield event
         except httpx.HTTPError as error:
             self._model = None  # so that the next request asks whether there is one again
@@ -124,19 +132,55 @@ class RunnerClient:
         self._model = None
         raise EngineFailure(GONE)
 
+    async def speak_bulk(self, utterances: Sequence[Utterance]) -> list[Speech | SpeechError]:
+        """Each utterance's speech or what it failed of, when all are there and nobody else waits for the engine.
+
+        A cancelled call takes its utterances out of the engine.
+
+        Raises:
+            EngineFailure: the runner went away; nothing is known of any of them.
+        """
+        call = uuid.uuid4().hex
+        items = [{"call": call, "utterance": dataclasses.asdict(utterance)} for utterance in utterances]
+        try:
+            response = await self._http.post("/synthesize_batch", json={"items": items}, headers={CALL: call})
+            response.raise_for_status()
+        except httpx.HTTPError as error:
+            self._model = None
+            raise EngineFailure(GONE) from error
+        return await asyncio.to_thread(_read_batch, response.content)
+
     async def speak(self, utterances: Sequence[Utterance]) -> list[Speech]:
         """All utterances, decoded together, in the order of the request."""
-        parts: dict[tuple[int, int], list[NDArray[np.float32]]] = defaultdict(list)
-        done: dict[tuple[int, int], PieceDone] = {}
         async with aclosing(self.events(utterances)) as events:
-            async for event in events:
-                match event:
-                    case Audio(utterance, piece, samples):
-                        parts[utterance, piece].append(samples)
-                    case PieceDone(utterance, piece):
-                        done[utterance, piece] = event
-        order = [sorted(key for key in done if key[0] == index) for index in range(len(utterances))]
-        return [
-            Speech(tuple(np.concatenate(parts[key]) for key in keys), tuple(done[key] for key in keys))
-            for keys in order
-        ]
+            return _joined([event async for event in events], len(utterances))
+
+
+def _joined(events: Iterable[Event], utterances: int) -> list[Speech]:
+    parts: dict[tuple[int, int], list[NDArray[np.float32]]] = defaultdict(list)
+    done: dict[tuple[int, int], PieceDone] = {}
+    for event in events:
+        match event:
+            case Audio(utterance, piece, samples):
+                parts[utterance, piece].append(samples)
+            case PieceDone(utterance, piece):
+                done[utterance, piece] = event
+    order = [sorted(key for key in done if key[0] == index) for index in range(utterances)]
+    return [
+        Speech(tuple(np.concatenate(parts[key]) for key in keys), tuple(done[key] for key in keys)) for keys in order
+    ]
+
+
+def _read_batch(answer: bytes) -> list[Speech | SpeechError]:
+    """What `synthesize_batch` answers. Takes as long as the audio is long, so it belongs in a thread."""
+    return [_read_item(base64.b64decode(item)) for item in json.loads(answer)]
+
+
+def _read_item(frames: bytes) -> Speech | SpeechError:
+    events = list(Unpacker().feed(frames))
+    match events[-1:]:
+        case [Failed(error)]:
+            return error
+        case [Finished()]:
+            return _joined(events, 1)[0]
+    return EngineFailure(GONE)

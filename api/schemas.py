@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
 
@@ -72,7 +72,7 @@ class Part(_Body):
 
 
 class Settings(_Body):
-    """What the simple and the segmented route share."""
+    """What the generate routes share."""
 
     language: Language = None
     voice: str = Field("default", max_length=128, description="One of those that `GET /voices` lists.")
@@ -86,13 +86,18 @@ class Settings(_Body):
     top_p: float | None = Field(None, gt=0, le=1, description="1 turns it off.")
     repetition_penalty: float | None = Field(None, ge=1, le=50, description="1 turns it off.")
     seed: Seed | None = None
-    trim_silence: bool = Field(False, description="Drop the model's own silence around each text.")
 
 
 class SimpleRequest(Settings):
     """One text, one voice."""
 
     text: Text
+    trim_silence: bool = Field(False, description="Drop the model's own silence around each text.")
+
+    @property
+    def parts(self) -> list[Part]:
+        """What is to be said, in order."""
+        return [Part(text=self.text)]
 
 
 def _bounded_silence(segments: list[Part]) -> list[Part]:
@@ -101,8 +106,41 @@ def _bounded_silence(segments: list[Part]) -> list[Part]:
     return segments
 
 
+Segments = Annotated[list[Part], Field(min_length=1, max_length=200), AfterValidator(_bounded_silence)]
+
+
 class SegmentedRequest(Settings):
     """Several texts in a row, each with its own pause and, if it likes, its own voice, style, language and speed."""
 
-    segments: Annotated[list[Part], AfterValidator(_bounded_silence)] = Field(min_length=1, max_length=200)
+    segments: Segments
     trim_silence: bool = Field(True, description="Drop the model's own silence around each segment.")
+
+    @property
+    def parts(self) -> list[Part]:
+        return self.segments
+
+
+def _one_of_both(text: str | None, info: ValidationInfo) -> str | None:
+    segments = info.data.get("segments", ())  # not there: they are wrong, and that is said already
+    if text is None and segments is None:
+        raise ValueError("is needed, unless there are `segments`")
+    if text is not None and segments:
+        raise ValueError("cannot be there beside `segments`")
+    return text
+
+
+class StreamRequest(Settings):
+    """The body of either route."""
+
+    segments: Annotated[list[Part], AfterValidator(_bounded_silence)] | None = Field(
+        None, min_length=1, max_length=200, description="Several texts in a row, in place of `text`."
+    )
+    text: Annotated[Text | None, AfterValidator(_one_of_both)] = Field(None, validate_default=True)
+    trim_silence: bool | None = Field(
+        None, description="Drop the model's own silence around each text. None: around segments."
+    )
+
+    def as_one(self) -> SimpleRequest | SegmentedRequest:
+        """Which of the two it is."""
+        fields = {name: value for name, value in self if value is not None}
+        return SimpleRequest(**fields) if self.segments is None else SegmentedRequest(**fields)

@@ -25,6 +25,7 @@ PROBES = {"/livez", "/readyz", "/healthz", "/health"}
 DOCUMENTATION = {"/", "/docs.json", "/schema.json"}  # browsers open it without a header; nothing in it is secret
 FILES = "/static_content/"  # of the documentation
 OPEN = PROBES | DOCUMENTATION
+METRICS = "/metrics"
 
 NO_KEY = "A key is needed: send `Authorization: Bearer KEY` or `X-API-Key: KEY`."
 WRONG_KEY = "There is no such key."
@@ -33,11 +34,12 @@ WRONG_KEY = "There is no such key."
 class Callers(AuthenticationBackend):
     """Sets `scope["user"]`, whose `display_name` is the caller's public identity. Open paths have no caller."""
 
-    def __init__(self, keys: Sequence[ApiKey]) -> None:
+    def __init__(self, keys: Sequence[ApiKey], open_metrics: bool = False) -> None:
         self._keys = keys
+        self._open_metrics = open_metrics
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
-        if is_open(conn.scope["path"]):
+        if is_open(conn.scope["path"]) or (self._open_metrics and conn.scope["path"] == METRICS):
             return None
         name = self._holder(conn) if self._keys else address_of(conn)
         return AuthCredentials(), SimpleUser(name)

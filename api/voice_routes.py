@@ -5,10 +5,11 @@ import dataclasses
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.described_errors import errors
 from api.runner_client import RunnerClient
 from api.voice_form import DOCUMENTED
 from api.voice_listing import VoiceDescription, VoiceList, VoiceListing
@@ -76,8 +77,10 @@ def _of_this_server(request: Request) -> VoiceRoutes:
     return routes
 
 
-router = APIRouter()
+router = APIRouter(tags=["Voices"], responses=errors(503))
 Routes = Annotated[VoiceRoutes, Depends(_of_this_server)]
+Name = Annotated[str, Path(examples=["default"])]
+BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.get("/voices")
@@ -86,24 +89,28 @@ async def list_voices(routes: Routes) -> VoiceList:
     return await routes.all()
 
 
-@router.post("/voices", status_code=201, openapi_extra=DOCUMENTED)
+@router.post("/voices", status_code=201, openapi_extra=DOCUMENTED, responses=errors(409, 507))
 async def upload_voice(routes: Routes, request: Request, response: Response) -> VoiceDescription:
     """A new voice: a clip for each style, or a file of latents. What was judged and found poor is in `warnings`."""
     return await routes.upload(request, response)
 
 
-@router.get("/voices/{name}")
-async def get_voice(routes: Routes, name: str) -> VoiceDescription:
+@router.get("/voices/{name}", responses=errors(404))
+async def get_voice(routes: Routes, name: Name) -> VoiceDescription:
     return await routes.one(name)
 
 
-@router.delete("/voices/{name}", status_code=204)
-async def delete_voice(routes: Routes, name: str) -> None:
+@router.delete("/voices/{name}", status_code=204, responses=errors(404, 409))
+async def delete_voice(routes: Routes, name: Name) -> None:
     """Of those that were uploaded."""
     await routes.delete(name)
 
 
-@router.get("/voices/{name}/latents", response_class=Response)
-async def get_latents(routes: Routes, name: str) -> Response:
+@router.get(
+    "/voices/{name}/latents",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": BINARY}}, **errors(404, 422)},
+)
+async def get_latents(routes: Routes, name: Name) -> Response:
     """What the model hears in the voice, as a safetensors file. It stands in for the clips in an upload."""
     return await routes.latents(name)

@@ -4,13 +4,18 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 SETTINGS_FILE = "voice.yaml"
 
 
 class Fault(Exception):
     """What is wrong in a voice's folder: "file: key: what"."""
+
+
+def _plain_lines(text: str) -> str:
+    """With line feeds as its only line breaks: YAML would read the rarer ones as spaces."""
+    return "\n".join(text.splitlines())
 
 
 class VoiceSettings(BaseModel):
@@ -21,7 +26,7 @@ class VoiceSettings(BaseModel):
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]{2})?$")] | None = None
     references: dict[str, str] | None = None  # style -> file in the same folder
     default_blend: dict[str, float] | None = None  # style -> weight; left out = all equal
-    licence: str | None = None
+    licence: Annotated[str, AfterValidator(_plain_lines)] | None = None
 
     def to_yaml(self) -> bytes:
         said = self.model_dump(exclude_none=True)

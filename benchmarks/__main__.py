@@ -1,4 +1,4 @@
-"""`python -m benchmarks [engine] [service] [growth] [accuracy] [--quick]`: no name means all of them."""
+"""`python -m benchmarks [engine] [service] [growth] [accuracy] [scale] [--quick]`: no name means all of them."""
 
 import argparse
 import importlib
@@ -11,7 +11,7 @@ from benchmarks.hardware import cores
 from benchmarks.options import QUICK_RESULTS, RESULTS, Options
 from runners.config import EngineConfig
 
-NAMES = ("engine", "service", "growth", "accuracy")  # modules, each with `run(options)`
+NAMES = ("engine", "service", "growth", "accuracy", "scale")  # modules, each with `run(options)`
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--precision", action="append", dest="precisions", help="XTTS_PRECISION to measure; may be repeated"
     )
+    parser.add_argument("--price", type=float, default=0.1, help="scale: dollars for an hour of a replica (0.1)")
+    parser.add_argument("--peak", type=float, default=1.4, help="scale: requests a second in the busiest hour (1.4)")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.names) - set(NAMES):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
@@ -34,6 +36,8 @@ def main(arguments: list[str] | None = None) -> None:
         out=asked.out or (QUICK_RESULTS if asked.quick else RESULTS),
         cache=EngineConfig.from_env().cache_dir / "benchmarks",
         precisions=tuple(asked.precisions or ("auto", "fp32")),
+        price=asked.price,
+        peak=asked.peak,
     )
     for name in asked.names or NAMES:
         importlib.import_module(f"benchmarks.{name}").run(options)

@@ -15,6 +15,8 @@ class Options:
     out: Path  # where the results go
     cache: Path  # where checkpoints are kept from one run to the next
     precisions: tuple[str, ...]  # XTTS_PRECISION, each one a variant
+    price: float = 0.1  # dollars for an hour of a replica; for scale
+    peak: float = 1.4  # requests a second in the busiest hour; for scale
 
     @property
     def readme(self) -> Path | None:

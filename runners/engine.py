@@ -6,6 +6,7 @@ while there is no work. It knows nothing of texts, voices by name, or HTTP.
 
 import logging
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from runners.decoder import Decoder
 from runners.errors import EngineFailure, Overloaded, SpeechError
+from runners.listener import SILENCE, Listener
 from runners.sampling import NOT_FINITE
 from runners.scheduler import QueueFull, Scheduler
 from runners.sequence import Request, Sequence
@@ -37,14 +39,25 @@ log = logging.getLogger(__name__)
 
 class Engine:
     def __init__(
-        self, decoder: Decoder, vocoder: Vocoder, max_waiting: int, on_death: Callable[[], None] = lambda: None
+        self,
+        decoder: Decoder,
+        vocoder: Vocoder,
+        max_waiting: int,
+        on_death: Callable[[], None] = lambda: None,
+        *,
+        reserve: int = 0,
+        listener: Listener = SILENCE,
     ) -> None:
-        """`on_death` is called when the thread ends without having been asked to: the device is lost."""
+        """`reserve`: slots that bulk requests leave vacant.
+
+        `on_death` is called when the thread ends without having been asked to: the device is lost.
+        """
         self._on_death = on_death
+        self._listener = listener
         self._decoder = decoder
         self._vocoder = vocoder
         self._plan = _plan(vocoder)
-        self._scheduler: Scheduler[Sequence] = Scheduler(decoder.slots, max_waiting)
+        self._scheduler: Scheduler[Sequence] = Scheduler(decoder.slots, max_waiting, reserve)
         self._speaking: list[Sequence] = []  # decoding, or decoded and not all given to the vocoder
         self._spoken: deque[tuple[list[tuple[Sequence, Window]], Spoken]] = deque()  # given to it, in that order
         self._requests: dict[Sequence, Request] = {}  # of every sequence not yet done
@@ -80,15 +93,28 @@ class Engine:
         with self._work:
             if self._stopping:
                 raise EngineFailure(self._farewell)
-            try:
-                self._scheduler.submit(request.sequences)
-            except QueueFull:
-                raise self._overloaded() from None
-            self._requests.update(dict.fromkeys(request.sequences, request))
+            if request.bulk:
+                self._scheduler.submit_bulk(request.sequences)
+            else:
+                self._submit_interactive(request)
+            now = time.monotonic()
+            for sequence in request.sequences:
+                sequence.queued = now
+                self._requests[sequence] = request
+            self._tell_load()
             self._work.notify()
 
+    def _submit_interactive(self, request: Request) -> None:
+        try:
+            self._scheduler.submit(request.sequences)
+        except QueueFull:
+            raise self._overloaded() from None
+
     def check_room(self) -> None:
-        """Raises Overloaded when `submit` would refuse even one sequence: ask before work is put into any."""
+        """Raises Overloaded when `submit` would refuse even one sequence: ask before work is put into any.
+
+        Bulk requests always find room.
+        """
         with self._work:
             if self._scheduler.full:
                 raise self._overloaded()
@@ -103,12 +129,17 @@ class Engine:
     def load(self) -> Load:
         with self._work:
             scheduler = self._scheduler
-            return Load(scheduler.slots, len(scheduler.live), scheduler.waiting, self._steps)
+            return Load(scheduler.slots, len(scheduler.live), scheduler.waiting, self._steps, scheduler.bulk_waiting)
 
     def _overloaded(self) -> Overloaded:
         waiting = self._scheduler.waiting
         message = f"{waiting} texts are waiting already. Try again shortly."
         return Overloaded(message, retry_after=max(1.0, waiting / self._decoder.slots))
+
+    def _tell_load(self) -> None:
+        """The caller holds the lock."""
+        scheduler = self._scheduler
+        self._listener.load(scheduler.slots, len(scheduler.live), scheduler.waiting)
 
     # The engine's thread, from here on.
 
@@ -126,12 +157,14 @@ class Engine:
     def _turn(self) -> bool:
         """Wait for work and take one step. False once the engine is to stop."""
         with self._work:
+            self._tell_load()
             self._work.wait_for(lambda: self._stopping or self._cancelled or self._requests)
             if self._stopping:
                 return False
             self._drop(self._cancelled)
             self._cancelled = []
             admitted = self._admit()
+            self._tell_load()
         try:
             self._step(admitted)
         except Exception:  # whatever broke the step (out of memory, a driver's fault), the engine goes on
@@ -155,6 +188,10 @@ class Engine:
         admitted = self._scheduler.admit()
         for sequence, slot in admitted:
             sequence.slot = slot
+        if admitted:
+            now = time.monotonic()
+            urgent = [sequence for sequence, _ in admitted if not self._requests[sequence].bulk]
+            self._listener.admitted(len(admitted), [now - sequence.queued for sequence in urgent])
         return [sequence for sequence, _ in admitted]
 
     def _step(self, admitted: list[Sequence]) -> None:
@@ -162,7 +199,10 @@ class Engine:
             self._speaking += admitted
             self._prefill(admitted)
         if live := sorted(self._scheduler.live, key=lambda sequence: sequence.slot):
-            self._advance(live, self._decoder.step([sequence.slot for sequence in live]))
+            began = time.perf_counter()
+            codes = self._decoder.step([sequence.slot for sequence in live])
+            self._listener.stepped(len(live), time.perf_counter() - began)
+            self._advance(live, codes)
         self._speak()
         self._deliver()
         self._steps += 1
@@ -238,7 +278,8 @@ class Engine:
         deliver = self._requests[sequence].deliver
         deliver(Audio(sequence.utterance, sequence.piece, part))
         if sequence.stop_reason is not None and window.last == sequence.frames:
-            deliver(PieceDone(sequence.utterance, sequence.piece, len(sequence.codes), sequence.stop_reason))
+            codes, reason = len(sequence.codes), sequence.stop_reason
+            deliver(PieceDone(sequence.utterance, sequence.piece, codes, reason, sequence.last))
             self._forget([sequence])
 
     def _in_flight(self) -> list[Request]:

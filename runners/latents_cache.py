@@ -14,12 +14,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Lock
+from typing import Literal
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from runners.latents import Latents, LatentShapes
 from runners.voice_latents import safetensors_metadata
+
+Lookup = Literal["memory", "disk", "miss"]  # where latents were found
 
 FORMAT = "xtts-latents-1"  # raise it when latents of the same clip change: it is part of every key
 logger = logging.getLogger(__name__)
@@ -40,21 +43,27 @@ class LatentsCache:
     never deleted here (135 kB each).
     """
 
-    def __init__(self, folder: Path, shapes: LatentShapes, *, capacity: int = 256) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shapes: LatentShapes,
+        *,
+        capacity: int = 256,
+        count: Callable[[Lookup], None] = lambda result: None,
+    ) -> None:
+        """`count` is told of every look-up."""
         self._files = _LatentsFiles(folder, shapes)
         self._capacity = capacity  # latents in memory
         self._memory: OrderedDict[str, Latents] = OrderedDict()
         self._in_flight: dict[str, Future[Latents]] = {}
-        self._lock = Lock()  # guards the two above and the counters
-        self.memory_hits = 0
-        self.disk_hits = 0
-        self.misses = 0
+        self._lock = Lock()  # guards the two above
+        self._count = count
 
     def get(self, key: str, compute: Callable[[], Latents]) -> Latents:
         """From memory, disk or `compute`, whose error goes to all who wait for it and is not kept."""
         with self._lock:
             if key in self._memory:
-                self.memory_hits += 1
+                self._count("memory")
                 self._memory.move_to_end(key)
                 return self._memory[key]
             awaited = self._in_flight.get(key)
@@ -82,9 +91,7 @@ class LatentsCache:
 
     def _find_or_compute(self, key: str, compute: Callable[[], Latents]) -> Latents:
         found = self._files.read(key)
-        with self._lock:
-            self.disk_hits += found is not None
-            self.misses += found is None
+        self._count("miss" if found is None else "disk")
         if found is not None:
             return found
         latents = compute()

@@ -1,10 +1,67 @@
-"""Our own log lines among BentoML's."""
+"""How log lines are written, ours and BentoML's alike: as text, or as a JSON object each.
 
+A line bears the id of the request it is about, and whatever its record holds as `fields` (a mapping).
+"""
+
+import json
 import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from runners.environment import Environment
+from runners.request_id import request_id
+
+FORMATS = ("auto", "json", "text")
 
 
-def log_as_bentoml_does(logger: str) -> None:
-    """Give `logger` the handlers and the level of BentoML's own, in a process that BentoML has set up."""
+def read_format(env: Environment) -> str:
+    """XTTS_LOG_FORMAT: one of FORMATS; `auto` is text on a terminal and JSON elsewhere."""
+    return env.matching("XTTS_LOG_FORMAT", "auto", "|".join(FORMATS), ", ".join(FORMATS))
+
+
+def log_as_bentoml_does(logger: str, form: str) -> None:
+    """Give `logger` the handlers and the level of BentoML's own, in a process that BentoML has set up, and the lines
+    of all of them the same form."""
     ours, theirs = logging.getLogger(logger), logging.getLogger("bentoml")
     ours.handlers, ours.propagate = theirs.handlers, False
     ours.setLevel(theirs.level)
+    write_as(form)
+
+
+def write_as(form: str) -> None:
+    """Let BentoML's handlers, which are the whole process's, write lines of this form."""
+    for handler in {*logging.getLogger().handlers, *logging.getLogger("bentoml").handlers}:
+        terminal = isinstance(handler, logging.StreamHandler) and handler.stream.isatty()
+        as_text = form == "text" or (form == "auto" and terminal)
+        handler.setFormatter(TextLines.like(handler.formatter) if as_text else JsonLines())
+
+
+class TextLines(logging.Formatter):
+    @classmethod
+    def like(cls, formatter: logging.Formatter | None) -> "TextLines":
+        return cls(formatter._fmt, formatter.datefmt) if formatter else cls()
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's own)
+        said = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        return super().formatMessage(record) + said
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "component": getattr(record, "component", "").strip("[]"),  # BentoML's word for which process it is
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    own: dict[str, Any] = getattr(record, "fields", {})
+    named = request_id.get()
+    return {"request_id": named, **own} if named else own

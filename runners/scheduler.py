@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Generic, TypeVar
 
 S = TypeVar("S", bound=Hashable)
@@ -12,19 +12,53 @@ class QueueFull(Exception):
     """The waiting line is full; nothing of the group was taken."""
 
 
-class Scheduler(Generic[S]):
-    """Requests in turn, each one's sequences in order, into the lowest vacant slot.
+class Line(Generic[S]):
+    """Groups of sequences that wait. One of each group in turn, so that none of hundreds keeps one of one waiting."""
 
-    In turn, so that a request of hundreds of sequences does not keep one of a single sequence waiting. Low slots
-    first keeps the occupied ones together, so that a step over `0 .. highest` wastes few rows.
+    def __init__(self) -> None:
+        self._groups: deque[deque[S]] = deque()  # what is left of each; the front one is next
+
+    def __len__(self) -> int:
+        return sum(map(len, self._groups))
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def join(self, group: deque[S]) -> None:
+        if group:
+            self._groups.append(group)
+
+    def next(self) -> S:
+        group = self._groups.popleft()
+        sequence = group.popleft()
+        self.join(group)
+        return sequence
+
+    def leave(self, gone: Collection[S]) -> None:
+        left = (deque(sequence for sequence in members if sequence not in gone) for members in self._groups)
+        self._groups = deque(members for members in left if members)
+
+
+class Scheduler(Generic[S]):
+    """Two lines, interactive and bulk, into the lowest vacant slot.
+
+    Bulk work fills what is idle: it is admitted while more than `reserve` slots are vacant, so that who comes next
+    finds one, and a few sequences at a time, because a prefill makes everybody's step longer. One slot is its own
+    as soon as one is vacant (if there are two), so that it always gets on; else interactive sequences go first.
+
+    Low slots first keeps the occupied ones together, so that a step over `0 .. highest` wastes few rows.
     """
 
-    def __init__(self, slots: int, max_waiting: int) -> None:
+    def __init__(self, slots: int, max_waiting: int, reserve: int = 0) -> None:
         self.slots = slots
         self.max_waiting = max_waiting
+        self.reserve = min(reserve, slots - 1)
+        self._bulk_at_once = max(1, slots // 8)
         self._vacant = list(range(slots))  # a heap
-        self._waiting: deque[deque[S]] = deque()  # what is left of each group; the front one is next
+        self._interactive: Line[S] = Line()
+        self._bulk: Line[S] = Line()
         self._live: dict[S, int] = {}
+        self._live_bulk: set[S] = set()
 
     @property
     def live(self) -> dict[S, int]:
@@ -33,11 +67,16 @@ class Scheduler(Generic[S]):
 
     @property
     def waiting(self) -> int:
-        return sum(map(len, self._waiting))
+        """Interactive sequences without a slot."""
+        return len(self._interactive)
+
+    @property
+    def bulk_waiting(self) -> int:
+        return len(self._bulk)
 
     @property
     def full(self) -> bool:
-        """Whether even a single sequence would be refused."""
+        """Whether even a single interactive sequence would be refused."""
         return self.waiting >= self.max_waiting and not self._vacant
 
     def submit(self, group: Iterable[S]) -> None:
@@ -52,30 +91,45 @@ class Scheduler(Generic[S]):
         members = deque(group)
         if self.waiting >= self.max_waiting and self.waiting + len(members) > len(self._vacant):
             raise QueueFull
-        if members:
-            self._waiting.append(members)
+        self._interactive.join(members)
+
+    def submit_bulk(self, group: Iterable[S]) -> None:
+        """Never refused: whoever sends bulk work sends it by the batch, and waits for the one before."""
+        self._bulk.join(deque(group))
 
     def admit(self) -> list[tuple[S, int]]:
-        """Move waiting sequences into vacant slots, one of each group in turn; returns what was moved."""
+        """Move waiting sequences into vacant slots; returns what was moved."""
         admitted = []
-        while self._waiting and self._vacant:
-            group = self._waiting.popleft()
-            sequence, slot = group.popleft(), heapq.heappop(self._vacant)
-            if group:
-                self._waiting.append(group)
+        bulk_left = self._bulk_at_once
+        while (line := self._next_line(bulk_left)) is not None:
+            sequence, slot = line.next(), heapq.heappop(self._vacant)
+            if line is self._bulk:
+                self._live_bulk.add(sequence)
+                bulk_left -= 1
             self._live[sequence] = slot
             admitted.append((sequence, slot))
         return admitted
 
+    def _next_line(self, bulk_left: int) -> Line[S] | None:
+        """Who may have the next slot."""
+        vacant = len(self._vacant)
+        owed = 1 if self._bulk and not self._live_bulk and self.slots > 1 else 0  # to bulk, come what may
+        if self._interactive and vacant > owed:
+            return self._interactive
+        if self._bulk and bulk_left and vacant and (owed or vacant > self.reserve):
+            return self._bulk
+        return None
+
     def retire(self, sequence: S) -> int:
         """The sequence is done: its slot is vacant again. Raises KeyError if it holds none."""
         slot = self._live.pop(sequence)
+        self._live_bulk.discard(sequence)
         heapq.heappush(self._vacant, slot)
         return slot
 
     def cancel(self, group: Iterable[S]) -> list[int]:
         """Forget the group's members wherever they are; returns the slots that this vacated."""
         gone = set(group)
-        left = (deque(sequence for sequence in members if sequence not in gone) for members in self._waiting)
-        self._waiting = deque(members for members in left if members)
+        self._interactive.leave(gone)
+        self._bulk.leave(gone)
         return [self.retire(sequence) for sequence in gone & self._live.keys()]

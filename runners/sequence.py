@@ -21,6 +21,8 @@ class Sequence:
     latents: Latents
     sampling: SamplingParams
     stretch: Stretch
+    last: bool = True  # whether no other piece of its utterance follows
+    queued: float = 0.0  # when it was submitted, by time.monotonic()
     slot: int = -1  # its place in the batch, once admitted
     codes: list[int] = field(default_factory=list)
     stop_reason: StopReason | None = None  # None while it decodes
@@ -46,3 +48,4 @@ class Request:
 
     sequences: list[Sequence]
     deliver: Callable[[Event], None]
+    bulk: bool = False  # whether it fills what is idle, or somebody waits for it

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from collections.abc import Sequence as Items
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from runners.build import build_decoder, build_vocoder, give_memory_back, prepar
 from runners.checkpoint import choose_device, load_checkpoint, sampling_defaults
 from runners.conditioner import Conditioner, latent_shapes
 from runners.config import EngineConfig
+from runners.decoder import Decoder
 from runners.engine import Engine
 from runners.errors import SpeechError
 from runners.frames import Stretch, stretch_for
 from runners.identity import checkpoint_identity
 from runners.latents_cache import LatentsCache
+from runners.metrics import RunnerMetrics
 from runners.model_source import is_demo, resolve_model
 from runners.precision import Precision, choose_precision
 from runners.sampling import SamplingParams, stream_of
@@ -27,6 +30,7 @@ from runners.sequence import Request, Sequence
 from runners.text import TextFrontend
 from runners.threads import apart
 from runners.types import Event, Failed, Finished, Heard, ModelCard, PieceDone, Status, Utterance, Voice
+from runners.vocoder import Vocoder
 from runners.voice_latents import StyleLatents, VoiceLatents
 
 DEMO_NOTICE = (
@@ -38,12 +42,16 @@ log = logging.getLogger(__name__)
 
 
 class Speech:
-    def __init__(self, card: ModelCard, xtts: Xtts, conditioner: Conditioner, engine: Engine) -> None:
+    def __init__(
+        self, card: ModelCard, xtts: Xtts, conditioner: Conditioner, engine: Engine, metrics: RunnerMetrics
+    ) -> None:
         self._card = card
         self._xtts = xtts
         self._frontend = TextFrontend(xtts.tokenizer, card.languages, xtts.args.gpt_max_text_tokens)
         self._conditioner = conditioner
         self._engine = engine
+        self._bulk_preparing = asyncio.Lock()
+        self._metrics = metrics
         self._defaults = sampling_defaults(xtts)
 
     @classmethod
@@ -63,10 +71,14 @@ class Speech:
         torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, in convolutions too
         xtts = load_checkpoint(folder, device)
         shapes = latent_shapes(xtts)
-        cache = LatentsCache(config.latents_dir, shapes, capacity=config.latents_in_memory)
+        metrics = RunnerMetrics(xtts.args.output_sample_rate, _memory_of(device))
+        cache = LatentsCache(config.latents_dir, shapes, capacity=config.latents_in_memory, count=metrics.looked_up)
         conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(folder), cache=cache)
         precision = choose_precision(config.precision, device, xtts.gpt.gpt.h[0])
-        engine = cls._engine_of(xtts, shapes.gpt_cond_latent[1], precision, config, on_death)
+        decoder, vocoder = cls._parts_of(xtts, shapes.gpt_cond_latent[1], precision, config)
+        slots = decoder.slots
+        reserve = max(1, slots // 4) if config.reserved_slots is None else config.reserved_slots
+        engine = Engine(decoder, vocoder, config.max_waiting, on_death, reserve=reserve, listener=metrics)
         card = ModelCard(
             name=config.model if "://" in config.model else Path(config.model).name,  # callers need no path of ours
             demo=is_demo(config.model),
@@ -78,19 +90,19 @@ class Speech:
             checkpoint=conditioner.checkpoint,
             notice=DEMO_NOTICE if is_demo(config.model) else "",
         )
-        return cls(card, xtts, conditioner, engine)
+        return cls(card, xtts, conditioner, engine, metrics)
 
     @staticmethod
-    def _engine_of(
-        xtts: Xtts, conditioning_length: int, precision: Precision, config: EngineConfig, on_death: Callable[[], None]
-    ) -> Engine:
+    def _parts_of(
+        xtts: Xtts, conditioning_length: int, precision: Precision, config: EngineConfig
+    ) -> tuple[Decoder, Vocoder]:
         prepare_kernels(config.kernels_dir)
         vocoder = build_vocoder(xtts, precision)
         vocoder.warm_up(Engine.window_lengths(vocoder))
         slots = config.slots or slots_that_fit(xtts.gpt, conditioning_length, precision)
         decoder = build_decoder(xtts.gpt, slots, conditioning_length, precision)
         give_memory_back()
-        return Engine(decoder, vocoder, config.max_waiting, on_death)
+        return decoder, vocoder
 
     def start(self) -> None:
         self._engine.start()
@@ -105,14 +117,20 @@ class Speech:
     def status(self) -> Status:
         return Status(self._card, self._engine.load)
 
-    async def speak(self, utterances: Items[Utterance]) -> AsyncGenerator[Event, None]:
+    async def speak(self, utterances: Items[Utterance], *, bulk: bool = False) -> AsyncGenerator[Event, None]:
         """All utterances enter the engine at once; their events come as they happen, `Finished` last.
+
+        Those of bulk requests wait for as long as it takes, and are prepared one by one, so that no thread is missing
+        where somebody waits.
 
         Raises:
             InvalidInput, Overloaded: before any event; the engine has seen nothing of the request.
         """
-        self._engine.check_room()
-        sequences = await asyncio.to_thread(self._prepare, utterances)
+        began = time.perf_counter()
+        if not bulk:
+            self._engine.check_room()
+        async with self._bulk_preparing if bulk else nullcontext():
+            sequences = await asyncio.to_thread(self._prepare, utterances)
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -120,13 +138,16 @@ class Speech:
             with suppress(RuntimeError):  # the loop is closed: the process is ending, and nobody listens
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        request = Request(sequences, deliver)
+        characters = sum(len(utterance.text) for utterance in utterances)
+        watch = self._metrics.watch(deliver, len(sequences), characters, None if bulk else began)
+        request = Request(sequences, watch, bulk)
         self._engine.submit(request)
         try:
             async for event in _until_over(events, len(sequences)):
                 yield event
         finally:
             self._engine.cancel(request)
+            watch.leave()
 
     async def latents(self, styles: Mapping[str, Voice]) -> AsyncGenerator[Event, None]:
         """What the model hears in each style of a voice, as one file. Raises what `Conditioner.latents` raises."""
@@ -156,7 +177,15 @@ class Speech:
         latents = self._conditioner.latents(utterance.voice)
         stretch = self._stretch(utterance.speed)
         return [
-            Sequence(index, number, torch.tensor(piece.tokens), latents, self._sampling(utterance, number), stretch)
+            Sequence(
+                index,
+                number,
+                torch.tensor(piece.tokens),
+                latents,
+                self._sampling(utterance, number),
+                stretch,
+                last=number == len(pieces) - 1,
+            )
             for number, piece in enumerate(pieces)
         ]
 
@@ -169,6 +198,11 @@ class Speech:
         return stretch_for(
             speed, args.gpt_code_stride_len, args.output_hop_length, args.input_sample_rate, args.output_sample_rate
         )
+
+
+def _memory_of(device: torch.device) -> tuple[str, Callable[[], tuple[int, int]]] | None:
+    """A GPU's name, and what tells its free and total bytes."""
+    return (str(device), lambda: torch.cuda.mem_get_info(device)) if device.type == "cuda" else None
 
 
 async def _until_over(events: "asyncio.Queue[Event]", pieces: int) -> AsyncGenerator[Event, None]:

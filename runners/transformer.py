@@ -4,10 +4,12 @@ Every slot has its own length, so sequences of any age share a step.
 """
 
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Sequence as Items
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -63,8 +65,8 @@ class TorchTransformer:
         self.capacity = _round_up(capacity, SPAN_STEP)
         device = attention.c_attn.weight.device
         shape = (len(blocks), slots, self.capacity, self._heads, self._head_dim)
-        self._keys = torch.zeros(shape, device=device, dtype=dtype)
-        self._values = torch.zeros(shape, device=device, dtype=dtype)
+        self._keys = _zeros(shape, device, dtype)
+        self._values = _zeros(shape, device, dtype)
         self._positions = torch.arange(max(self.capacity, slots + 1), device=device)
         matrices = (p for block in blocks for part in (block.attn, block.mlp) for p in part.parameters())
         self.weight_bytes = sum(p.numel() * p.element_size() for p in matrices)
@@ -137,6 +139,14 @@ def position_bytes(blocks: Items[Any], dtype: torch.dtype) -> int:
     """Keys and values of one position of one sequence, over all blocks."""
     attention = blocks[0].attn
     return 2 * len(blocks) * attention.num_heads * attention.head_dim * dtype.itemsize
+
+
+def _zeros(shape: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """On a CPU, memory that is only there once it is written to: a sequence takes what it is long."""
+    if device.type != "cpu":
+        return torch.zeros(shape, device=device, dtype=dtype)
+    raw = np.zeros(math.prod(shape) * dtype.itemsize, np.uint8)
+    return torch.from_numpy(raw).view(dtype).view(shape)
 
 
 def _masked(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:

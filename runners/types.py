@@ -49,6 +49,14 @@ class Utterance:
     sampling: Sampling = field(default_factory=Sampling)
 
 
+@dataclass(frozen=True, slots=True)
+class BulkUtterance:
+    """One text among many that nobody waits for at the moment. See runners/bulk.py."""
+
+    call: str  # which call it came with: it is worth saying for as long as that call lasts
+    utterance: Utterance
+
+
 class StopReason(StrEnum):
     STOP_CODE = "stop_code"  # the model said it was done
     LIMIT = "limit"  # cut at the checkpoint's longest utterance
@@ -71,6 +79,7 @@ class PieceDone:
     piece: int
     codes: int  # decoded audio codes, the stop code included
     stop_reason: StopReason
+    last: bool = True  # whether it ends its utterance; else another piece follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +125,9 @@ class Load:
 
     slots: int
     live: int  # slots taken
-    waiting: int  # sequences without a slot
+    waiting: int  # interactive sequences without a slot
     steps: int  # steps taken since start-up
+    bulk_waiting: int = 0  # sequences of long jobs without a slot
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ import numpy as np
 from runners import errors
 from runners.types import Audio, Event, Failed, Finished, Heard, PieceDone, StopReason
 
+CALL = "x-bulk-call"  # the header that names a bulk call, as its items do
+
 _LENGTHS = struct.Struct("<II")
 
 

@@ -5,19 +5,24 @@ import os
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any, cast
 
 import bentoml
 
+from runners.bulk import Bulk
+from runners.callers import Callers
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
-from runners.logs import log_as_bentoml_does
+from runners.logs import log_as_bentoml_does, write_as
 from runners.model_source import check_checkpoint, resolve_model
-from runners.types import Event, Failed, Status, Utterance, Voice
+from runners.request_id import RequestIds
+from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
 from runners.wire import pack
 
 log = logging.getLogger(__name__)
 
 CONFIG = EngineConfig.from_env()
+LARGEST_BATCH = 256  # utterances of long jobs
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
 
 
@@ -36,7 +41,8 @@ class XTTSRunner:
     def __init__(self) -> None:
         from runners.speech import Speech
 
-        log_as_bentoml_does("runners")
+        log_as_bentoml_does("runners", CONFIG.log_format)
+        self.bulk = Bulk(lambda utterance: _packed(self.speech.speak([utterance], bulk=True)))
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:
             self.speech = Speech.load(CONFIG, worker, on_death=end_worker)
@@ -49,6 +55,7 @@ class XTTSRunner:
     @staticmethod
     def fetch_model() -> None:
         """Once, before any process starts: what cannot be served stops the server with one message."""
+        write_as(CONFIG.log_format)
         check_checkpoint(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
         if CONFIG.device.startswith("cuda"):
             import torch
@@ -69,6 +76,16 @@ class XTTSRunner:
             async for frame in frames:
                 yield frame
 
+    @bentoml.api(batchable=True, max_batch_size=LARGEST_BATCH, max_latency_ms=LONGEST_CALL * 1000)
+    async def synthesize_batch(self, items: list[BulkUtterance]) -> list[str]:
+        """The bulk lane. BentoML gathers the items of all callers, and runs one batch at a time.
+
+        An answer is the events of one item (see runners/wire.py) in base64; what an item fails of is among them, and
+        fails no other. A call names itself in a header and its items (see runners/callers.py): when its caller leaves,
+        they leave the engine.
+        """
+        return await self.bulk.say(items)
+
     @bentoml.api
     async def latents(self, styles: dict[str, Voice]) -> AsyncGenerator[bytes, None]:
         """What the model hears in each style of a voice: one `Heard`."""
@@ -79,6 +96,11 @@ class XTTSRunner:
     @bentoml.api
     async def status(self) -> Status:
         return self.speech.status()
+
+
+_service = cast(Any, XTTSRunner)
+_service.add_asgi_middleware(RequestIds)
+_service.add_asgi_middleware(Callers)
 
 
 async def _packed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:

@@ -92,13 +92,20 @@ class Mute:
 
 class Studio:
     def __init__(
-        self, xtts: Xtts, slots: int, max_waiting: int = 1000, *, mute: bool = False, precision: Precision = FP32
+        self,
+        xtts: Xtts,
+        slots: int,
+        max_waiting: int = 1000,
+        *,
+        mute: bool = False,
+        precision: Precision = FP32,
+        reserve: int = 0,
     ) -> None:
         self.xtts, self.precision = xtts, precision
         gpt = copy.deepcopy(xtts.gpt) if precision.int10 else xtts.gpt  # whose weights would be taken
         self.decoder = build_decoder(gpt, slots, 32, precision)
         self.vocoder = Mute() if mute else vocoder_of(xtts, precision)
-        self.engine = Engine(self.decoder, self.vocoder, max_waiting)
+        self.engine = Engine(self.decoder, self.vocoder, max_waiting, reserve=reserve)
 
     def tokens(self, language: str, text: str) -> Tensor:
         return torch.tensor(self.xtts.tokenizer.encode(text.strip().lower(), lang=language))
@@ -142,9 +149,15 @@ def vocoder_of(xtts: Xtts, precision: Precision = FP32) -> Vocoder:
 
 @contextmanager
 def studio(
-    xtts: Xtts, slots: int, max_waiting: int = 1000, *, mute: bool = False, precision: Precision = FP32
+    xtts: Xtts,
+    slots: int,
+    max_waiting: int = 1000,
+    *,
+    mute: bool = False,
+    precision: Precision = FP32,
+    reserve: int = 0,
 ) -> Iterator[Studio]:
-    open_studio = Studio(xtts, slots, max_waiting, mute=mute, precision=precision)
+    open_studio = Studio(xtts, slots, max_waiting, mute=mute, precision=precision, reserve=reserve)
     open_studio.engine.start()
     try:
         yield open_studio

@@ -17,9 +17,12 @@ from runners.int10.tile import COLUMNS, WEIGHT_LIMIT, make_tile
 
 Floats = NDArray[np.float32]
 
-# Flags that are not given would be taken from whatever function calls first: all are.
-_compiled: Any = partial(njit, nogil=True, error_model="numpy", cache=True, fastmath=False)
-_parallel: Any = partial(_compiled, parallel=True)
+# Flags that are not given would be taken from whatever function calls first: all are. What is not inlined LLVM
+# optimises once alone and once more in its caller; which of the two runs, and with it the last bits of a sum, would
+# depend on whether the kernels were compiled by this process or loaded.
+_flags: Any = partial(njit, nogil=True, error_model="numpy", cache=True, fastmath=False)
+_compiled: Any = partial(_flags, forceinline=True)
+_parallel: Any = partial(_flags, parallel=True)
 _summing: Any = partial(_compiled, fastmath={"reassoc", "contract", "nsz"})  # lets sums over a row use all lanes
 _MANY = 16  # rows from which it pays to share even the small work among threads
 _SET, _ADD, _GELU = 0, 1, 2  # what becomes of a product
@@ -61,7 +64,7 @@ class Cache(NamedTuple):
     values: NDArray[np.uint16]
 
 
-@_compiled()
+@_flags()
 def forward(x: Floats, slots: Any, positions: Any, weights: Weights, cache: Cache, workers: int) -> None:
     """All layers over float32 x (rows, dim), in place. `slots`, `positions`: int64 (rows,); a row attends to its
     slot's positions up to its own, and rows of the same slot stand in order."""

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from api.assemble import Segment, assemble, declick, segments_header, trim_silence
+from api.assemble import Segment, assemble, segments_header
+from api.edges import declick, trim_silence
 
 RATE = 24000
 FADE = 120  # samples, 5 ms

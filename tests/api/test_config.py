@@ -18,14 +18,18 @@ def test_defaults():
         data_dir=data,
         default_language="en",
         max_text=10_000,
+        max_job_text=1_000_000,
         max_body=1_048_576,
         timeout=300.0,
         api_keys=(),
+        open_metrics=False,
+        log_format="auto",
         rate_limit=None,
         character_limit=None,
         rate_limit_store="memory",
         trusted_proxies=(),
         cors_origins=(),
+        openai_voices={},
     )
     assert ServerConfig.from_env({}).uploads_dir == data / "voices"
 
@@ -51,14 +55,18 @@ def test_every_variable_reaches_its_field():
             "XTTS_DATA_DIR": "/srv/data",
             "XTTS_DEFAULT_LANGUAGE": "zh-cn",
             "XTTS_MAX_TEXT": "500",
+            "XTTS_MAX_JOB_TEXT": "900",
             "XTTS_MAX_BODY": "4096",
             "XTTS_TIMEOUT": "2.5",
             "XTTS_API_KEYS": "open-sesame",
+            "XTTS_METRICS": "open",
+            "XTTS_LOG_FORMAT": "json",
             "XTTS_RATE_LIMIT": "60/minute",
             "XTTS_CHARACTER_LIMIT": "1000/2 hours",
             "XTTS_RATE_LIMIT_STORE": "redis://cache/1",
             "XTTS_TRUSTED_PROXIES": "10.0.0.0/8,192.0.2.7",
             "XTTS_CORS_ORIGINS": "https://a.example.com, http://localhost:5173",
+            "XTTS_OPENAI_VOICES": "alloy = anna, nova=eva",
         }
     )
     assert config == ServerConfig(
@@ -66,14 +74,18 @@ def test_every_variable_reaches_its_field():
         data_dir=Path("/srv/data"),
         default_language="zh-cn",
         max_text=500,
+        max_job_text=900,
         max_body=4096,
         timeout=2.5,
         api_keys=read_keys("open-sesame"),
+        open_metrics=True,
+        log_format="json",
         rate_limit=RateLimitItemPerMinute(60),
         character_limit=RateLimitItemPerHour(1000, 2),
         rate_limit_store="redis://cache/1",
         trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
         cors_origins=("https://a.example.com", "http://localhost:5173"),
+        openai_voices={"alloy": "anna", "nova": "eva"},
     )
 
 
@@ -85,6 +97,8 @@ def test_every_variable_reaches_its_field():
         ("XTTS_MAX_TEXT", "0", "a whole number"),
         ("XTTS_MAX_BODY", "2MB", "a whole number"),
         ("XTTS_TIMEOUT", "nan", "a number of seconds"),
+        ("XTTS_OPENAI_VOICES", "alloy", "pairs of OpenAI's name and ours"),
+        ("XTTS_OPENAI_VOICES", "alloy=", "pairs of OpenAI's name and ours"),
         ("XTTS_RATE_LIMIT", "fast", "one limit"),
         ("XTTS_CHARACTER_LIMIT", "0/minute", "one limit"),
         ("XTTS_TRUSTED_PROXIES", "everybody", "addresses or networks"),

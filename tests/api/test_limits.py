@@ -13,7 +13,7 @@ from starlette.routing import Route
 from api.errors import BodyTooLarge, answer
 from api.limits import BodyLimit
 
-BODIES = {"/small": 100, "/upload": 1000}
+BODIES = {"/small": 100, "/upload": 1000, "/long": 500}
 
 
 class Source:
@@ -40,6 +40,7 @@ class Sink:
             Starlette(routes=[Route(path, self.count, methods=["POST", "PUT"]) for path in BODIES]),
             limit=100,
             uploads={"/upload": 1000},
+            larger={"/long": 500},
         )
 
     async def count(self, request: Request) -> Response:
@@ -75,8 +76,9 @@ async def test_beyond_it_the_rest_is_never_read(path: str) -> None:
 async def test_an_upload_is_passed_on_as_it_comes() -> None:
     _, sink = await send("/upload", 1000)
     assert sink.taken_at_start == 0
-    _, sink = await send("/small", 100)
-    assert sink.taken_at_start == 100
+    for path in ("/small", "/long"):
+        _, sink = await send(path, BODIES[path])
+        assert sink.taken_at_start == BODIES[path]
 
 
 async def test_only_an_upload_may_be_larger() -> None:

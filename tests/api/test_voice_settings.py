@@ -21,6 +21,8 @@ names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,10}", fullmatch=True)
     )
 )
 @example(VoiceSettings(language="no", references={"on": "yes", "1": "null", "1e3": "0x1"}, default_blend={"on": 1.0}))
+@example(VoiceSettings(licence="\x85"))
+@example(VoiceSettings(licence="a\u2028\r\nb"))
 @settings(max_examples=100, deadline=None)
 def test_round_trip(tmp_path_factory: pytest.TempPathFactory, settings: VoiceSettings) -> None:
     file: Path = tmp_path_factory.mktemp("voice") / "voice.yaml"

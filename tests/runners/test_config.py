@@ -12,6 +12,7 @@ def test_defaults():
         device="auto",
         precision="auto",
         slots=None,
+        reserved_slots=None,
         max_waiting=256,
         workers=1,
         cache_dir=Path.home() / ".cache" / "xtts-bento",
@@ -27,6 +28,7 @@ def test_every_variable_reaches_its_field():
             "XTTS_DEVICE": "cuda",
             "XTTS_PRECISION": "bf16",
             "XTTS_SLOTS": "512",
+            "XTTS_RESERVED_SLOTS": "3",
             "XTTS_MAX_WAITING": "17",
             "XTTS_WORKERS": "4",
             "XTTS_CACHE_DIR": "/srv/cache",
@@ -34,7 +36,7 @@ def test_every_variable_reaches_its_field():
             "COQUI_TOS_AGREED": "1",
         }
     )
-    assert config == EngineConfig("hf://coqui/XTTS-v2", "cuda", "bf16", 512, 17, 4, Path("/srv/cache"), 12, True)
+    assert config == EngineConfig("hf://coqui/XTTS-v2", "cuda", "bf16", 512, 3, 17, 4, Path("/srv/cache"), 12, True)
     assert config.latents_dir == Path("/srv/cache/latents")
 
 

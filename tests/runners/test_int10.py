@@ -1,5 +1,9 @@
 """The integer kernels against numpy, and that neither company nor threads change a bit."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numba
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from runners.int10.kernels import Linear
 from runners.int10.tile import COLUMNS, WEIGHT_LIMIT, pack
 from runners.int10.transformer import Int10Transformer
 
+ROOT = Path(__file__).resolve().parents[2]
 BIG = 2.0**100
 rows_of_numbers = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed))
 
@@ -163,3 +168,35 @@ class TestTransformer:
             )
             assert np.array_equal(out[-1], expected[0].numpy())
         transformer._workers = 1
+
+
+def test_compiled_here_and_loaded_they_give_the_same_bits(tmp_path: Path) -> None:
+    """Two processes: the first finds no kernels and compiles them, the second takes what it left."""
+    script = """
+import sys, hashlib
+from pathlib import Path
+import torch
+from transformers import GPT2Config
+from transformers.models.gpt2.modeling_gpt2 import GPT2Block
+from runners.build import prepare_kernels
+prepare_kernels(Path(sys.argv[1]))
+from runners.int10.transformer import Int10Transformer
+torch.manual_seed(0)
+config = GPT2Config(n_embd=128, n_head=2, n_layer=2, attn_implementation="eager")
+blocks = [GPT2Block(config, layer_idx=layer).eval() for layer in range(2)]
+digest = hashlib.sha256()
+with torch.inference_mode():
+    transformer = Int10Transformer(blocks, 1, 128)
+    state = transformer.prefill([0], [torch.randn(20, 128)])
+    for length in range(20, 120):
+        state = transformer.decode(state, torch.tensor([length]), 128)
+        digest.update(state.numpy().tobytes())
+print(digest.hexdigest())
+"""
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert runs[0] == runs[1]

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,34 @@ from tests.service.server import ROOT, Server
 BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 SNIPPETS = [(language, code) for language, code in BLOCKS if "localhost:3000" in code]
 
+# Machines that run tests have no loudspeakers: what the README plays with is replaced by what writes files.
+FFPLAY = """#!/bin/sh
+cat > played.mp3
+"""
+SOUNDDEVICE = """
+import soundfile
+
+class RawOutputStream(soundfile.SoundFile):
+    def __init__(self, rate, channels, dtype):
+        super().__init__("played.wav", "w", rate, channels, {"int16": "PCM_16"}[dtype])
+
+    def write(self, data):
+        self.buffer_write(data, "int16")
+"""
+
 
 @pytest.fixture
 def shell(server: Server, tmp_path: Path) -> dict[str, object]:
-    """Run in an empty folder, by the virtual environment's own programs."""
-    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    """Run in a folder of its own, by the virtual environment's own programs."""
+    (tmp_path / "ffplay").write_text(FFPLAY)
+    (tmp_path / "ffplay").chmod(0o755)
+    (tmp_path / "sounddevice.py").write_text(SOUNDDEVICE)
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{tmp_path}:{os.environ['PATH']}"}
     return {"cwd": tmp_path, "env": environ, "timeout": 120, "capture_output": True, "text": True}
 
 
 def test_the_readme_has_curl_and_python() -> None:
-    assert [language for language, _ in SNIPPETS] == ["bash", "bash", "python"]
+    assert [language for language, _ in SNIPPETS] == ["bash", "bash", "python", "bash", "python", "python", "python"]
 
 
 @pytest.mark.parametrize(("language", "code"), SNIPPETS, ids=lambda value: value.split()[0])
@@ -32,6 +51,9 @@ def test_snippets_run(server: Server, shell: dict[str, object], tmp_path: Path, 
     command = ["bash", "-euo", "pipefail", "-c", code] if language == "bash" else [sys.executable, "-c", code]
     done = subprocess.run(command, check=False, **shell)  # type: ignore[call-overload]
     assert done.returncode == 0, done.stderr
+    if "client.long" in code:
+        assert zipfile.is_zipfile(tmp_path / "hello.zip")
+        return
     sounds = [path for path in tmp_path.iterdir() if path.suffix in (".mp3", ".wav", ".flac")]
     assert sounds
     for path in sounds:

@@ -57,6 +57,12 @@ def spoken(server: Server, **body: object) -> bytes:
     return response.content
 
 
+def alike(*files: bytes) -> bool:
+    """Whether they are the same speech: windows of other sizes round a sample's last bits in other ways."""
+    first, *others = (soundfile.read(io.BytesIO(file), dtype="int16")[0].astype(int) for file in files)
+    return all(len(other) == len(first) and np.abs(other - first).max() <= 3 for other in others)
+
+
 def delete(server: Server, name: str) -> httpx.Response:
     with server.client() as client:
         return client.delete(f"/voices/{name}")
@@ -73,8 +79,8 @@ def anna(site: Server) -> Iterator[str]:
 
 def test_an_uploaded_voice_speaks_as_its_clips_do(site: Server, anna: str) -> None:
     for style in (None, "question", {"question": 0.7, "neutral": 0.3}):
-        assert spoken(site, voice=anna, style=style) == spoken(site, voice="default", style=style)
-    assert spoken(site, voice=anna, style="question") != spoken(site, voice=anna, style="neutral")
+        assert alike(spoken(site, voice=anna, style=style), spoken(site, voice="default", style=style))
+    assert not alike(spoken(site, voice=anna, style="question"), spoken(site, voice=anna, style="neutral"))
 
 
 def test_what_the_readme_types(site: Server, tmp_path: Path) -> None:
@@ -106,7 +112,7 @@ def test_what_the_readme_types(site: Server, tmp_path: Path) -> None:
     check(say(site, voice="anna"), 404, "voice_not_found")
     again = json.loads(typed(lines[2]))
     assert {**again, "styles": None} == {**voice, "styles": None}
-    assert spoken(site, voice="anna") == before
+    assert alike(spoken(site, voice="anna"), before)
     delete(site, "anna")
 
 
@@ -117,7 +123,7 @@ def test_latents_say_what_the_clips_say(site: Server, anna: str) -> None:
     assert response.status_code == 201, response.text
     assert response.json()["language"] == "hu"
     for style in (None, "excitement", {"excitement": 0.2, "neutral": 0.8}):
-        assert spoken(site, voice="bela", style=style) == spoken(site, voice=anna, style=style)
+        assert alike(spoken(site, voice="bela", style=style), spoken(site, voice=anna, style=style))
     with site.client() as client:
         again = VoiceLatents.unpack(client.get("/voices/bela/latents").content)
     first = VoiceLatents.unpack(latents)
@@ -125,7 +131,7 @@ def test_latents_say_what_the_clips_say(site: Server, anna: str) -> None:
     for style, kept in first.styles.items():
         assert np.array_equal(again.styles[style].gpt_cond_latent, kept.gpt_cond_latent)
     delete(site, "anna")
-    assert spoken(site, voice="bela") == spoken(site, voice="default")  # without the recordings
+    assert alike(spoken(site, voice="bela"), spoken(site, voice="default"))  # without the recordings
     delete(site, "bela")
 
 
@@ -133,7 +139,7 @@ def test_a_speakers_latents_say_what_the_speaker_says(site: Server) -> None:
     with site.client() as client:
         latents = client.get("/voices/Demo%20High/latents").content
     assert upload(site, "high", {"latents": ("x", latents)}, language="en").status_code == 201
-    assert spoken(site, voice="high") == spoken(site, voice="Demo High", language="en")
+    assert alike(spoken(site, voice="high"), spoken(site, voice="Demo High", language="en"))
     delete(site, "high")
 
 
@@ -142,11 +148,11 @@ def test_two_servers_see_the_same_and_a_restart_forgets_nothing(
 ) -> None:
     environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_DATA_DIR": str(shared), "XTTS_SLOTS": "2"}
     with serving(tmp_path, environ) as other:  # started after the upload: it is a restart, too
-        assert spoken(other, voice=anna) == spoken(site, voice=anna)
+        assert alike(spoken(other, voice=anna), spoken(site, voice=anna))
         check(upload(other, anna, clips("neutral")), 409, "voice_exists")
         assert upload(other, "bela", clips("question"), language="hu").status_code == 201
-        assert (
-            spoken(site, voice="bela") == spoken(other, voice="bela") == spoken(site, voice="default", style="question")
+        assert alike(
+            spoken(site, voice="bela"), spoken(other, voice="bela"), spoken(site, voice="default", style="question")
         )
         assert delete(site, "bela").status_code == 204
         check(say(other, voice="bela"), 404, "voice_not_found")
@@ -194,7 +200,7 @@ def test_a_voice_that_is_deleted_while_it_speaks_speaks_to_the_end(site: Server)
     assert not answers  # it was still speaking
     speaking.join()
     assert answers[0].status_code == 200
-    assert answers[0].content == expected
+    assert alike(answers[0].content, expected)
 
 
 def unfit() -> dict[str, tuple[bytes, str]]:

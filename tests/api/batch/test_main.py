@@ -316,6 +316,11 @@ def test_a_server_that_dies_in_mid_run_leaves_what_is_done(tmp_path: Path, capsy
 # Interrupted
 
 
+def hear_interrupts() -> None:
+    """A shell's background jobs, and what they start, do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def after_two_samples(process: subprocess.Popen[str], number: int) -> str:
     """Sends the signal once two samples are done; gives what was printed. It must not take long to end."""
     assert process.stdout is not None
@@ -340,6 +345,7 @@ def test_an_interrupt_keeps_what_is_done_and_stops_the_server(tmp_path: Path, nu
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_interrupts,
     )
 
     shown = after_two_samples(process, number)
@@ -357,7 +363,14 @@ def test_an_interrupted_run_resumes_where_it_stopped(tmp_path: Path, serve: Serv
     server = FakeServer(slowness=0.2)
     url, path, out = serve(server), write(tmp_path, *"abcdef"), tmp_path / "out"
     arguments = [path, "--output", out, "--concurrency", "1", "--server", url]
-    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
+    )
     after_two_samples(process, signal.SIGINT)
     done = check_files(out)
     server.seen.clear()

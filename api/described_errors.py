@@ -1,0 +1,47 @@
+"""The errors of each route, for its documentation: what a status means, and the one body that all errors have."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+
+class ErrorDetail(BaseModel):
+    type: str = Field(description="Fit for programs; does not change.", examples=["invalid_request"])
+    message: str = Field(description="Fit for people: what is wrong and what would be right.")
+    param: str | None = Field(description="The field at fault, as a path: `segments.2.text`. null: no single one.")
+
+
+class ErrorBody(BaseModel):
+    error: ErrorDetail
+
+
+MEANINGS: Final = {
+    400: "The request cannot be understood.",
+    401: "The server has API keys, and the request has none of them.",
+    404: "There is no such voice.",
+    405: "Not by this method.",
+    409: "There is such a voice already, or it was not uploaded here.",
+    413: "The body is too large.",
+    415: "The body is of a kind that is not taken here.",
+    422: "A field is missing, unknown or out of range, or what it names cannot be used.",
+    429: "The queue is full, or the caller is over a limit. `Retry-After` says for how long to stay away.",
+    500: "Our fault; the server's log says why.",
+    503: "The model is still loading.",
+    504: "It took longer than the server allows. The work was dropped.",
+    507: "There is no room to store it.",
+}
+COMMON: Final = (401, 429, 500)  # of every route that is not open to all
+WITH_BODY: Final = (400, 413, 415, 422)  # of those that take one
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: its own errors. Those that it shares with all others are added to the document."""
+    return {status: {"model": ErrorBody, "description": MEANINGS[status]} for status in statuses}
+
+
+def response_of(status: int) -> dict[str, Any]:
+    """An error as OpenAPI writes it."""
+    schema = {"$ref": f"#/components/schemas/{ErrorBody.__name__}"}
+    description = MEANINGS.get(status, HTTPStatus(status).phrase)
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,96 @@
+"""One day of one setting: callers, servers, and the autoscaler that looks at them every fifteen seconds."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from benchmarks.scale.autoscaler import EVERY, Autoscaler, Rule
+from benchmarks.scale.costs import Costs
+from benchmarks.scale.demand import DAY, Request
+from benchmarks.scale.replica import Call, Replica
+
+PRE_STOP = 10.0  # seconds that a server which leaves still runs for nothing
+MOST_WAITING = 256  # XTTS_MAX_WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an operator chooses."""
+
+    name: str
+    rule: Rule
+    slots: int
+    node: float  # seconds until a new pod's container starts: a machine is found and the image is on it
+
+
+@dataclass(slots=True)
+class Outcome:
+    setting: Setting
+    calls: list[Call] = field(default_factory=list)
+    refused: int = 0
+    cold_starts: int = 0
+    replica_seconds: float = 0.0
+    audio_seconds: float = 0.0
+    replicas: list[tuple[float, int]] = field(default_factory=list)  # at each look: those that can take requests
+    load: list[tuple[float, float]] = field(default_factory=list)  # in replicas
+
+
+def simulate(setting: Setting, costs: Costs, requests: Iterable[Request], seed: int = 0) -> Outcome:
+    """From midnight to midnight. At first there are as many replicas as the rule has at least."""
+    return _Day(setting, costs, random.Random(seed)).run(requests)
+
+
+class _Day:
+    def __init__(self, setting: Setting, costs: Costs, rng: random.Random) -> None:
+        self._setting = setting
+        self._costs = costs
+        self._rng = rng
+        self._autoscaler = Autoscaler(setting.rule)
+        self._replicas = [self._replica(0.0, ready=0.0) for _ in range(setting.rule.least)]
+        self._outcome = Outcome(setting)
+
+    def run(self, requests: Iterable[Request]) -> Outcome:
+        look = EVERY
+        for request in requests:
+            while look <= request.at:
+                self._look(look)
+                look += EVERY
+            self._send(request)
+        while look <= DAY:
+            self._look(look)
+            look += EVERY
+        for replica in list(self._replicas):
+            self._release(replica, DAY)
+        return self._outcome
+
+    def _send(self, request: Request) -> None:
+        """To any that is ready, by chance: a Service knows no load."""
+        replica = self._rng.choice([each for each in self._replicas if each.ready <= request.at])
+        call = Call(request.at, request.sequences)
+        if replica.take(call):
+            self._outcome.calls.append(call)
+            self._outcome.audio_seconds += call.sequences * self._costs.audio
+        else:
+            self._outcome.refused += 1
+
+    def _look(self, at: float) -> None:
+        ready = [each for each in self._replicas if each.ready <= at]
+        for replica in ready:
+            replica.advance(at)
+        load = sum(replica.load for replica in ready) / self._setting.slots
+        self._outcome.replicas.append((at, len(ready)))
+        self._outcome.load.append((at, load))
+        wanted = self._autoscaler.decide(at, load, len(self._replicas))
+        for _ in range(wanted - len(self._replicas)):
+            self._outcome.cold_starts += 1
+            self._replicas.append(self._replica(at, ready=at + self._setting.node + self._costs.start))
+        while len(self._replicas) > wanted:
+            self._release(self._replicas[-1], at)  # the newest goes first
+
+    def _release(self, replica: Replica, at: float) -> None:
+        self._replicas.remove(replica)
+        ends = at if replica.ready > at else max(at + PRE_STOP, replica.idle_by())
+        self._outcome.replica_seconds += ends - replica.asked
+
+    def _replica(self, at: float, ready: float) -> Replica:
+        return Replica(self._costs, self._setting.slots, MOST_WAITING, asked=at, ready=ready)

@@ -1,0 +1,41 @@
+"""Utterances by the batch, each for as long as the call lasts that it came with. Knows no engine and no HTTP."""
+
+import asyncio
+import base64
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+
+from runners.types import BulkUtterance, Utterance
+
+
+class Bulk:
+    def __init__(self, speak: Callable[[Utterance], AsyncGenerator[bytes, None]]) -> None:
+        """`speak`: one utterance's events, packed. It raises nothing, and closing it takes the utterance back."""
+        self._speak = speak
+        self._calls: dict[str, set[asyncio.Task[str]]] = {}  # those that last, and what is being said for them
+
+    @contextmanager
+    def call(self, name: str) -> Iterator[None]:
+        """While this is open somebody waits for the call's utterances. Those not said by then never are."""
+        self._calls[name] = set()
+        try:
+            yield
+        finally:
+            for task in self._calls.pop(name):
+                task.cancel()
+
+    async def say(self, items: Sequence[BulkUtterance]) -> list[str]:
+        """Each item's events in base64, once all are there. An item whose call is over has none."""
+        return await asyncio.gather(*map(self._say, items))
+
+    async def _say(self, item: BulkUtterance) -> str:
+        if item.call not in self._calls:
+            return ""
+        task = asyncio.create_task(self._collect(item.utterance))
+        self._calls[item.call].add(task)
+        await asyncio.wait([task])
+        return "" if task.cancelled() else task.result()
+
+    async def _collect(self, utterance: Utterance) -> str:
+        async with aclosing(self._speak(utterance)) as frames:
+            return base64.b64encode(b"".join([frame async for frame in frames])).decode()

@@ -1,0 +1,141 @@
+"""A job from its folder to its zip, with a runner that fails now and then."""
+
+import asyncio
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.jobs.store import Job, JobStore, State
+from api.jobs.work import Work
+from tests.api.jobs.conftest import long_request
+from tests.api.jobs.fake_bulk_runner import RATE, FakeBulkRunner
+
+Works = Callable[[Job], Work]
+SENTENCE = "This is a sentence of some length, and it goes on. "
+
+
+def unzipped(job: Job) -> tuple[dict[str, Any], dict[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(job.result.read_bytes())) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    return json.loads(files.pop("manifest.json")), files
+
+
+async def test_every_sample_becomes_a_file_and_an_entry(store: JobStore, work: Works) -> None:
+    segments = [{"text": "One.", "pause_after": 0.5}, {"text": "Three."}]
+    job = store.create(
+        long_request({"id": "a", "text": "Hello."}, {"id": "b", "segments": segments, "trim_silence": False})
+    )
+    await work(job).run()
+    assert job.state is State.COMPLETED
+    manifest, files = unzipped(job)
+    assert manifest["totals"] == {"samples": 2, "done": 2, "failed": 0, "duration": 0.66}
+    first, second = manifest["samples"]
+    assert first == {
+        "id": "a",
+        "file": "a.wav",
+        "duration": 0.06,
+        "seed": 7,
+        "language": ["en"],
+        "spans": [[0.0, 0.06]],
+    }
+    assert second["spans"] == [[0.0, 0.04], [0.54, 0.6]]
+    assert set(files) == {"a.wav", "b.wav"}
+    samples, rate = soundfile.read(io.BytesIO(files["b.wav"]))
+    assert (len(samples), rate) == (0.6 * RATE, RATE)
+    progress = job.status()["progress"]
+    assert (progress["total"], progress["done"], progress["failed"]) == (2, 2, 0)
+    assert progress["passages"] == progress["passages_done"] == 3
+    assert progress["audio_seconds"] == pytest.approx(0.16)
+
+
+async def test_a_chapter_is_said_in_passages_with_pauses_between_paragraphs(
+    store: JobStore, work: Works, runner: FakeBulkRunner
+) -> None:
+    chapter = "".join(f"This is sentence {i}, and it goes on. " for i in range(40)) + "\n\n" + SENTENCE
+    job = store.create(long_request({"id": "a", "text": chapter, "paragraph_pause": 2}))
+    await work(job).run()
+    manifest, files = unzipped(job)
+    (first, second) = manifest["samples"][0]["spans"]
+    assert second[0] - first[1] == pytest.approx(2.0)
+    assert len(runner.said) > 3
+    assert max(map(len, runner.said)) <= 500
+    samples, _ = soundfile.read(io.BytesIO(files["a.wav"]))
+    assert len(samples) / RATE == pytest.approx(second[1], abs=0.01)
+    assert np.count_nonzero(np.abs(samples) > 0.05) / RATE == pytest.approx(sum(map(len, runner.said)) / 100, rel=0.01)
+
+
+async def test_a_sample_that_fails_does_not_take_the_others_with_it(store: JobStore, work: Works) -> None:
+    spoilt = SENTENCE * 20 + "?! " + SENTENCE * 20
+    job = store.create(long_request({"id": "a", "text": "x"}, {"id": "b", "text": spoilt}, {"id": "c", "text": "y"}))
+    await work(job).run()
+    manifest, files = unzipped(job)
+    assert set(files) == {"a.wav", "c.wav"}
+    assert manifest["totals"]["failed"] == 1
+    assert manifest["samples"][1] == {
+        "id": "b",
+        "error": {"type": "invalid_request", "message": "There is nothing to say here."},
+    }
+
+
+async def test_a_voice_that_has_gone_fails_its_samples_only(store: JobStore, work: Works) -> None:
+    job = store.create(long_request({"id": "a", "text": "x", "voice": "gone"}, {"id": "b", "text": "y"}))
+    await work(job).run()
+    manifest, _ = unzipped(job)
+    assert [entry.get("error", {}).get("type") for entry in manifest["samples"]] == ["voice_not_found", None]
+
+
+async def test_what_the_engine_fails_of_is_tried_again(store: JobStore, work: Works, runner: FakeBulkRunner) -> None:
+    runner.down, runner.broken = 1, 1
+    job = store.create(long_request({"id": "a", "text": "x"}, {"id": "b", "text": "y"}))
+    await work(job).run()
+    assert unzipped(job)[0]["totals"]["done"] == 2
+
+
+async def test_an_engine_that_fails_for_good_fails_the_sample(
+    store: JobStore, work: Works, runner: FakeBulkRunner
+) -> None:
+    runner.broken = 1000
+    job = store.create(long_request({"id": "a", "text": "x"}))
+    await work(job).run()
+    assert unzipped(job)[0]["samples"][0]["error"]["type"] == "engine_failure"
+    assert runner.said["x"] == 3
+
+
+@given(st.integers(0, 12), st.integers(1, 4), st.integers(0, 3))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+def test_a_job_goes_on_where_it_was_stopped(
+    store: JobStore, work: Works, runner: FakeBulkRunner, calls: int, slots: int, torn: int
+) -> None:
+    """Stopped after so many calls, and perhaps in the middle of writing an entry: nothing is missing or there twice."""
+    runner.slots, runner.said = slots, type(runner.said)()
+    job = store.create(long_request(*({"id": f"s{index}", "text": f"Text {index}."} for index in range(20))))
+
+    async def stopped() -> None:
+        working = asyncio.create_task(work(job).run())
+        runner.calls.clear()
+        while len(runner.calls) <= calls and not working.done():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+    asyncio.run(stopped())
+    if torn and (job.folder / "entries.jsonl").exists() and not job.over:
+        with (job.folder / "entries.jsonl").open("ab") as entries:
+            entries.write(b'{"id": "s19"'[:torn])
+    over = [json.loads(line)["id"] for line in (job.folder / "entries.jsonl").read_text().splitlines() if "}" in line]
+    before = dict(runner.said)
+    if not job.over:
+        asyncio.run(work(job).run())
+    manifest, files = unzipped(job)
+    assert [entry["id"] for entry in manifest["samples"]] == [f"s{index}" for index in range(20)]
+    assert set(files) == {f"s{index}.wav" for index in range(20)}
+    again = {text for text in before if runner.said[text] > before[text]}
+    assert not again & {f"Text {id[1:]}." for id in over}

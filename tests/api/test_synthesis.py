@@ -1,0 +1,160 @@
+"""The live path on a runner that says what it is told to, when it is told to."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from limits import parse
+
+from api.account import Account, account
+from api.config import ServerConfig
+from api.language import LanguageDetector
+from api.plan import Planner
+from api.rates import Limit, open_store
+from api.runner_client import RunnerClient
+from api.schemas import SegmentedRequest, SimpleRequest
+from api.synthesis import Synthesis
+from api.voices import VoiceLibrary
+from runners.errors import DeadlineExceeded, InvalidInput
+from runners.types import Audio, Event, Failed, Finished, ModelCard, PieceDone, StopReason, Utterance
+from tests.api.fake_runner import CARD
+
+WINDOW = 8192  # samples
+
+
+class Narrator(RunnerClient):
+    """Says what is put into `script`; `listening` is over when nobody wants it any more."""
+
+    def __init__(self) -> None:
+        self.script: asyncio.Queue[Event] = asyncio.Queue()
+        self.listening = False
+        self.asked: list[Utterance] = []
+
+    async def model(self) -> ModelCard:
+        return CARD
+
+    async def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
+        self.listening, self.asked = True, list(utterances)
+        try:
+            while not isinstance(event := await self.script.get(), Finished):
+                if isinstance(event, Failed):
+                    raise event.error
+                yield event
+        finally:
+            self.listening = False
+
+    def say(self, *events: Event) -> None:
+        for event in events:
+            self.script.put_nowait(event)
+
+
+@pytest.fixture
+def narrator() -> Narrator:
+    return Narrator()
+
+
+def synthesis(narrator: Narrator, timeout: float = 30) -> Synthesis:
+    config = ServerConfig.from_env({})
+    planner = Planner(config, narrator, VoiceLibrary(Path("references")), LanguageDetector())
+    return Synthesis(planner, narrator, timeout)
+
+
+def window(utterance: int = 0) -> Audio:
+    return Audio(utterance, 0, np.full(WINDOW, 0.25, np.float32))
+
+
+def done(utterance: int = 0, reason: StopReason = StopReason.STOP_CODE) -> PieceDone:
+    return PieceDone(utterance, 0, 30, reason)
+
+
+def simple(**fields: Any) -> SimpleRequest:
+    return SimpleRequest(**{"text": "Jó napot!", "voice": "Demo Low", "output_format": "pcm", **fields})
+
+
+async def test_the_first_window_leaves_before_the_second_is_said(narrator: Narrator) -> None:
+    narrator.say(window())
+    live = await asyncio.wait_for(synthesis(narrator).live(simple(seed=5)), 10)
+    assert live.headers == {"X-Seed": "5", "X-Sample-Rate": "24000", "X-Language": "en"}
+    chunks = aiter(live.flow)
+    assert len(await anext(chunks)) == 2 * (WINDOW - 240)
+    narrator.say(window())
+    assert len(await anext(chunks)) == 2 * WINDOW
+    narrator.say(done(), Finished())
+    assert len(b"".join([chunk async for chunk in chunks])) == 2 * 240
+    assert live.recording.codes == 30
+
+
+async def test_what_is_said_does_not_wait_for_who_listens(narrator: Narrator) -> None:
+    narrator.say(*[window()] * 50, done(), Finished())
+    live = await synthesis(narrator).live(simple())
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if not narrator.listening:
+            break
+    assert not narrator.listening
+    assert len(b"".join([chunk async for chunk in live.flow])) == 2 * 50 * WINDOW
+
+
+@pytest.mark.parametrize("format", ["pcm", "aac"])
+async def test_who_leaves_is_not_listened_for(narrator: Narrator, format: str) -> None:
+    narrator.say(window(), window())
+    live = await asyncio.wait_for(synthesis(narrator).live(simple(output_format=format)), 30)
+    assert narrator.listening
+    await live.flow.aclose()
+    assert not narrator.listening
+
+
+async def test_a_refusal_is_raised_with_its_field(narrator: Narrator) -> None:
+    narrator.say(Failed(InvalidInput("nothing to say", param="text", utterance=1)))
+    body = SegmentedRequest(segments=[{"text": "a", "voice": "Demo Low"}, {"text": "?", "voice": "Demo Low"}])
+    with pytest.raises(InvalidInput) as refused:
+        await synthesis(narrator).live(body)
+    assert refused.value.param == "segments.1.text"
+
+
+async def test_the_deadline_holds_before_and_after_the_first_byte(narrator: Narrator) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await synthesis(narrator, timeout=0.3).live(simple())
+    narrator.say(window())
+    live = await synthesis(narrator, timeout=2).live(simple())
+    with pytest.raises(DeadlineExceeded):
+        [chunk async for chunk in live.flow]
+    assert not narrator.listening
+
+
+async def test_a_text_that_fails_costs_nothing_and_one_that_is_given_up_does(narrator: Narrator) -> None:
+    limit = Limit("characters", parse("100/hour"), open_store("memory"))
+    account.set(mine := Account("caller", {"characters": limit}))
+    narrator.say(window())
+    live = await synthesis(narrator).live(simple())
+    assert (mine.standing and mine.standing.remaining) == 91
+    await live.flow.aclose()
+    assert (mine.standing and mine.standing.remaining) == 91
+    narrator.say(window(), Failed(InvalidInput("no")))
+    with pytest.raises(InvalidInput):
+        [chunk async for chunk in (await synthesis(narrator).live(simple())).flow]
+    assert (mine.standing and mine.standing.remaining) == 91
+
+
+async def test_what_was_cut_at_its_longest_is_logged(narrator: Narrator, caplog: pytest.LogCaptureFixture) -> None:
+    narrator.say(window(), done(reason=StopReason.LIMIT), Finished())
+    [chunk async for chunk in (await synthesis(narrator).live(simple())).flow]
+    assert "1 of the model's utterances ran into its longest length" in caplog.text
+
+
+async def test_segments_are_heard_in_order_and_each_has_its_pause(narrator: Narrator) -> None:
+    segments = [{"text": "a", "pause_after": 0.5}, {"text": "b", "pause_after": 0.25}]
+    body = SegmentedRequest(segments=segments, voice="Demo Low", output_format="pcm", trim_silence=False)
+    loud = dataclasses.replace(window(1), samples=window().samples * 2)
+    narrator.say(loud, done(1), window(), done(), Finished())
+    live = await synthesis(narrator).live(body)
+    pcm = np.frombuffer(b"".join([chunk async for chunk in live.flow]), "<i2")
+    assert len(pcm) == 2 * WINDOW + 12000 + 6000
+    assert pcm[: WINDOW + 12000].max() == round(0.25 * 32767)
+    assert not pcm[WINDOW : WINDOW + 12000].any()
+    assert pcm[WINDOW + 12000 :].max() == round(0.5 * 32767)
+    assert live.headers["X-Language"] == "en, en"

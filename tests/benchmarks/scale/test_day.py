@@ -1,0 +1,87 @@
+"""A simulated day: the same twice, paid for from the asking to the end, and better served by more servers."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.options import RESULTS, Options
+from benchmarks.scale import run, settings
+from benchmarks.scale.autoscaler import Rule
+from benchmarks.scale.costs import Costs
+from benchmarks.scale.day import PRE_STOP, Outcome, Setting, simulate
+from benchmarks.scale.demand import BURST, DAY, QUIETEST, Request, rate, requests
+from benchmarks.scale.report import cost, waits
+from benchmarks.statistics import percentile
+
+COSTS = Costs.measured(RESULTS)
+RULE = Rule.read()
+BUSY = list(requests(0.3, seed=3))
+
+
+def day(rule: Rule, calls: list[Request], node: float = 60.0) -> Outcome:
+    return simulate(Setting("test", rule, COSTS.slots, node), COSTS, calls)
+
+
+def test_the_same_day_twice():
+    assert list(requests(0.3, seed=3)) == BUSY
+    first, second = day(RULE, BUSY), day(RULE, BUSY)
+    assert (first.replica_seconds, first.cold_starts, waits(first)) == (
+        second.replica_seconds,
+        second.cold_starts,
+        waits(second),
+    )
+
+
+def test_demand_is_least_at_night_most_twelve_hours_later_and_bursts_at_noon():
+    begin, length, times = BURST
+    hours = [rate(hour * 3600.0, 1.0) for hour in range(24) if hour != begin / 3600]
+    assert min(hours) == rate(QUIETEST, 1.0)
+    assert max(hours) == rate(QUIETEST + DAY / 2, 1.0) == pytest.approx(1.0)
+    assert rate(begin, 1.0) == pytest.approx(times * rate(begin + length, 1.0), rel=0.05)
+
+
+def test_as_many_come_as_the_rate_says():
+    expected = sum(rate(second, 0.3) for second in range(int(DAY)))
+    assert len(BUSY) == pytest.approx(expected, rel=0.03)
+
+
+def test_a_day_without_callers_costs_the_least_there_is():
+    quiet = day(replace(RULE, least=2), [])
+    assert quiet.replica_seconds == 2 * (DAY + PRE_STOP)
+    assert quiet.cold_starts == 0
+
+
+def test_everybody_is_answered_or_turned_away():
+    outcome = day(RULE, BUSY)
+    assert len(outcome.calls) + outcome.refused == len(BUSY)
+    assert len(waits(outcome)) == len(outcome.calls)
+    assert outcome.audio_seconds == pytest.approx(sum(call.sequences for call in outcome.calls) * COSTS.audio)
+
+
+def test_more_servers_serve_sooner_and_cost_more():
+    scaled, fixed = day(RULE, BUSY), day(replace(RULE, least=RULE.most), BUSY)
+    assert percentile(waits(fixed), 95) < percentile(waits(scaled), 95)
+    assert cost(fixed, 0.1) > cost(scaled, 0.1)
+    assert fixed.cold_starts == 0 < scaled.cold_starts
+
+
+def test_nobody_is_sent_to_a_server_that_is_not_ready():
+    late = day(RULE, BUSY, node=3600.0)
+    first_cold = next(at for at, load in late.load if load / RULE.target > 1.1)
+    assert all(many == RULE.least for at, many in late.replicas if at < first_cold + 3600.0)
+
+
+def test_the_simulation_agrees_with_what_was_measured():
+    for live, measured in zip(COSTS.live, COSTS.firsts, strict=True):
+        assert COSTS.first(live) == pytest.approx(measured, rel=0.25)
+
+
+def test_a_report_is_written_with_the_machine_that_was_measured(tmp_path: Path):
+    run(Options(quick=True, out=tmp_path, cache=tmp_path, precisions=("auto",), price=0.5, peak=0.05))
+    written = json.loads((tmp_path / "scale.json").read_text())
+    assert written["hardware"] == json.loads((RESULTS / "engine.json").read_text())["hardware"]
+    assert [each["name"] for each in written["settings"]] == [s.name for s in settings(RULE, COSTS.slots, quick=True)]
+    assert (tmp_path / "scale-day.svg").exists()
+    assert "$0.5 an hour" in (tmp_path / "scale.md").read_text()

@@ -1,0 +1,74 @@
+"""Workflows: what actionlint and the schema, which `make lint` runs, do not look at."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.conftest import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+MAY_WRITE = {"release.yml": {"packages", "id-token", "attestations"}}
+
+
+@pytest.fixture(params=WORKFLOWS, ids=lambda path: path.name)
+def path(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def workflow(path: Any) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def test_actions_are_pinned_by_commit_and_say_their_version(path: Any):
+    uses = re.findall(r"uses: (.*)", path.read_text())
+    assert uses
+    assert [each for each in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
+
+
+def test_an_action_has_one_pin():
+    uses = {use for path in WORKFLOWS for use in re.findall(r"uses: (\S+)", path.read_text())}
+    assert len({use.split("@")[0] for use in uses}) == len(uses)
+
+
+def test_nothing_may_write_that_need_not(path: Any, workflow: Any):
+    assert workflow["permissions"] == {"contents": "read"}
+    written = {
+        name
+        for job in workflow["jobs"].values()
+        for name, access in job.get("permissions", {}).items()
+        if access != "read"
+    }
+    assert written == MAY_WRITE.get(path.name, set())
+
+
+def test_no_token_stays_in_the_checkout_and_no_job_runs_for_ever(workflow: Any):
+    for job in workflow["jobs"].values():
+        assert "timeout-minutes" in job
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_scripts_get_what_comes_from_outside_as_variables(workflow: Any):
+    scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert [script for script in scripts if "${{" in script] == []
+
+
+def test_targets_that_are_made_exist(workflow: Any):
+    makefile = (ROOT / "Makefile").read_text()
+    scripts = " ".join(step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"])
+    for target in re.findall(r"\bmake ([a-z-]+)", scripts):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_python_is_the_one_that_is_required(workflow: Any):
+    versions = {
+        step["with"]["python-version"]
+        for job in workflow["jobs"].values()
+        for step in job["steps"]
+        if "setup-python" in step.get("uses", "")
+    }
+    assert versions == {"3.11"}

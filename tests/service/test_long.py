@@ -1,0 +1,203 @@
+"""Long jobs on a real server, by BentoML's own client and by plain HTTP."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import httpx
+import psutil
+import pytest
+import soundfile
+from bentoml.exceptions import BentoMLException
+
+from tests.service.server import Server, free_port, serving, start, stop, wait_until_healthy
+
+ENDLESS = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 150  # minutes of work on this machine
+SHORT = [{"id": f"s{index}", "text": "Jó napot!", "output_format": "wav", "seed": index} for index in range(3)]
+LONG = [{"id": "endless", "text": ENDLESS, "output_format": "wav", "seed": 1}]
+
+
+def until(condition: Callable[[], Any], within: float = 120) -> Any:
+    end = time.monotonic() + within
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return found
+
+
+def unzip(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    return json.loads(files.pop("manifest.json")), files
+
+
+def submit(client: httpx.Client, samples: list[dict[str, Any]]) -> str:
+    response = client.post("/generate/long/submit", json={"samples": samples})
+    assert response.status_code == 200, response.text
+    return str(response.json()["task_id"])
+
+
+def status(client: httpx.Client, job: str) -> dict[str, Any]:
+    response = client.get("/generate/long/status", params={"task_id": job})
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def done(client: httpx.Client, job: str) -> bytes:
+    until(lambda: status(client, job)["status"] == "completed")
+    return client.get("/generate/long/get", params={"task_id": job}).content
+
+
+async def ended(task: Any) -> str:
+    async with asyncio.timeout(120):
+        while (state := (await task.get_status()).value) in ("pending", "in_progress"):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    return str(state)
+
+
+async def test_bentomls_client_submits_gets_retries_and_cancels(server: Server) -> None:
+    async with bentoml.AsyncHTTPClient(server.url, timeout=120) as client:
+        segmented = {"id": "said", "segments": [{"text": "Egy."}, {"text": "Kettő."}], "seed": 5}
+        task = await client.long.submit(samples=[*SHORT, segmented])
+        assert await ended(task) == "completed"
+        manifest, files = unzip(await task.get())
+        assert [entry["id"] for entry in manifest["samples"]] == ["s0", "s1", "s2", "said"]
+        assert set(files) == {"s0.wav", "s1.wav", "s2.wav", "said.mp3"}
+        assert len(manifest["samples"][3]["spans"]) == 2
+        again = await task.retry()
+        assert again.id != task.id
+        assert await ended(again) == "completed"
+        assert unzip(await again.get())[1] == files
+        at_once = unzip(await client.long(samples=SHORT))[1]
+        assert at_once == {f"s{index}.wav": files[f"s{index}.wav"] for index in range(3)}
+        endless = await client.long.submit(samples=LONG)
+        await endless.cancel()
+        assert await ended(endless) == "canceled"
+        with pytest.raises(BentoMLException, match="was canceled"):
+            await endless.get()
+        with pytest.raises(BentoMLException, match="samples"):
+            await client.long.submit(samples=[])
+
+
+def test_a_sample_sounds_as_it_does_alone(server: Server) -> None:
+    with server.client() as client:
+        alone = client.post("/generate/simple", json={k: v for k, v in SHORT[1].items() if k != "id"})
+        _, files = unzip(done(client, submit(client, SHORT)))
+    assert files["s1.wav"] == alone.content
+
+
+def test_a_chapter_shows_how_far_it_is_and_one_failure_is_an_entry(server: Server) -> None:
+    chapter = "Ez itt az első bekezdés. Nem hosszú. " * 20 + "\n\nEz pedig a második."
+    samples = [{"id": "chapter", "text": chapter, "output_format": "wav", "paragraph_pause": 1.5}]
+    with server.client() as client:
+        job = submit(client, [*samples, {"id": "nothing", "text": "?!"}])
+        assert client.get("/generate/long/get", params={"task_id": job}).status_code == 409
+        manifest, files = unzip(done(client, job))
+        progress = status(client, job)["progress"]
+    chapter_entry, failed = manifest["samples"]
+    assert failed["error"]["type"] == "invalid_request"
+    (first, second) = chapter_entry["spans"]
+    assert round(second[0] - first[1], 3) == 1.5
+    said = soundfile.info(io.BytesIO(files["chapter.wav"])).duration
+    assert said == pytest.approx(chapter_entry["duration"], abs=0.001)
+    assert (progress["done"], progress["failed"], progress["total"]) == (1, 1, 2)
+    assert progress["passages_done"] >= 3
+    assert progress["audio_seconds"] == pytest.approx(chapter_entry["duration"] - 1.5, abs=0.1)
+
+
+def test_a_canceled_job_frees_its_slots(server: Server) -> None:
+    with server.client() as client:
+        job = submit(client, LONG)
+        until(lambda: server.slots()["bulk_waiting"])
+        slots = server.slots()
+        assert 0 < slots["live"] <= 6  # of 8: a quarter is kept
+        assert client.post("/generate/simple", json={"text": "Jó napot!"}).status_code == 200
+        response = client.put("/generate/long/cancel", params={"task_id": job})
+        assert response.json()["status"] == "canceled"
+        until(lambda: not any(server.slots()[kind] for kind in ("live", "waiting", "bulk_waiting")), within=5)
+        answer = client.get("/generate/long/get", params={"task_id": job})
+        assert (answer.status_code, answer.json()["error"]["type"]) == (409, "job_not_done")
+        assert status(client, job)["status"] == "canceled"
+
+
+@pytest.mark.parametrize(
+    ("samples", "code", "param"),
+    [
+        ([], 422, "samples"),
+        ([{"id": "a"}], 422, "samples.0"),
+        ([{"id": "a", "text": "x", "segments": [{"text": "y"}]}], 422, "samples.0"),
+        ([{"id": "../a", "text": "x"}], 422, "samples.0.id"),
+        ([{"id": "a", "text": "x"}, {"id": "A", "text": "y"}], 422, "samples"),
+        ([{"id": "a", "text": "x", "sped": 2}], 422, "samples.0.sped"),
+        ([{"id": "a", "text": "x" * 50_001}], 422, "samples.0"),
+        ([{"id": "a", "text": "x"}, {"id": "b", "text": "x", "voice": "nobody"}], 404, "samples.1.voice"),
+        ([{"id": "a", "segments": [{"text": "x"}, {"text": "x", "speed": 9}]}], 422, "samples.0.segments.1.speed"),
+        ([{"id": "a", "segments": [{"text": "x", "language": "xx"}]}], 422, "samples.0.segments.0.language"),
+        ([{"id": f"a{index}", "text": "x" * 50_000} for index in range(21)], 422, "samples"),
+    ],
+)
+def test_wrong_samples_are_refused_at_once(server: Server, samples: list[Any], code: int, param: str) -> None:
+    with server.client() as client:
+        response = client.post("/generate/long/submit", json={"samples": samples})
+    assert response.status_code == code, response.text
+    assert response.json()["error"]["param"] == param
+
+
+def test_jobs_that_do_not_exist(server: Server) -> None:
+    with server.client() as client:
+        for method, route in (("GET", "status"), ("GET", "get"), ("PUT", "cancel"), ("POST", "retry")):
+            response = client.request(method, f"/generate/long/{route}", params={"task_id": "0" * 32})
+            assert (response.status_code, response.json()["error"]["type"]) == (404, "job_not_found")
+            assert client.request(method, f"/generate/long/{route}").status_code == 422
+
+
+def test_a_caller_that_leaves_takes_the_work_along(server: Server) -> None:
+    with pytest.raises(httpx.ReadTimeout), server.client(timeout=5) as client:
+        client.post("/generate/long", json={"samples": LONG})
+    until(lambda: not any(server.slots()[kind] for kind in ("live", "waiting", "bulk_waiting")), within=60)
+
+
+def test_a_killed_server_goes_on_when_it_is_back(tmp_path: Path, cache_dir: Path) -> None:
+    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "1"}  # calls of four
+    texts = [{**SHORT[0], "id": f"s{index}", "text": f"Ez itt a(z) {index}. mondat."} for index in range(40)]
+    server = start(tmp_path, environ, free_port())
+    wait_until_healthy(server)
+    with server.client() as client:
+        job = submit(client, texts)
+        until(lambda: 4 <= status(client, job)["progress"]["done"] < 40)
+        assert status(client, job)["status"] == "in_progress"
+    for process in [*psutil.Process(server.process.pid).children(recursive=True), psutil.Process(server.process.pid)]:
+        process.kill()
+    server.process.wait()
+    entries = tmp_path / "data" / "jobs" / job / "entries.jsonl"
+    before = entries.read_bytes()
+    assert not (entries.parent / "result.zip").exists()
+    with serving(tmp_path, environ) as back, back.client() as client:
+        manifest, files = unzip(done(client, job))
+        assert entries.read_bytes().startswith(before[: before.rfind(b"\n") + 1])  # nothing was said twice
+    assert manifest["totals"]["done"] == 40
+    assert len(files) == 40
+
+
+def test_a_server_that_is_told_to_stop_does_not_wait_for_its_jobs(tmp_path: Path, cache_dir: Path) -> None:
+    server = start(tmp_path, {"XTTS_CACHE_DIR": str(cache_dir)}, free_port())
+    try:
+        wait_until_healthy(server)
+        with server.client() as client:
+            job = submit(client, LONG)
+            until(lambda: server.slots()["live"])
+        os.kill(server.process.pid, signal.SIGTERM)
+        assert server.process.wait(timeout=60) == 0
+    finally:
+        stop(server)
+    folder = tmp_path / "data" / "jobs" / job
+    assert not {"result.zip", "failed", "canceled"} & {path.name for path in folder.iterdir()}
+    assert (folder / "entries.jsonl").read_bytes() == b""

@@ -1,0 +1,100 @@
+"""The one document: whether all of it is there, whether its examples work, and whether it tells the truth."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.service.server import Server, serving
+
+FUZZING = Path(__file__).with_name("schemathesis.toml")
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
+    """What takes long is given up: many random requests are never told to stop by the demo model."""
+    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "8", "XTTS_TIMEOUT": "1"}
+    with serving(tmp_path_factory.mktemp("asked"), environ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def document(asked: Server) -> dict[str, Any]:
+    made: dict[str, Any] = httpx.get(f"{asked.url}/docs.json").raise_for_status().json()
+    return made
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def test_the_page_shows_the_document_and_nothing_from_elsewhere(asked: Server) -> None:
+    with asked.client() as client:
+        page = client.get("/")
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        for file in ("swagger-ui.css", "swagger-ui-bundle.js"):
+            assert client.get(f"/static_content/{file}").status_code == 200
+            assert f"./static_content/{file}" in page.text
+    assert "./docs.json" in page.text
+    assert "http" not in page.text
+
+
+def test_every_route_is_described(asked: Server, document: dict[str, Any]) -> None:
+    with asked.client() as client:
+        bentomls = {route["route"] for route in client.get("/schema.json").json()["routes"]}
+    assert bentomls
+    assert bentomls <= set(document["paths"])
+    assert {"/voices", "/voices/{name}", "/health", "/livez", "/readyz", "/metrics"} <= set(document["paths"])
+    assert not any(schema.startswith("HTTPValidation") for schema in document["components"]["schemas"])
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+    for method, path, operation in operations(document):
+        assert operation["tags"], (method, path)
+        assert any(status < "300" for status in operation["responses"])
+
+
+def test_every_error_has_the_one_body(document: dict[str, Any]) -> None:
+    for method, path, operation in operations(document):
+        for status, response in operation["responses"].items():
+            assert "X-Request-ID" in response["headers"]
+            if status >= "400":
+                schema = response["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/ErrorBody"} or path == "/health", (method, path, status)
+
+
+def test_a_style_is_a_name_or_weights(document: dict[str, Any]) -> None:
+    style = document["components"]["schemas"]["SimpleRequest"]["properties"]["style"]
+    assert [each["type"] for each in style["anyOf"]] == ["string", "object", "null"]
+
+
+def test_the_examples_work(server: Server, document: dict[str, Any]) -> None:
+    worked = []
+    with server.client() as client:
+        for method, path, operation in operations(document):
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            for name, example in content.get("examples", {}).items():
+                response = client.request(method, path, json=example["value"])
+                assert response.status_code < 300, (method, path, name, response.text)
+                worked.append((path, name))
+            if method == "GET":
+                values = {each["name"]: each["schema"]["examples"][0] for each in operation.get("parameters", [])}
+                response = client.get(path.format(**values))
+                assert response.status_code == 200, path
+                worked.append((path, method))
+    assert len(worked) > 8
+
+
+def test_fuzzing_finds_nothing_that_is_not_documented(asked: Server) -> None:
+    """A few hundred cases, the same each time. Thousands: see the file."""
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(FUZZING), "--no-color"]
+    command += ["run", f"{asked.url}/docs.json", "--url", asked.url, "--max-examples", "5"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.findall(r"(\d+) generated", done.stdout)[0]) > 200
