@@ -17,6 +17,8 @@ from deploy.image_test.workshop import Workshop
 
 TAG = "xtts:image-test"
 IMAGE = f"localhost/{TAG}"
+BAKED = "demo-model:1"
+BENTOML = Path(sys.executable).with_name("bentoml")
 TOOLS = ("buildah", "podman", "runc", "debootstrap")
 NOT_COVERED = (
     "the real base (a Debian stood in for it, so Ubuntu's apt and uv's own download of Python 3.11 were not tried)",
@@ -36,6 +38,7 @@ def main() -> None:
         weigh(workshop)
         try_out(workshop)
         gate(workshop)
+        bake(workshop)
     finally:
         workshop.close()
     print("Hardened by", *HARDENED)
@@ -46,17 +49,32 @@ def build(workshop: Workshop) -> None:
     base = yaml.safe_load(Path("bentofile.yaml").read_text())["docker"]["base_image"]
     with timed(f"stand-in for {base}"):
         workshop.import_base(base, ["python3", "python3-venv", "ca-certificates"])
-    bentoml = Path(sys.executable).with_name("bentoml")
     with timed("bento"):
-        workshop.run(bentoml, "build")
+        workshop.run(BENTOML, "build")
     with timed("image"):
-        workshop.run(bentoml, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", "-t", TAG)
+        workshop.run(BENTOML, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", "-t", TAG)
+
+
+def bake(workshop: Workshop) -> None:
+    """A model of the store in the image, which then needs no volume and no network to serve it."""
+    bentofile = workshop.folder / "bentofile.yaml"
+    with timed(f"image with {BAKED} in it"):
+        workshop.run(sys.executable, "-m", "runners.model_import", "demo", BAKED)
+        bentofile.write_text(workshop.run(sys.executable, "deploy/bake.py", BAKED))
+        workshop.run(BENTOML, "build", "--bentofile", bentofile, ".")
+        tag = f"{TAG}-baked"
+        workshop.run(BENTOML, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", "-t", tag)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with Container(workshop, f"{IMAGE}-baked", "baked", {"PORT": str(port), "OMP_NUM_THREADS": "1"}) as container:
+        checks.wait_until_ready(url, container)
+        say("the baked model is served", lambda: checks.serves(url, BAKED))
 
 
 def weigh(workshop: Workshop) -> None:
     print("Layers:")
     for size, made in workshop.layers(IMAGE):
-        print(f"  {size:>9}  {' '.join(made.split())[:100]}")
+        print(f"  {size:>9}  {' '.join(made.split())[:110]}")
 
 
 def try_out(workshop: Workshop) -> None:
@@ -75,6 +93,7 @@ def try_out(workshop: Workshop) -> None:
         say("SIGTERM during a request", lambda: checks.drains(url, container))
     with Container(workshop, IMAGE, "kept", environ) as container:
         say("ready, on a volume in use", lambda: f"{checks.wait_until_ready(url, container):.1f} s after its start")
+        say("the runner is killed", lambda: checks.ends_without_its_runner(container))
 
 
 def gate(workshop: Workshop) -> None:

@@ -85,8 +85,14 @@ def reports(url: str) -> str:
     assert (health["status"], health["model_loaded"], health["demo"]) == ("ok", True, True), health
     metrics = httpx.get(f"{url}/metrics", timeout=10)
     assert metrics.status_code == 200
-    assert "bentoml_service_request_total" in metrics.text
+    assert "xtts_requests_total" in metrics.text
     return f"{len(metrics.text.splitlines())} lines of metrics"
+
+
+def serves(url: str, model: str) -> str:
+    health = httpx.get(f"{url}/health", timeout=10).json()
+    assert health["model"] == model, health
+    return speaks(url, "/generate/simple", SIMPLE)
 
 
 def drains(url: str, container: Container) -> str:
@@ -110,6 +116,14 @@ def drains(url: str, container: Container) -> str:
     assert [answer.status_code for answer in answers] == [200]
     ended = time.monotonic() - at
     return f"the request in flight was finished after {finished:.1f} s, the container ended after {ended:.1f} s"
+
+
+def ends_without_its_runner(container: Container) -> str:
+    """Whoever runs the container sees that it is of no use, and starts another."""
+    container.shell("for p in /proc/[0-9]*; do grep -qa '[X]TTSRunner' $p/cmdline && kill -9 ${p#/proc/}; done")
+    code = container.wait(60)
+    assert code != 0, container.log()
+    return f"the container ended with code {code}"
 
 
 def _refused(url: str) -> bool:

@@ -62,6 +62,7 @@ class Workshop:
             "BENTOML_HOME": str(self.folder / "bentoml"),
             "BENTOML_DO_NOT_TRACK": "True",
             "BUILDAH_LAYERS": "true",
+            "XTTS_CACHE_DIR": str(self.folder / "cache"),
             "TMPDIR": str(self.folder),
         }
 
@@ -87,7 +88,7 @@ class Workshop:
         """Size and making of each layer that holds anything, from the base up."""
         lines = self.run("podman", "history", "--no-trunc", "--format", "{{.Size}}\t{{.CreatedBy}}", image).splitlines()
         rows = [line.partition("\t")[::2] for line in reversed(lines)]
-        return [(size, made) for size, made in rows if size != "0 B"]
+        return [(size, made.rpartition("/bin/sh -c ")[2]) for size, made in rows if size != "0 B"]
 
     def state(self, container: str) -> dict[str, object]:
         """Of podman's: `Running`, `ExitCode` and their like."""
