@@ -5,6 +5,7 @@ from pathlib import Path
 
 import bentoml
 import yaml
+from bentoml.exceptions import NotFound
 
 
 def bake(bentofile: str, tag: str) -> str:
@@ -16,7 +17,10 @@ def bake(bentofile: str, tag: str) -> str:
 
 
 def main() -> None:
-    tag = str(bentoml.models.get(sys.argv[1]).tag)  # `latest` becomes what it is today
+    try:
+        tag = str(bentoml.models.get(sys.argv[1]).tag)  # `latest` becomes what it is today
+    except NotFound:
+        sys.exit(f"BentoML's store has no model {sys.argv[1]}. `make model-import` adds one.")
     print(bake(Path("bentofile.yaml").read_text(), tag))
 
 
