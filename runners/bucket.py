@@ -130,8 +130,6 @@ def _explained(url: str) -> Iterator[None]:
         raise
     except ImportError as error:
         raise ConfigurationError(f"XTTS_MODEL={url}: this takes a package that is not here: {error}") from error
-    except PermissionError as error:
-        raise ConfigurationError(f"XTTS_MODEL={url}: access is denied ({error}). {CREDENTIALS}") from error
     except Exception as error:  # each filesystem raises what its client library does
         if isinstance(error, OSError) and (error.filename is not None or error.errno in DISK_IS_FULL):
             raise  # it is our own disk's

@@ -135,6 +135,12 @@ def test_folder_at_any_url(checkpoint: Path, tmp_path: Path):
     assert folder.parent == tmp_path / "cache" / "models"
 
 
+def test_cache_that_cannot_be_written_when_a_url_is_fetched(checkpoint: Path, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"XTTS_CACHE_DIR=.* cannot be written: .*Not a directory"):
+        resolve_model(f"file://{checkpoint}", tmp_path / "file" / "cache", True)
+
+
 @pytest.mark.parametrize("address", ["", "XTTS-v2", "a/b/c", "coqui/", "coqui/../x", "coqui/XTTS v2", "@v2.0.3"])
 def test_address_that_is_none(fake: FakeHub, tmp_path: Path, address: str):
     with pytest.raises(ConfigurationError, match=f"XTTS_MODEL=hf://{address}: must be hf://owner/name"):
