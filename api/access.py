@@ -99,6 +99,7 @@ class Exchange:
             "seconds": round(seconds, 4),
             "bytes": self.bytes,
             "caller": getattr(self._scope.get("user"), "display_name", ""),
+            "client": (self._scope.get("client") or ("",))[0],
             "characters": told.characters,
             "language": ",".join(told.languages),
             "voice": ",".join(told.voices),

@@ -16,12 +16,25 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
+class OpenAIErrorDetail(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIErrorBody(BaseModel):
+    """What OpenAI's clients expect of the routes under /v1/."""
+
+    error: OpenAIErrorDetail
+
+
 MEANINGS: Final = {
     400: "The request cannot be understood.",
     401: "The server has API keys, and the request has none of them.",
-    404: "There is no such voice.",
+    404: "There is nothing of that name.",
     405: "Not by this method.",
-    409: "There is such a voice already, or it was not uploaded here.",
+    409: "What is there stands against it: the message says what.",
     413: "The body is too large.",
     415: "The body is of a kind that is not taken here.",
     422: "A field is missing, unknown or out of range, or what it names cannot be used.",
@@ -35,13 +48,13 @@ COMMON: Final = (401, 429, 500)  # of every route that is not open to all
 WITH_BODY: Final = (400, 413, 415, 422)  # of those that take one
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def errors(*statuses: int, body: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: its own errors. Those that it shares with all others are added to the document."""
-    return {status: {"model": ErrorBody, "description": MEANINGS[status]} for status in statuses}
+    return {status: {"model": body, "description": MEANINGS[status]} for status in statuses}
 
 
-def response_of(status: int) -> dict[str, Any]:
+def response_of(status: int, body: type[BaseModel]) -> dict[str, Any]:
     """An error as OpenAPI writes it."""
-    schema = {"$ref": f"#/components/schemas/{ErrorBody.__name__}"}
+    schema = {"$ref": f"#/components/schemas/{body.__name__}"}
     description = MEANINGS.get(status, HTTPStatus(status).phrase)
     return {"description": description, "content": {"application/json": {"schema": schema}}}

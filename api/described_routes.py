@@ -12,13 +12,16 @@ from pydantic import BaseModel
 from api.audio import media_type
 from api.described_errors import errors
 from api.forms import FORMS
-from api.schemas import OutputFormat, SegmentedRequest, SimpleRequest
+from api.jobs.schemas import LongRequest
+from api.schemas import OutputFormat, SegmentedRequest, SimpleRequest, StreamRequest
 
 RATE: Final = 24_000
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+ZIP: Final = {"application/zip": BINARY}
 AUDIO: Final = {media_type(form, RATE).partition(";")[0]: BINARY for form in get_args(OutputFormat)}
 
 SPEECH: Final[list[str | Enum]] = ["Speech"]
+JOBS: Final[list[str | Enum]] = ["Long jobs"]
 OPERATION: Final[list[str | Enum]] = ["Operation"]
 
 SENTENCE: Final = {"summary": "A sentence", "value": {"text": "Jó napot kívánok! Kezdődjön a játék!"}}
@@ -39,6 +42,15 @@ QUIZ: Final = {
             {"text": "A: Kölcsey Ferenc.", "pause_after": 0.7},
             {"text": "B: Vörösmarty Mihály.", "pause_after": 0.7},
         ],
+    },
+}
+CHAPTERS: Final = {
+    "summary": "Two samples",
+    "value": {
+        "samples": [
+            {"id": "greeting", "text": "Jó napot kívánok!\n\nKezdődjön a játék!"},
+            {"id": "question", "segments": [{"text": "Ki írta?", "pause_after": 0.5}, {"text": "Nem tudom."}]},
+        ]
     },
 }
 
@@ -104,6 +116,22 @@ def simple(
 @router.post("/generate/segmented", tags=SPEECH, responses=spoken(SEGMENTS), openapi_extra=or_form(SegmentedRequest))
 def segmented(body: Annotated[SegmentedRequest, Body(openapi_examples={"quiz": QUIZ})]) -> None:
     """Say several texts in a row with exact pauses."""
+
+
+@router.post("/generate/stream", tags=SPEECH, responses=spoken(), openapi_extra=or_form(StreamRequest))
+def stream(
+    body: Annotated[StreamRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "quiz": QUIZ})],
+) -> None:
+    """Say one text or several, and send the audio while it is being said. Takes the body of either route above."""
+
+
+@router.post(
+    "/generate/long",
+    tags=JOBS,
+    responses={200: {"description": "A zip of files and `manifest.json`.", "content": ZIP}, **errors(404, 503, 504)},
+)
+def long(body: Annotated[LongRequest, Body(openapi_examples={"chapters": CHAPTERS})]) -> None:
+    """Say up to 1,000 samples where the server is idle, and wait for them. To leave and come back: submit them."""
 
 
 @router.get("/health", tags=OPERATION, responses={200: {"model": Health}, **errors(503)})

@@ -9,7 +9,9 @@ from typing import Final
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from api.errors import ClientGone
 from api.flow import Flow
+from api.record import record
 from runners.errors import SpeechError
 
 PATIENCE: Final = 300.0  # seconds
@@ -49,9 +51,11 @@ class LiveResponse(StreamingResponse):
                 async with asyncio.timeout(self._patience):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except SpeechError as error:
+            record().error = error.type
             log.error("A stream was cut: %s: %s", error.type, error.message, exc_info=error.__cause__)
             return
         except TimeoutError:
+            record().error = ClientGone.type
             log.info("A stream was cut: its client took nothing for %g s", self._patience)
             return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -7,12 +7,14 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Body, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.described_errors import OpenAIErrorBody, errors
+from api.described_routes import AUDIO, SAID
 from api.language import AUTO
 from api.live_response import LiveResponse
 from api.openai_errors import UnknownModel
@@ -83,12 +85,22 @@ def _of_this_server(request: Request) -> OpenAIRoutes:
     return routes
 
 
-router = APIRouter(prefix="/v1")
+EXAMPLES: Final = {"speech": {"value": {"model": "tts-1", "input": "Jó napot kívánok!", "voice": "alloy"}}}
+router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=errors(503, body=OpenAIErrorBody))
 Routes = Annotated[OpenAIRoutes, Depends(_of_this_server)]
 
 
-@router.post("/audio/speech", response_class=Response)
-async def create_speech(routes: Routes, request: Request, asked: SpeechRequest) -> Response:
+@router.post(
+    "/audio/speech",
+    response_class=Response,
+    responses={
+        200: {"content": {**AUDIO, "text/event-stream": {}}, "headers": SAID},
+        **errors(404, 504, body=OpenAIErrorBody),
+    },
+)
+async def create_speech(
+    routes: Routes, request: Request, asked: Annotated[SpeechRequest, Body(openapi_examples=EXAMPLES)]
+) -> Response:
     """Say a text, and send the audio while it is being said, as it is or as events."""
     live = await while_connected(request, routes.speech(asked))
     if asked.stream_format == "sse":
@@ -107,8 +119,8 @@ async def list_models(routes: Routes) -> ModelList:
     return await routes.models()
 
 
-@router.get("/models/{name}")
-async def get_model(routes: Routes, name: str) -> Model:
+@router.get("/models/{name}", responses=errors(404, body=OpenAIErrorBody))
+async def get_model(routes: Routes, name: Annotated[str, Path(examples=["tts-1"])]) -> Model:
     return await routes.model(name)
 
 

@@ -10,13 +10,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import described_routes
-from api.described_errors import COMMON, WITH_BODY, ErrorBody, response_of
+from api.described_errors import COMMON, WITH_BODY, ErrorBody, OpenAIErrorBody, response_of
+from api.openai_errors import PATH as OPENAI
 from api.security import is_open
 
 TITLE: Final = "xtts-bento"
 VERSION: Final = "1"  # of the routes: what is said here holds for all of it
 ABOUT: Final = "Text to speech in your own voice: XTTS as a BentoML service."
-TAGS: Final = [{"name": "Speech"}, {"name": "Voices"}, {"name": "Operation"}]
+TAGS: Final = [{"name": name} for name in ("Speech", "Long jobs", "Voices", "OpenAI", "Operation")]
 SECURITY: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -41,8 +42,9 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas = made["components"]["schemas"]
     for name in (FASTAPIS_OWN, "ValidationError"):
         schemas.pop(name, None)
-    error = ErrorBody.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(error.pop("$defs"), ErrorBody=error)
+    for body in (ErrorBody, OpenAIErrorBody):
+        error = body.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(error.pop("$defs"), **{body.__name__: error})
     made["components"] |= {"securitySchemes": SECURITY, "headers": HEADERS}
     for path, methods in made["paths"].items():
         for operation in methods.values():
@@ -52,12 +54,15 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], path: str) -> None:
     responses = operation["responses"]
+    body = OpenAIErrorBody if path.startswith(OPENAI) else ErrorBody
     if FASTAPIS_OWN in str(responses.get("422")):
-        responses["422"] = response_of(422)
+        del responses["422"]
+        status = 400 if path.startswith(OPENAI) else 422
+        responses[str(status)] = response_of(status, body)
     if not is_open(path):
         operation["security"] = EITHER_OR_NONE
         for status in (*COMMON, *(WITH_BODY if "requestBody" in operation else ())):
-            responses.setdefault(str(status), response_of(status))
+            responses.setdefault(str(status), response_of(status, body))
     operation["responses"] = dict(sorted(responses.items()))
     for status, response in responses.items():
         headers = response.setdefault("headers", {})

@@ -22,7 +22,7 @@ from runners.wire import pack
 log = logging.getLogger(__name__)
 
 CONFIG = EngineConfig.from_env()
-LARGEST_BATCH = 256  # utterances of long jobs
+LARGEST_BATCH = 512  # utterances of long jobs
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
 
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.account import charged
 from api.config import ServerConfig
+from api.described_errors import errors
 from api.jobs.foreman import Foreman
 from api.jobs.planner import JobPlanner
 from api.jobs.schemas import LongRequest
@@ -126,31 +127,36 @@ def _of_this_server(request: Request) -> Jobs:
     return jobs
 
 
-router = APIRouter(prefix="/generate/long")
+router = APIRouter(prefix="/generate/long", tags=["Long jobs"])
 JobsHere = Annotated[Jobs, Depends(_of_this_server)]
 
 
-@router.post("/submit")
+@router.post("/submit", responses=errors(404, 503))
 async def submit(jobs: JobsHere, request: LongRequest) -> dict[str, Any]:
+    """Leave samples to be said where the server is idle."""
     return (await jobs.submit(request)).status()
 
 
-@router.get("/status")
+@router.get("/status", responses=errors(404))
 def status(jobs: JobsHere, task_id: str) -> dict[str, Any]:
+    """How far a job is."""
     return jobs.status(task_id)
 
 
-@router.get("/get")
+@router.get("/get", response_class=Response, responses={200: {"content": {ZIP: {}}}, **errors(404, 409)})
 def get(jobs: JobsHere, task_id: str) -> Response:
+    """A job's result: a zip of files and `manifest.json`."""
     job = jobs.result(task_id)
     return FileResponse(job.result, media_type=ZIP, filename=f"{job.id}.zip")
 
 
-@router.put("/cancel")
+@router.put("/cancel", responses=errors(404))
 async def cancel(jobs: JobsHere, task_id: str) -> dict[str, Any]:
+    """Give a job up. Harmless where it is over."""
     return jobs.cancel(task_id)
 
 
-@router.post("/retry")
+@router.post("/retry", responses=errors(404, 503))
 async def retry(jobs: JobsHere, task_id: str) -> dict[str, Any]:
+    """A new job of the same samples."""
     return (await jobs.retry(task_id)).status()

@@ -17,6 +17,7 @@ def test_defaults():
         workers=1,
         cache_dir=Path.home() / ".cache" / "xtts-bento",
         latents_in_memory=256,
+        log_format="auto",
         tos_agreed=False,
     )
 
@@ -33,10 +34,12 @@ def test_every_variable_reaches_its_field():
             "XTTS_WORKERS": "4",
             "XTTS_CACHE_DIR": "/srv/cache",
             "XTTS_LATENTS_IN_MEMORY": "12",
+            "XTTS_LOG_FORMAT": "text",
             "COQUI_TOS_AGREED": "1",
         }
     )
-    assert config == EngineConfig("hf://coqui/XTTS-v2", "cuda", "bf16", 512, 3, 17, 4, Path("/srv/cache"), 12, True)
+    cache = Path("/srv/cache")
+    assert config == EngineConfig("hf://coqui/XTTS-v2", "cuda", "bf16", 512, 3, 17, 4, cache, 12, "text", True)
     assert config.latents_dir == Path("/srv/cache/latents")
 
 

@@ -65,8 +65,9 @@ def test_every_error_has_the_one_body(document: dict[str, Any]) -> None:
         for status, response in operation["responses"].items():
             assert "X-Request-ID" in response["headers"]
             if status >= "400":
+                body = "OpenAIErrorBody" if path.startswith("/v1/") else "ErrorBody"
                 schema = response["content"]["application/json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/ErrorBody"} or path == "/health", (method, path, status)
+                assert schema == {"$ref": f"#/components/schemas/{body}"}, (method, path, status)
 
 
 def test_a_style_is_a_name_or_weights(document: dict[str, Any]) -> None:
@@ -83,12 +84,12 @@ def test_the_examples_work(server: Server, document: dict[str, Any]) -> None:
                 response = client.request(method, path, json=example["value"])
                 assert response.status_code < 300, (method, path, name, response.text)
                 worked.append((path, name))
-            if method == "GET":
+            if method == "GET" and "/generate/long/" not in path:  # a job's name is not known beforehand
                 values = {each["name"]: each["schema"]["examples"][0] for each in operation.get("parameters", [])}
                 response = client.get(path.format(**values))
                 assert response.status_code == 200, path
                 worked.append((path, method))
-    assert len(worked) > 8
+    assert len(worked) > 15
 
 
 def test_fuzzing_finds_nothing_that_is_not_documented(asked: Server) -> None:
