@@ -6,12 +6,16 @@ PORT ?= 3000
 FILE ?= examples/input_samples.json
 OUTPUT ?= output
 SERVER ?=
+MODEL ?=
+TAG ?=
+IMAGE ?= xtts:latest
+ENGINE ?= $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
 
 UV := 0.13.9
 BIN := .venv/bin
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings are in README.md)
 	$(BIN)/bentoml serve service:XTTS --host $(HOST) --port $(PORT)
@@ -41,8 +45,22 @@ lock: .venv/uv  ## pin the requirements anew after a change to requirements*.in
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements.in -o requirements.txt
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
+model-import: .venv/serve  ## put a model into BentoML's store (MODEL=hf://coqui/XTTS-v2 TAG=xtts-v2:v2.0.3)
+	$(BIN)/python -m runners.model_import $(MODEL) $(TAG)
+
+build: .venv/serve  ## build the bento (MODEL=xtts-v2:v2.0.3 puts a model of BentoML's store into it)
+	@mkdir -p build && if [ -n "$(MODEL)" ]; then $(BIN)/python deploy/bake.py $(MODEL); else cat bentofile.yaml; fi > build/bentofile.yaml
+	BENTOML_DO_NOT_TRACK=True $(BIN)/bentoml build --bentofile build/bentofile.yaml .
+
+image: build  ## build the container image by docker, podman or buildah (IMAGE=xtts:latest ENGINE=docker MODEL=...)
+	@test -n "$(ENGINE)" || { echo "There is no docker, podman or buildah here, or none that runs"; exit 1; }
+	BUILDAH_LAYERS=true $(BIN)/bentoml containerize xtts:latest --backend $(ENGINE) --image-tag $(IMAGE)
+
+image-test: .venv/serve  ## build the image on a stand-in base and try it, hardened (as root; needs buildah, podman, debootstrap)
+	$(BIN)/python -m deploy.image_test
+
 clean:  ## remove what the targets above made, the virtual environment too
-	rm -rf .venv output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Each stamp is as new as the pins it was installed from, so that nothing is installed twice.
 
@@ -63,5 +81,5 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test lint bench references lock clean
+.PHONY: help serve batch test lint bench references lock model-import build image image-test clean
 .DEFAULT_GOAL := help

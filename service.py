@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from api.config import ServerConfig
 from api.docs import router as docs_router
+from api.draining import refuse_connections_on_sigterm
 from api.jobs.routes import Jobs
 from api.jobs.routes import router as job_router
 from api.jobs.schemas import LongRequest
@@ -30,6 +31,7 @@ from api.voice_routes import VoiceRoutes
 from api.voice_routes import router as voice_router
 from api.voice_store import VoiceStore
 from api.voices import VoiceLibrary
+from image import image
 from runners.errors import SpeechError
 from runners.logs import log_as_bentoml_does
 from runners.xtts_runner import XTTSRunner
@@ -52,6 +54,7 @@ app.include_router(docs_router)
 @bentoml.asgi_app(app)
 @bentoml.service(
     name="XTTS",
+    image=image(),
     traffic={"timeout": CONFIG.timeout + 60},
     metrics={"enabled": False},  # theirs count by path, and so without bounds; ours: api/metrics.py
     logging={"access": {"enabled": False}},  # ours: api/access.py
@@ -75,6 +78,7 @@ class XTTS:
         self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
         app.state.openai = OpenAIRoutes(self.synthesis, self.client, voices, CONFIG.openai_voices)
         app.state.voices = VoiceRoutes(voices, store, self.client)
+        refuse_connections_on_sigterm()
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:

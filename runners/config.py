@@ -15,7 +15,7 @@ PRECISIONS = ("auto", "fp32", "int10", "fp16", "bf16")
 class EngineConfig:
     """Each field is a row of the README's configuration table; the defaults stand there and in `from_env`."""
 
-    model: str  # XTTS_MODEL: demo, hf://owner/name[@revision] or a folder; see model_source
+    model: str  # XTTS_MODEL: demo, a folder, a URL or a tag of the model store; see model_source
     device: str  # XTTS_DEVICE: auto, cpu, cuda or cuda:N
     precision: str  # XTTS_PRECISION: one of PRECISIONS; see precision.py
     slots: int | None  # XTTS_SLOTS: sequences decoded together; None = as many as suit the device, see build.py

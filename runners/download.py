@@ -1,14 +1,14 @@
 """Fetches files of known size and checksum into a folder, going on where an earlier attempt stopped.
 
-huggingface_hub does the HTTP and retries while it can. Its own downloads into a folder throw away what came
-of a file when they fail, and compare no checksum: hence this module, which knows no repositories.
+By itself it fetches over HTTP: huggingface_hub does that and retries while it can. Its own downloads into a folder
+throw away what came of a file when they fail, and compare no checksum: hence this module, which knows no repositories.
 """
 
 import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +30,13 @@ class RemoteFile:
     name: str
     url: str
     size: int  # bytes
-    digest: str  # hex: the sha256 of a large file, the git blob's sha1 of a small one
+    digest: str | None  # hex: a sha256, or of a small file on the hub its git blob's sha1; None: nobody knows it
 
     def is_whole(self, path: Path) -> bool:
         if path.stat().st_size != self.size:
             return False
+        if self.digest is None:
+            return True
         if len(self.digest) == 40:
             return git_hash(path.read_bytes()) == self.digest
         with path.open("rb") as file:
@@ -50,33 +52,19 @@ def bytes_missing(files: Sequence[RemoteFile], folder: Path) -> int:
     return sum(max(0, file.size - _size(folder / file.name)) for file in files)
 
 
-def fetch(file: RemoteFile, folder: Path) -> None:
-    """Makes `folder/<name>` the whole file, beginning with the bytes that are there.
-
-    Raises ConfigurationError when the content is not what was announced (what came is thrown away),
-    httpx2.RequestError or HfHubHTTPError when the server fails (what came is kept), and OSError when the
-    folder cannot be written.
-    """
-    path = folder / file.name
-    path.touch()
-    if _size(path) > file.size:
-        os.truncate(path, 0)
-    while (have := _size(path)) < file.size:
-        try:
-            _append(file, path)
-        except httpx2.TransportError as error:
-            if _size(path) == have:
-                raise
-            logger.warning("%s was cut at %d bytes (%s): going on from there", file.name, _size(path), error)
-    if not file.is_whole(path):
-        path.unlink()
+def check_room(model: object, files: Sequence[RemoteFile], folder: Path, free: int) -> None:
+    """Raises ConfigurationError when what is missing of the model's files is more than `free` bytes."""
+    missing = bytes_missing(files, folder)
+    if missing > free:
         raise ConfigurationError(
-            f"{file.name} arrived damaged from {file.url}: its size or checksum is not the announced one."
-            " It was thrown away: start again to fetch it anew. If it recurs, look at the disk and any proxy."
+            f"XTTS_MODEL={model}: {missing / 1e6:,.1f} MB are to come and {folder.parent} has room for"
+            f" {free / 1e6:,.1f} MB. Make room, or set XTTS_CACHE_DIR to a folder on a larger disk."
         )
+    logger.info("Downloading %s (%.1f MB) to %s", model, missing / 1e6, folder.parent)
 
 
-def _append(file: RemoteFile, path: Path) -> None:
+def append_over_http(file: RemoteFile, path: Path) -> None:
+    """Adds to `path` what it lacks. Raises httpx2.RequestError or HfHubHTTPError when the server fails."""
     headers = build_hf_headers() | {"Accept-Encoding": "identity"}  # so that ranges count the file's own bytes
     with path.open("ab") as out:
         http_get(
@@ -89,6 +77,31 @@ def _append(file: RemoteFile, path: Path) -> None:
         )
         out.flush()
         os.fsync(out.fileno())
+
+
+def fetch(file: RemoteFile, folder: Path, append: Callable[[RemoteFile, Path], None] = append_over_http) -> None:
+    """Makes `folder/<name>` the whole file, beginning with the bytes that are there.
+
+    Raises ConfigurationError when the content is not what was announced (what came is thrown away), whatever
+    `append` does when the server fails (what came is kept), and OSError when the folder cannot be written.
+    """
+    path = folder / file.name
+    path.touch()
+    if _size(path) > file.size:
+        os.truncate(path, 0)
+    while (have := _size(path)) < file.size:
+        try:
+            append(file, path)
+        except httpx2.TransportError as error:
+            if _size(path) == have:
+                raise
+            logger.warning("%s was cut at %d bytes (%s): going on from there", file.name, _size(path), error)
+    if not file.is_whole(path):
+        path.unlink()
+        raise ConfigurationError(
+            f"{file.name} arrived damaged from {file.url}: its size or checksum is not the announced one."
+            " It was thrown away: start again to fetch it anew. If it recurs, look at the disk and any proxy."
+        )
 
 
 def _size(path: Path) -> int:

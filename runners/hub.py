@@ -1,12 +1,10 @@
 """Lands a repository's files in a local folder: whole, verified, of one commit. Knows not what they are."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
-from uuid import uuid4
 
 import httpx2
 from huggingface_hub import HfApi, hf_hub_url
@@ -20,11 +18,9 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoSibling
 
-from runners.download import RemoteFile, bytes_missing, fetch, free_space
+from runners.download import RemoteFile, check_room, fetch, free_space
 from runners.errors import ConfigurationError
-from runners.landing import land
-
-logger = logging.getLogger(__name__)
+from runners.landing import land, recall, remember
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class Hub:
             commit, files = self._describe(model, required, optional)
             target = model.folder(models, commit)
             land(target, lambda partial: self._download(model, files, partial))
-        _remember(model, models, commit)
+        remember(_ref(model, models), commit)
         return target
 
     def _describe(
@@ -87,29 +83,15 @@ class Hub:
         return RemoteFile(sibling.rfilename, url, sibling.size, digest)
 
     def _download(self, model: HubModel, files: Sequence[RemoteFile], folder: Path) -> None:
-        missing, free = bytes_missing(files, folder), self.free_space(folder)
-        if missing > free:
-            raise ConfigurationError(
-                f"XTTS_MODEL={model}: {missing / 1e6:,.1f} MB are to come and {folder.parent} has room for"
-                f" {free / 1e6:,.1f} MB. Make room, or set XTTS_CACHE_DIR to a folder on a larger disk."
-            )
-        logger.info("Downloading %s (%.1f MB) to %s", model, missing / 1e6, folder.parent)
+        check_room(model, files, folder, self.free_space(folder))
         for file in files:
             fetch(file, folder)
 
 
 def _landed(model: HubModel, models: Path) -> Path | None:
     """The folder of the commit that this revision was when it landed, or that it is by itself."""
-    ref = _ref(model, models)
-    folder = model.folder(models, ref.read_text().strip() if ref.is_file() else model.revision)
+    folder = model.folder(models, recall(_ref(model, models)) or model.revision)
     return folder if folder.is_dir() else None
-
-
-def _remember(model: HubModel, models: Path, commit: str) -> None:
-    ref = _ref(model, models)
-    draft = ref.with_name(f"{ref.name}.{uuid4().hex}")
-    draft.write_text(f"{commit}\n")
-    draft.replace(ref)
 
 
 def _ref(model: HubModel, models: Path) -> Path:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -28,6 +29,17 @@ def land(target: Path, fill: Callable[[Path], None]) -> Path:
             fill(partial)
             partial.rename(target)
     return target
+
+
+def remember(ref: Path, landed: str) -> None:
+    """Notes in the file `ref` what a name stood for when it landed. Readers see the note whole or not at all."""
+    draft = ref.with_name(f"{ref.name}.{uuid4().hex}")
+    draft.write_text(f"{landed}\n")
+    draft.replace(ref)
+
+
+def recall(ref: Path) -> str | None:
+    return ref.read_text().strip() if ref.is_file() else None
 
 
 @contextmanager

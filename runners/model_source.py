@@ -6,9 +6,11 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import fsspec
 
 from runners.demo import DEMO_VERSION, make_demo
 from runners.errors import ConfigurationError
@@ -20,7 +22,11 @@ logger = logging.getLogger(__name__)
 REQUIRED_FILES = ("config.json", "model.pth", "vocab.json")
 OPTIONAL_FILES = ("speakers_xtts.pth", "hash.md5", "LICENSE.txt")
 PINNED_REVISIONS = {"coqui/XTTS-v2": "v2.0.3"}
-CHOICES = "demo, hf://owner/name[@revision], or a folder that holds config.json, model.pth and vocab.json"
+CHOICES = (
+    "demo, hf://owner/name[@revision], s3://bucket/prefix, name:version of a model in BentoML's store,"
+    " or a folder that holds config.json, model.pth and vocab.json"
+)
+CPML = "Coqui Public Model License"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,11 @@ class DemoRecipe:
 
 def demo_recipe() -> DemoRecipe:
     return DemoRecipe(DEMO_VERSION, make_demo)
+
+
+def is_tag(source: str) -> bool:
+    """Whether XTTS_MODEL names a model in BentoML's store: name:version."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9_.-]*:[\w.-]+", source, re.ASCII) is not None and not Path(source).is_dir()
 
 
 def is_demo(source: str) -> bool:
@@ -58,13 +69,16 @@ def resolve_model(
     try:
         if is_demo(source):
             return _from_recipe(demo(), models)
-        if separator and scheme in SCHEMES:
-            return SCHEMES[scheme](address, models, tos_agreed, hub or Hub())
+        if scheme == "hf" and separator:
+            return _from_hub(address, models, tos_agreed, hub or Hub())
+        if separator:
+            return _from_bucket(source, models, tos_agreed)
     except OSError as error:
         raise ConfigurationError(f"XTTS_CACHE_DIR={cache_dir} cannot be written: {error}") from error
-    if separator:
-        raise ConfigurationError(f"XTTS_MODEL={source}: must be {CHOICES}")
-    return _from_folder(source)
+    folder = _from_store(source) if is_tag(source) else _from_folder(source)
+    if carries_cpml(folder):
+        _check_agreed(source, tos_agreed)
+    return folder
 
 
 def _from_recipe(recipe: DemoRecipe, models: Path) -> Path:
@@ -88,12 +102,7 @@ def _from_folder(source: str) -> Path:
 
 def _from_hub(address: str, models: Path, tos_agreed: bool, hub: Hub) -> Path:
     model = _hub_model(address)
-    if not tos_agreed:
-        raise ConfigurationError(
-            f"XTTS_MODEL={model}: XTTS-v2 and what is tuned from it come under the Coqui Public Model"
-            " License (CPML), which allows non-commercial use only. Read it at https://coqui.ai/cpml or as"
-            " LICENSE.txt in the repository. If you accept it, set COQUI_TOS_AGREED=1."
-        )
+    _check_agreed(model, tos_agreed)
     return hub.land(model, models, REQUIRED_FILES, OPTIONAL_FILES)
 
 
@@ -110,7 +119,37 @@ def _hub_model(address: str) -> HubModel:
     return HubModel(repo, revision or PINNED_REVISIONS.get(repo, "main"))
 
 
-SCHEMES: Mapping[str, Callable[[str, Path, bool, Hub], Path]] = {"hf": _from_hub}
+def _from_bucket(url: str, models: Path, tos_agreed: bool) -> Path:
+    from runners.bucket import Bucket  # S3's client takes half a second to import
+
+    if url.partition("://")[0] not in fsspec.available_protocols():
+        raise ConfigurationError(f"XTTS_MODEL={url}: must be {CHOICES}")
+    _check_agreed(url, tos_agreed)
+    return Bucket.open(url).land(models, REQUIRED_FILES, OPTIONAL_FILES)
+
+
+def _from_store(tag: str) -> Path:
+    from runners.model_store import stored_model
+
+    folder = stored_model(tag)
+    if folder is None:
+        raise ConfigurationError(f"XTTS_MODEL={tag}: BentoML's store has no such model. `make model-import` adds one.")
+    return _from_folder(str(folder))
+
+
+def carries_cpml(folder: Path) -> bool:
+    """Whether the licence of the real weights lies beside them."""
+    licence = folder / "LICENSE.txt"
+    return licence.is_file() and CPML in licence.read_text(errors="replace")
+
+
+def _check_agreed(model: object, tos_agreed: bool) -> None:
+    if not tos_agreed:
+        raise ConfigurationError(
+            f"XTTS_MODEL={model}: XTTS-v2 and what is tuned from it come under the {CPML} (CPML), which allows"
+            " non-commercial use only. Read it at https://coqui.ai/cpml or as LICENSE.txt beside the model. If you"
+            " accept it, set COQUI_TOS_AGREED=1."
+        )
 
 
 def check_checkpoint(folder: Path) -> None:

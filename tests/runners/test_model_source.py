@@ -79,7 +79,7 @@ def test_no_folder_says_what_may_be(checkpoint: Path, tmp_path: Path, source: st
         resolve_model(str(tmp_path / source), tmp_path, False)
 
 
-@pytest.mark.parametrize("source", ["s3://bucket/model", "https://example.org/model.pth", "HF://coqui/XTTS-v2", "://x"])
+@pytest.mark.parametrize("source", ["carrier-pigeon://loft", "HF://coqui/XTTS-v2", "://x"])
 def test_unknown_scheme_says_what_may_be(tmp_path: Path, source: str):
     with pytest.raises(ConfigurationError, match=f"XTTS_MODEL={source}: must be demo, hf://.*, or a folder"):
         resolve_model(source, tmp_path, True)
@@ -112,7 +112,7 @@ def test_revision(
     assert ["not pinned" in warning for warning in warnings] == [True] * warned
 
 
-@pytest.mark.parametrize("source", ["hf://coqui/XTTS-v2", f"hf://someone/tuned@{COMMIT}"])
+@pytest.mark.parametrize("source", ["hf://coqui/XTTS-v2", f"hf://someone/tuned@{COMMIT}", "s3://models/tuned"])
 def test_hub_model_needs_the_licence_agreed_to(fake: FakeHub, tmp_path: Path, source: str):
     with pytest.raises(ConfigurationError) as caught:
         resolve(source, tmp_path, fake, tos_agreed=False)
@@ -120,6 +120,25 @@ def test_hub_model_needs_the_licence_agreed_to(fake: FakeHub, tmp_path: Path, so
         assert part in str(caught.value)
     assert fake.served == []
     assert names(tmp_path) == set()
+
+
+def test_folder_of_the_real_weights_needs_the_licence_agreed_to(checkpoint: Path, tmp_path: Path):
+    (checkpoint / "LICENSE.txt").write_text("Coqui Public Model License 1.0.0")
+    with pytest.raises(ConfigurationError, match=f"XTTS_MODEL={checkpoint}: .*set COQUI_TOS_AGREED=1"):
+        resolve_model(str(checkpoint), tmp_path, False)
+    assert resolve_model(str(checkpoint), tmp_path, True) == checkpoint
+
+
+def test_folder_at_any_url(checkpoint: Path, tmp_path: Path):
+    folder = resolve_model(f"file://{checkpoint}", tmp_path / "cache", True)
+    assert names(folder) == set(REQUIRED_FILES)
+    assert folder.parent == tmp_path / "cache" / "models"
+
+
+def test_cache_that_cannot_be_written_when_a_url_is_fetched(checkpoint: Path, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"XTTS_CACHE_DIR=.* cannot be written: .*Not a directory"):
+        resolve_model(f"file://{checkpoint}", tmp_path / "file" / "cache", True)
 
 
 @pytest.mark.parametrize("address", ["", "XTTS-v2", "a/b/c", "coqui/", "coqui/../x", "coqui/XTTS v2", "@v2.0.3"])

@@ -1,0 +1,126 @@
+"""The order of things: base, bento, image, what it weighs, what it does, what it refuses, what was not tried."""
+
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+
+import yaml
+
+from deploy.image_test import checks
+from deploy.image_test.container import HARDENED, Container
+from deploy.image_test.workshop import Workshop
+
+TAG = "xtts:image-test"
+IMAGE = f"localhost/{TAG}"
+BAKED = "demo-model:1"
+BENTOML = Path(sys.executable).with_name("bentoml")
+TOOLS = ("buildah", "podman", "runc", "debootstrap")
+NOT_COVERED = (
+    "the real base (a Debian stood in for it, so Ubuntu's apt and uv's own download of Python 3.11 were not tried)",
+    "a GPU (everything ran on the CPU, with the demo model)",
+    "docker and its BuildKit (buildah built, podman ran)",
+)
+
+
+def main() -> None:
+    missing = [tool for tool in TOOLS if not which(tool)]
+    if missing:
+        sys.exit(f"image-test needs {', '.join(missing)}: apt-get install --no-install-recommends {' '.join(TOOLS)}")
+    workshop = Workshop(Path(tempfile.mkdtemp(prefix="image-test-", dir="/var/tmp")))
+    try:
+        workshop.open()
+        build(workshop)
+        weigh(workshop)
+        try_out(workshop)
+        gate(workshop)
+        bake(workshop)
+    finally:
+        workshop.close()
+    print("Hardened by", *HARDENED)
+    print("Not covered:", *NOT_COVERED, sep="\n  - ")
+
+
+def build(workshop: Workshop) -> None:
+    base = yaml.safe_load(Path("bentofile.yaml").read_text())["docker"]["base_image"]
+    with timed(f"stand-in for {base}"):
+        workshop.import_base(base, ["python3", "python3-venv", "ca-certificates"])
+    with timed("bento"):
+        workshop.run(BENTOML, "build")
+    with timed("image"):
+        workshop.run(BENTOML, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", "-t", TAG)
+
+
+def bake(workshop: Workshop) -> None:
+    """A model of the store in the image, which then needs no volume and no network to serve it."""
+    bentofile = workshop.folder / "bentofile.yaml"
+    with timed(f"image with {BAKED} in it"):
+        workshop.run(sys.executable, "-m", "runners.model_import", "demo", BAKED)
+        bentofile.write_text(workshop.run(sys.executable, "deploy/bake.py", BAKED))
+        workshop.run(BENTOML, "build", "--bentofile", bentofile, ".")
+        tag = f"{TAG}-baked"
+        workshop.run(BENTOML, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", "-t", tag)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with Container(workshop, f"{IMAGE}-baked", "baked", {"PORT": str(port), "OMP_NUM_THREADS": "1"}) as container:
+        checks.wait_until_ready(url, container)
+        say("the baked model is served", lambda: checks.serves(url, BAKED))
+
+
+def weigh(workshop: Workshop) -> None:
+    print("Layers:")
+    for size, made in workshop.layers(IMAGE):
+        print(f"  {size:>9}  {' '.join(made.split())[:110]}")
+
+
+def try_out(workshop: Workshop) -> None:
+    """With the demo model, twice on one volume: the second start finds what the first has left there."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environ = {"PORT": str(port), "OMP_NUM_THREADS": "1"}
+    with Container(workshop, IMAGE, "kept", environ) as container:
+        say("ready, on an empty volume", lambda: f"{checks.wait_until_ready(url, container):.1f} s after its start")
+        for claim in checks.inside(container):
+            print(f"  ok  {claim}")
+        say("simple", lambda: checks.speaks(url, "/generate/simple", checks.SIMPLE))
+        say("segmented", lambda: checks.speaks(url, "/generate/segmented", checks.SEGMENTED))
+        say("stream", lambda: checks.streams(url))
+        say("health and metrics", lambda: checks.reports(url))
+        say("SIGTERM during a request", lambda: checks.drains(url, container))
+    with Container(workshop, IMAGE, "kept", environ) as container:
+        say("ready, on a volume in use", lambda: f"{checks.wait_until_ready(url, container):.1f} s after its start")
+        say("the runner is killed", lambda: checks.ends_without_its_runner(container))
+
+
+def gate(workshop: Workshop) -> None:
+    """With the real weights, and nobody who has agreed to their licence."""
+    with Container(workshop, IMAGE, "gate", {"XTTS_MODEL": "hf://coqui/XTTS-v2"}) as container:
+        code = container.wait(60)
+        assert code not in (0, None), "the container served weights whose licence nobody accepted"
+        assert "set COQUI_TOS_AGREED" in container.log(), container.log()
+        print(f"  ok  licence not accepted: the container ended with code {code} and said what to do")
+
+
+def say(claim: str, check: Callable[[], str]) -> None:
+    print(f"  ok  {claim}: {check()}", flush=True)
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    start = time.monotonic()
+    yield
+    print(f"{what}: {time.monotonic() - start:.0f} s", flush=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Puts a model into BentoML's store, where a bento can refer to it.
+
+python -m runners.model_import hf://coqui/XTTS-v2 xtts-v2:v2.0.3
+"""
+
+import shutil
+import sys
+
+import bentoml
+from bentoml.exceptions import BentoMLException
+
+from runners.config import EngineConfig
+from runners.errors import ConfigurationError
+from runners.model_source import check_checkpoint, resolve_model
+
+
+def import_model(source: str, tag: str, config: EngineConfig) -> str:
+    """Copies the model that `source` names (see XTTS_MODEL) into the store. Returns its tag, with the version.
+
+    Raises ConfigurationError when there is no such model, or when the store has one of that tag already.
+    """
+    folder = resolve_model(source, config.cache_dir, config.tos_agreed)
+    check_checkpoint(folder)
+    try:
+        with bentoml.models.create(tag, module="runners.model_import", metadata={"source": source}) as model:
+            shutil.copytree(folder, model.path, dirs_exist_ok=True)
+    except BentoMLException as error:
+        raise ConfigurationError(f"{tag}: {error}") from error
+    return str(model.tag)
+
+
+def main() -> None:
+    if len(sys.argv) != 3:
+        sys.exit("Usage: python -m runners.model_import SOURCE NAME:VERSION")
+    tag = import_model(sys.argv[1], sys.argv[2], EngineConfig.from_env())
+    print(f"{tag} is in BentoML's store. Serve it: XTTS_MODEL={tag}. Put it into an image: make image MODEL={tag}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""SIGTERM: what is in flight is finished, what is new is refused at once, and the exit code is 0."""
+
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.service.server import Server, free_port, start, stop, wait_until_healthy
+
+BODY = {
+    "segments": [{"text": "Melyik nagy költőnk írta a Szózatot? Gondold meg jól, mielőtt válaszolsz!"}] * 12,
+    "output_format": "wav",
+}
+
+
+def accepts(server: Server) -> bool:
+    with socket.socket() as client:
+        client.settimeout(5)
+        return client.connect_ex(("127.0.0.1", httpx.URL(server.url).port)) == 0
+
+
+def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(tmp_path: Path, cache_dir: Path) -> None:
+    server = start(tmp_path, {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "2"}, free_port())
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        answers.append(httpx.post(f"{server.url}/generate/segmented", json=BODY, timeout=120))
+
+    try:
+        wait_until_healthy(server)
+        request = threading.Thread(target=ask)
+        request.start()
+        while not server.slots()["live"]:
+            time.sleep(0.05)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        assert request.is_alive(), "the request was over before it could be interrupted"
+        assert not accepts(server)
+        request.join(120)
+        assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [(200, "audio/wav")]
+        assert server.process.wait(timeout=30) == 0
+    finally:
+        stop(server)
