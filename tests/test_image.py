@@ -16,7 +16,7 @@ SAID = {".md"}  # documentation shows the operator how to agree
 
 
 def test_the_base_has_the_cuda_that_torch_was_built_for() -> None:
-    found = re.fullmatch(r"docker\.io/nvidia/cuda:(\d+)\.[\d.]+-base-ubuntu[\d.]+", BENTOFILE["docker"]["base_image"])
+    found = re.fullmatch(r"nvidia/cuda:(\d+)\.[\d.]+-base-ubuntu[\d.]+", BENTOFILE["docker"]["base_image"])
     assert found is not None
     assert torch.version.cuda is not None
     assert found[1] == torch.version.cuda.partition(".")[0]
