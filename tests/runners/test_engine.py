@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
+from runners.engine import Engine
 from runners.errors import EngineFailure, Overloaded
+from runners.listener import Listener
 from runners.types import StopReason
 from runners.vocoder import Spoken
 from runners.windows import WindowPlan
@@ -263,6 +265,19 @@ class TestFaults:
                 room.submit([room.take("en", "Hello.")])
 
 
+class Ledger(Listener):
+    """What the engine told, in order."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def load(self, slots: int, live: int, waiting: int) -> None:
+        self.lines.append(f"{live} live")
+
+    def stepped(self, sequences: int, seconds: float) -> None:
+        self.lines.append("step")
+
+
 class TestQueue:
     def test_a_full_line_turns_requests_away_at_once(self, own_xtts: Xtts) -> None:
         with studio(own_xtts, slots=1, max_waiting=2, mute=True) as room:
@@ -289,6 +304,25 @@ class TestQueue:
             assert long.sequence.stop_reason is None  # it never came to its end
             assert not waiting.codes
             assert room.engine.load.live == 0
+
+    def test_what_is_cancelled_leaves_within_two_steps(self, own_xtts: Xtts) -> None:
+        ledger = Ledger()
+        room = Studio(own_xtts, slots=4, mute=True)
+        room.engine = Engine(room.decoder, room.vocoder, 100, listener=ledger)
+        room.engine.start()
+        try:
+            takes = [room.take(*LINES[3]) for _ in range(4)]  # equal, so that none ends before the others
+            room.submit(takes)
+            wait_until(lambda: room.engine.load.live == 4)
+            ledger.lines.append("cancel")
+            room.engine.cancel(takes[0].request)
+            for take in takes[1:]:
+                take.finish()
+        finally:
+            room.engine.stop()
+        after = ledger.lines[ledger.lines.index("cancel") :]
+        assert after[: after.index("3 live")].count("step") <= 2
+        assert takes[0].sequence.stop_reason is None
 
     def test_cancelling_what_is_over_is_harmless(self, quiet_room: Studio) -> None:
         take = quiet_room.take("en", "Hello.")
