@@ -181,14 +181,17 @@ def test_a_killed_server_goes_on_when_it_is_back(tmp_path: Path, cache_dir: Path
     environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "1"}  # calls of four
     texts = [{**SHORT[0], "id": f"s{index}", "text": f"Ez itt a(z) {index}. mondat."} for index in range(40)]
     server = start(tmp_path, environ, free_port())
-    wait_until_healthy(server)
-    with server.client() as client:
-        job = submit(client, texts)
-        until(lambda: 4 <= status(client, job)["progress"]["done"] < 40)
-        assert status(client, job)["status"] == "in_progress"
-    for process in [*psutil.Process(server.process.pid).children(recursive=True), psutil.Process(server.process.pid)]:
-        process.kill()
-    server.process.wait()
+    try:
+        wait_until_healthy(server)
+        with server.client() as client:
+            job = submit(client, texts)
+            until(lambda: 4 <= status(client, job)["progress"]["done"] < 40)
+            assert status(client, job)["status"] == "in_progress"
+    finally:
+        own = psutil.Process(server.process.pid)
+        for process in [*own.children(recursive=True), own]:
+            process.kill()
+        server.process.wait()
     entries = tmp_path / "data" / "jobs" / job / "entries.jsonl"
     before = entries.read_bytes()
     assert not (entries.parent / "result.zip").exists()
