@@ -54,7 +54,7 @@ build: .venv/serve  ## build the bento (MODEL=xtts-v2:v2.0.3 puts a model of Ben
 
 image: build  ## build the container image by docker, podman or buildah (IMAGE=xtts:latest ENGINE=docker MODEL=...)
 	@test -n "$(ENGINE)" || { echo "There is no docker, podman or buildah here, or none that runs"; exit 1; }
-	BUILDAH_LAYERS=true $(BIN)/bentoml containerize xtts:latest --backend $(ENGINE) --image-tag $(IMAGE)
+	BUILDAH_LAYERS=true BENTOML_DO_NOT_TRACK=True $(BIN)/bentoml containerize xtts:latest --backend $(ENGINE) --image-tag $(IMAGE)
 
 image-test: .venv/serve  ## build the image on a stand-in base and try it, hardened (as root; needs buildah, podman, debootstrap)
 	$(BIN)/python -m deploy.image_test

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fsspec
 
@@ -124,6 +125,8 @@ def _from_bucket(url: str, models: Path, tos_agreed: bool) -> Path:
 
     if url.partition("://")[0] not in fsspec.available_protocols():
         raise ConfigurationError(f"XTTS_MODEL={url}: must be {CHOICES}")
+    if urlsplit(url).password is not None:  # it would be in logs, and in /health
+        raise ConfigurationError("XTTS_MODEL holds a password: give it by its store's own environment variables")
     _check_agreed(url, tos_agreed)
     return Bucket.open(url).land(models, REQUIRED_FILES, OPTIONAL_FILES)
 

@@ -80,7 +80,7 @@ class Speech:
         reserve = max(1, slots // 4) if config.reserved_slots is None else config.reserved_slots
         engine = Engine(decoder, vocoder, config.max_waiting, on_death, reserve=reserve, listener=metrics)
         card = ModelCard(
-            name=config.model if "://" in config.model else Path(config.model).name,  # callers need no path of ours
+            name=config.model if config.model.startswith("hf://") else Path(config.model).name,  # no path of ours
             demo=is_demo(config.model),
             device=str(device),
             precision=precision.name,

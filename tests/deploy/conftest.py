@@ -47,7 +47,9 @@ class Rendered:
 
     def environment(self, deployment: Object) -> dict[str, str]:
         """What the server's container finds set, as far as the manifests say it."""
-        maps = [source["configMapRef"]["name"] for source in container(deployment)["envFrom"]]
+        maps = [
+            source["configMapRef"]["name"] for source in container(deployment)["envFrom"] if "configMapRef" in source
+        ]
         merged = {name: value for each in maps for name, value in self.one("ConfigMap", each)["data"].items()}
         return merged | {item["name"]: item.get("value", "") for item in container(deployment)["env"]}
 

@@ -195,3 +195,9 @@ def test_two_processes_make_the_demo_once(tmp_path: Path):
 def test_demo_of_the_project_has_the_real_layout(tmp_path: Path):
     folder = resolve_model("demo", tmp_path, False)
     assert names(folder) >= {*REQUIRED_FILES, "speakers_xtts.pth"}
+
+
+def test_a_url_with_a_password_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        resolve_model("https://anna:geheim@example.com/model", tmp_path, tos_agreed=True)
+    assert "geheim" not in str(refused.value)
