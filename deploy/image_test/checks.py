@@ -37,7 +37,7 @@ INSIDE = {
 }
 
 
-def wait_until_ready(url: str, container: Container, seconds: float = 180) -> float:
+def wait_until_ready(url: str, container: Container, seconds: float = 600) -> float:
     """Seconds from the container's start to the first 200 of /readyz."""
     while time.monotonic() - container.started < seconds:
         assert container.running(), container.log()
