@@ -42,6 +42,7 @@ class Int10Transformer:
         arrays = (part for group in self._weights for part in group if isinstance(part, np.ndarray))
         self.weight_bytes = sum(array.nbytes for array in arrays)
         self.position_bytes = position_bytes(blocks, torch.bfloat16)
+        self.prefill([0], [torch.zeros(1, attention.embed_dim)])  # compiles what is not compiled yet: now, not later
 
     def prefill(self, slots: Items[int], prefixes: Items[Tensor]) -> Tensor:
         lengths = [len(prefix) for prefix in prefixes]
