@@ -23,7 +23,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from api.record import record
+from api.observe.record import record
 from runners.errors import EngineFailure, ModelLoading, SpeechError
 from runners.request_id import HEADER, request_id
 from runners.types import Audio, Event, Failed, Finished, Heard, Load, ModelCard, PieceDone, Status, Utterance, Voice

@@ -26,9 +26,9 @@ def accepts(server: Server) -> bool:
 def send_half(server: Server) -> tuple[socket.socket, bytes]:
     """A request that has not reached the model yet. Returns its connection and the half that is to come."""
     body = json.dumps({"text": "Jó napot kívánok!", "output_format": "wav"}).encode()
-    head = f"POST /generate/simple HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     connection = socket.create_connection(("127.0.0.1", httpx.URL(server.url).port), timeout=60)
-    connection.sendall(head.encode() + body[:20])
+    connection.sendall(f"POST /generate/simple HTTP/1.1\r\n{head}\r\n\r\n".encode() + body[:20])
     return connection, body[20:]
 
 
