@@ -6,8 +6,8 @@ import re
 import yaml
 from jsonschema import validate
 
+from api.callers.security import PROBES
 from api.config import ServerConfig
-from api.security import PROBES
 from tests.deploy.conftest import ROOT
 
 SECONDS = {"type": "string", "pattern": r"^\d+$"}
