@@ -26,12 +26,15 @@ def workflow(path: Any) -> Any:
 def test_actions_are_pinned_by_commit_and_say_their_version(path: Any):
     uses = re.findall(r"uses: (.*)", path.read_text())
     assert uses
-    assert [each for each in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
+    assert [
+        each for each in uses if not re.fullmatch(r"[\w-]+/[\w-]+(/[\w-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)
+    ] == []
 
 
 def test_an_action_has_one_pin():
     uses = {use for path in WORKFLOWS for use in re.findall(r"uses: (\S+)", path.read_text())}
-    assert len({use.split("@")[0] for use in uses}) == len(uses)
+    pins = {("/".join(name.split("/")[:2]), commit) for name, commit in (use.split("@") for use in uses)}
+    assert len({repository for repository, _ in pins}) == len(pins)
 
 
 def test_nothing_may_write_that_need_not(path: Any, workflow: Any):
