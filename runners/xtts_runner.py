@@ -17,6 +17,7 @@ from runners.lifetime import Lifetime
 from runners.logs import log_as_bentoml_does, write_as
 from runners.model_source import check_checkpoint, resolve_model
 from runners.request_id import RequestIds
+from runners.timeouts import mend_timeouts
 from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
 from runners.wire import pack
 
@@ -98,6 +99,7 @@ class XTTSRunner:
 _service = cast(Any, XTTSRunner)
 _service.add_asgi_middleware(RequestIds)
 _service.add_asgi_middleware(Callers)
+mend_timeouts()
 
 
 async def _packed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,40 @@
+"""BentoML's time-out, but with a timer that ends when the request does.
+
+BentoML 1.4 lets the timer of every request run on until it would have gone off, and what the request's context holds
+stays in memory as long: of a runner whose calls may take a day, gigabytes.
+"""
+
+import asyncio
+
+from bentoml._internal.server.http import traffic
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class Timeout:
+    """Answers 504 where the answer has not begun after `timeout` seconds, and cancels what works on it."""
+
+    def __init__(self, app: ASGIApp, timeout: float) -> None:
+        self.app = app
+        self.timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
+        async def send_in_time(message: Message) -> None:
+            deadline.reschedule(None)
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self.timeout) as deadline:
+                await self.app(scope, receive, send_in_time)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            await JSONResponse({"error": f"Not done within {self.timeout:g} s."}, 504)(scope, receive, send)
+
+
+def mend_timeouts() -> None:
+    """To be called before BentoML makes its apps: it then takes ours."""
+    traffic.TimeoutMiddleware = Timeout
