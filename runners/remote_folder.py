@@ -85,8 +85,8 @@ class RemoteFolder:
 
     def denied(self, names: Sequence[str]) -> ConfigurationError:
         return ConfigurationError(
-            f"XTTS_MODEL={self.url}: access to {', '.join(names)} is denied (403). {_advice(self.url)} A server may also"
-            " say so of a file that is not there: S3 does to those who may not list the bucket (s3:ListBucket)."
+            f"XTTS_MODEL={self.url}: access to {', '.join(names)} is denied (403). {_advice(self.url)} A server may"
+            " also say so of a file that is not there: S3 does to those who may not list the bucket (s3:ListBucket)."
         )
 
     def _absence(self, name: str, error: Exception) -> Absence:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+CODES = {403: "AccessDenied", 404: "NoSuchKey"}  # S3's
 
 
 @dataclass
@@ -54,18 +54,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: `read` is the log."""
 
     def do_HEAD(self) -> None:
-        self._answer(b"")
+        self._answer()
 
     def do_GET(self) -> None:
-        self._answer(DENIED)
+        self._answer()
 
-    def _answer(self, refusal: bytes) -> None:
+    def _answer(self) -> None:
         server, name = self.server_of, self.path.partition("?")[0].strip("/")
         status = server.statuses.get(name, 200 if name in server.files else server.absent)
         if name in server.mute:
             server.say_nothing()
         elif status != 200:
-            self._send(status, refusal, {"Content-Type": "application/xml"}, len(refusal))
+            body = (
+                f"<Error><Code>{CODES.get(status, 'InternalError')}</Code><Message>Refused</Message></Error>".encode()
+            )
+            self._send(status, body, {"Content-Type": "application/xml"})
         else:
             self._send_file(name, server.files[name])
 
@@ -74,26 +77,27 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers = 200, {"Accept-Ranges": "bytes", **self.server_of.headers}
         if (first, last) != (0, len(body) - 1):
             status, headers["Content-Range"] = 206, f"bytes {first}-{last}/{len(body)}"
-        content = body[first : last + 1]
-        if self.command == "HEAD":
-            self._send(status, b"", headers, len(content))
-            return
-        self.server_of.read.append((name, first))
-        if self.server_of.mute_from is not None and last >= self.server_of.mute_from:
-            self._send(status, content[: max(0, self.server_of.mute_from - first)], headers, len(content))
-            self.server_of.say_nothing()
-        else:
-            self._send(status, content, headers, len(content))
+        if self.command == "GET":
+            self.server_of.read.append((name, first))
+        self._send(status, body[first : last + 1], headers, self._audible(first, last))
+
+    def _audible(self, first: int, last: int) -> int | None:
+        """How many bytes of this range are sent before nothing more is; None: all."""
+        silence = self.server_of.mute_from
+        return None if silence is None or last < silence else max(0, silence - first)
 
     def _range(self, size: int) -> tuple[int, int]:
         """The first and the last byte that are wanted."""
         first, _, last = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
         return int(first), min(int(last or size), size - 1)
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str], length: int) -> None:
+    def _send(self, status: int, body: bytes, headers: dict[str, str], audible: int | None = None) -> None:
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(length)}.items():
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
+        if self.command == "GET":
+            self.wfile.write(body[:audible])
+            self.wfile.flush()
+            if audible is not None:
+                self.server_of.say_nothing()
