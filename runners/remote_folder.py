@@ -13,7 +13,7 @@ import fsspec
 
 from runners.errors import ConfigurationError
 
-SILENCE = 15.0  # seconds in which a server sends nothing, after which it counts as gone
+SILENCE = 10.0  # seconds in which a server sends nothing, after which it counts as gone
 S3 = ("s3://", "s3a://")
 VERSIONS = ("ETag", "etag", "Last-Modified", "mtime", "created")  # what filesystems call it, the best first
 
