@@ -5,7 +5,7 @@ Knows not what the files are for. Each filesystem raises what its client library
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from typing import Any
 
 import aiohttp
@@ -21,8 +21,8 @@ VERSIONS = ("ETag", "etag", "Last-Modified", "mtime", "created")  # what filesys
 class Absence(Enum):
     """Why there is nothing to be had under a name."""
 
-    MISSING = "is not there"
-    DENIED = "access is denied"
+    MISSING = auto()
+    DENIED = auto()  # a server may also say so of what is not there
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from runners.errors import ConfigurationError
