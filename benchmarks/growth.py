@@ -12,7 +12,7 @@ import httpx
 import torch
 
 from api.config import REFERENCES
-from api.voices import VoiceLibrary
+from api.voices.library import VoiceLibrary
 from benchmarks import crowd, growth_report
 from benchmarks.checkpoint import bench_checkpoint
 from benchmarks.growth_report import Findings, Mark, Plan

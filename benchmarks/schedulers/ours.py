@@ -11,7 +11,7 @@ from typing import Any, cast
 import bentoml
 from starlette.responses import StreamingResponse
 
-from api.audio import encode
+from api.audio.formats import encode
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest
 from benchmarks.schedulers.utterances import in_order, utterances

@@ -5,8 +5,8 @@ import re
 
 from jsonschema import validate
 
+from api.callers.security import PROBES
 from api.config import ServerConfig
-from api.security import PROBES
 from tests.deploy.conftest import ROOT
 
 SECONDS = {"type": "string", "pattern": r"^\d+$"}
