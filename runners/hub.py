@@ -20,7 +20,7 @@ from huggingface_hub.hf_api import RepoSibling
 
 from runners.download import RemoteFile, check_room, fetch, free_space
 from runners.errors import ConfigurationError
-from runners.landing import land, recall, remember
+from runners.landing import land, recall, remember, sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Hub:
             target = model.folder(models, commit)
             land(target, lambda partial: self._download(model, files, partial))
         remember(_ref(model, models), commit)
+        sweep(target)
         return target
 
     def _describe(

@@ -1,8 +1,10 @@
 """Lets a folder appear whole or not at all, once, however many processes want it. Knows not what is in it."""
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,6 +31,19 @@ def land(target: Path, fill: Callable[[Path], None]) -> Path:
             fill(partial)
             partial.rename(target)
     return target
+
+
+def sweep(target: Path) -> None:
+    """Removes what was begun of other versions of `target`, a folder `<name>@<version>`, and never finished.
+
+    What another process is making is left alone, and so is what belongs to somebody else.
+    """
+    name, _, _ = target.name.rpartition("@")
+    for partial in target.parent.glob(f"{escape(name)}@*.partial"):
+        lock = FileLock(partial.with_suffix(".lock"))
+        with suppress(OSError), lock.acquire(timeout=0):  # a Timeout is one too
+            logger.info("Removing %s, which was never finished", partial)
+            shutil.rmtree(partial)
 
 
 def remember(ref: Path, landed: str) -> None:

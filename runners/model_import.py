@@ -9,9 +9,11 @@ import sys
 import bentoml
 from bentoml.exceptions import BentoMLException
 
+from runners.checkpoint_files import check_checkpoint
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError
-from runners.model_source import check_checkpoint, resolve_model
+from runners.model_record import record_of
+from runners.model_source import resolve_model
 
 
 def import_model(source: str, tag: str, config: EngineConfig) -> str:
@@ -22,7 +24,8 @@ def import_model(source: str, tag: str, config: EngineConfig) -> str:
     folder = resolve_model(source, config.cache_dir, config.tos_agreed)
     check_checkpoint(folder)
     try:
-        with bentoml.models.create(tag, module="runners.model_import", metadata={"source": source}) as model:
+        metadata = record_of(source, folder)
+        with bentoml.models.create(tag, module="runners.model_import", metadata=metadata) as model:
             shutil.copytree(folder, model.path, dirs_exist_ok=True)
     except BentoMLException as error:
         raise ConfigurationError(f"{tag}: {error}") from error

@@ -16,12 +16,21 @@ RANGE = 8 * 2**20  # bytes
 AT_ONCE = 8
 ATTEMPTS = 3
 PATIENCE = 0.5  # seconds before the second attempt, and twice as long before each further one
+HOPELESS = (FileNotFoundError, PermissionError)
 
 Read = Callable[[int, int], bytes]  # the first byte's place, the place after the last
 
 
+class Unreadable(Exception):
+    """A range that does not come, however often it is asked for."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason  # what `read` raised
+
+
 def append_in_parallel(read: Read, size: int, path: Path, name: str, range_size: int = RANGE) -> None:
-    """Adds to `path` what it lacks of `size` bytes. Raises what `read` does when that keeps failing."""
+    """Adds to `path` what it lacks of `size` bytes. Raises Unreadable, or OSError when `path` cannot be written."""
     start = path.stat().st_size
     ranges = deque((at, min(at + range_size, size)) for at in range(start, size, range_size))
     with (
@@ -45,22 +54,19 @@ def append_in_parallel(read: Read, size: int, path: Path, name: str, range_size:
 
 def _read_whole(read: Read, start: int, end: int) -> bytes:
     """The bytes of a range, after as many attempts as it takes up to ATTEMPTS."""
-    pause = PATIENCE
-    for attempts_left in reversed(range(ATTEMPTS)):
+    attempts = 0
+    while True:
+        attempts += 1
         try:
-            content = read(start, end)
-        except (FileNotFoundError, PermissionError):
-            raise
+            return _exactly(read(start, end), start, end)
         except Exception as error:  # each filesystem raises what its client library does
-            if not attempts_left:
-                raise
-            logger.warning("Bytes %d to %d were cut (%s): once more", start, end, error)
-        else:
-            if len(content) == end - start:
-                return content
-            if not attempts_left:
-                break
-            logger.warning("Bytes %d to %d came as %d bytes: once more", start, end, len(content))
-        time.sleep(pause)
-        pause *= 2
-    raise ValueError(f"the server does not send the ranges that it is asked for: {end - start} bytes at {start}")
+            if attempts == ATTEMPTS or isinstance(error, HOPELESS):
+                raise Unreadable(error) from error
+            logger.warning("Bytes %d to %d: %s: %s. Once more", start, end, type(error).__name__, error)
+        time.sleep(PATIENCE * 2 ** (attempts - 1))
+
+
+def _exactly(content: bytes, start: int, end: int) -> bytes:
+    if len(content) != end - start:
+        raise ValueError(f"the server sent {len(content)} bytes where it was asked for {end - start} from {start} on")
+    return content

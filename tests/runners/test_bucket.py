@@ -1,4 +1,4 @@
-"""Models in S3, from moto's server through a proxy that cuts connections."""
+"""Models in S3, from moto's server through a proxy that cuts connections, and from servers with faults of their own."""
 
 import hashlib
 import os
@@ -15,7 +15,9 @@ from moto.server import ThreadedMotoServer
 
 from runners.bucket import MANIFEST, Bucket
 from runners.errors import ConfigurationError
+from runners.remote_folder import RemoteFolder
 from tests.cutting_proxy import CuttingProxy
+from tests.file_server import FileServer
 
 ROOT = Path(__file__).parent.parent.parent
 REQUIRED = ("config.json", "model.pth")
@@ -90,7 +92,7 @@ def test_cut_connections_are_taken_up_again(proxy: CuttingProxy, tmp_path: Path)
 
 def test_next_start_goes_on_where_the_network_went_down(proxy: CuttingProxy, tmp_path: Path) -> None:
     have = 0
-    for down_after in range(20_000_000, len(MODEL), 2_000_000):  # ranges come side by side: the first may not be whole
+    for down_after in range(26_000_000, len(MODEL), 1_000_000):  # ranges come side by side: the first may not be whole
         proxy.down_after, proxy.passed = down_after, 0
         with pytest.raises(ConfigurationError, match=r"XTTS_MODEL=s3://models/tuned: .*What has come is kept"):
             land(proxy, tmp_path)
@@ -159,11 +161,103 @@ def test_model_that_changes_meanwhile(tmp_path: Path) -> None:
     for name in REQUIRED:
         filesystem.pipe_file(f"/tuned/{name}", b"the one")
     with pytest.raises(ConfigurationError, match="was changed while it was downloaded"):
-        Bucket("memory://tuned", filesystem, "/tuned").land(tmp_path, REQUIRED, OPTIONAL)
+        Bucket(RemoteFolder("memory://tuned", filesystem, "/tuned")).land(tmp_path, REQUIRED, OPTIONAL)
     assert whole(tmp_path) == []
 
 
 def test_no_room(proxy: CuttingProxy, tmp_path: Path) -> None:
     bucket = Bucket.open("s3://models/tuned", key="test", secret="test", client_kwargs={"endpoint_url": proxy.url})
     with pytest.raises(ConfigurationError, match=r"30\.0 MB are to come .* has room for 1\.0 MB"):
-        Bucket(bucket.url, bucket.filesystem, bucket.path, lambda folder: 10**6).land(tmp_path, REQUIRED, OPTIONAL)
+        Bucket(bucket.folder, lambda folder: 10**6).land(tmp_path, REQUIRED, OPTIONAL)
+
+
+class TestWhatOneStartLeavesToTheNext:
+    """From a plain HTTP server, which falls silent after the first range."""
+
+    CUT = 9_000_000
+    KEPT = 8 * 2**20
+
+    def begin(self, server: FileServer, models: Path) -> None:
+        server.mute_from = self.CUT
+        with pytest.raises(ConfigurationError, match=r"model\.pth cannot be read \(.*Timeout.*What has come is kept"):
+            self.land(server, models)
+        (partial,) = models.glob("*.partial/model.pth")
+        assert partial.stat().st_size == self.KEPT
+        server.mute_from = None
+        server.read.clear()
+
+    def land(self, server: FileServer, models: Path) -> Path:
+        return Bucket.open(f"{server.url}/tuned", silence=0.3).land(models, REQUIRED, OPTIONAL)
+
+    @pytest.fixture
+    def server(self) -> Iterator[FileServer]:
+        with FileServer({"tuned/config.json": b"{}", "tuned/model.pth": MODEL}) as server:
+            yield server
+
+    @pytest.mark.parametrize("version", ["ETag", "Last-Modified"])
+    def test_same_version_goes_on(self, server: FileServer, tmp_path: Path, version: str) -> None:
+        server.headers = {version: "1"}
+        self.begin(server, tmp_path)
+        assert contents(self.land(server, tmp_path))["model.pth"] == MODEL
+        assert min(server.starts("tuned/model.pth")) == self.KEPT
+
+    def test_another_version_begins_anew_and_the_old_is_removed(self, server: FileServer, tmp_path: Path) -> None:
+        server.headers = {"Last-Modified": "1"}
+        self.begin(server, tmp_path)
+        server.headers = {"Last-Modified": "2"}
+        server.files["tuned/model.pth"] = MODEL[::-1]
+        folder = self.land(server, tmp_path)
+        assert contents(folder)["model.pth"] == MODEL[::-1]
+        assert [path for path in tmp_path.iterdir() if path.is_dir()] == [folder]
+
+    def test_where_no_version_is_told_it_begins_anew(
+        self, server: FileServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self.begin(server, tmp_path)
+        server.files["tuned/model.pth"] = MODEL[::-1]
+        assert contents(self.land(server, tmp_path))["model.pth"] == MODEL[::-1]
+        assert "model.pth: the server tells neither version nor checksum" in caplog.text
+
+    def test_a_checksum_stands_in_for_the_version(self, server: FileServer, tmp_path: Path) -> None:
+        server.files[f"tuned/{MANIFEST}"] = SUMS.encode()
+        self.begin(server, tmp_path)
+        assert contents(self.land(server, tmp_path))["model.pth"] == MODEL
+        assert min(server.starts("tuned/model.pth")) == self.KEPT
+
+
+class TestWithoutTheRightToListTheBucket:
+    """S3 then answers 403 for what is not there."""
+
+    @pytest.fixture
+    def server(self) -> Iterator[FileServer]:
+        files = {f"models/tuned/{name}": FILES[name] for name in REQUIRED}
+        with FileServer(files, {"ETag": '"1"'}, absent=403) as server:
+            yield server
+
+    def land(self, server: FileServer, models: Path) -> Path:
+        client = {"client_kwargs": {"endpoint_url": server.url}}
+        return Bucket.open("s3://models/tuned", key="test", secret="test", **client).land(models, REQUIRED, OPTIONAL)
+
+    def test_optional_files_and_manifest_count_as_absent(
+        self, server: FileServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert contents(self.land(server, tmp_path)) == {name: FILES[name] for name in REQUIRED}
+        said = [record.getMessage() for record in caplog.records if "is denied" in record.getMessage()]
+        assert [message.partition("access to ")[2].partition(" is denied (403)")[0] for message in said] == [
+            "LICENSE.txt, hash.md5",
+            MANIFEST,
+        ]
+
+    def test_required_file(self, server: FileServer, tmp_path: Path) -> None:
+        server.statuses["models/tuned/config.json"] = 403
+        with pytest.raises(ConfigurationError, match=r"config\.json is denied \(403\).* not there: S3 .*s3:ListBucket"):
+            self.land(server, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_fault_of_a_local_source_is_not_the_caches(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "model.pth").mkdir(parents=True)
+    (source / "config.json").touch()
+    with pytest.raises(ConfigurationError, match=r"XTTS_MODEL=file://.*: model\.pth cannot be read \(IsADirectory"):
+        Bucket.open(f"file://{source}").land(tmp_path / "models", REQUIRED, OPTIONAL)

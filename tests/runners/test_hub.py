@@ -133,6 +133,28 @@ def test_killed_download_goes_on(tmp_path: Path):
         assert fake.downloads("model.pth")[-1].sent == len(BIG["model.pth"]) - KEPT
 
 
+def test_silent_hub_is_given_up_and_what_came_is_kept(tmp_path: Path):
+    partial = tmp_path / f"{FOLDER}.partial" / "model.pth"
+    partial.parent.mkdir()
+    partial.write_bytes(BIG["model.pth"][:1000])
+    with FakeHub(BIG) as fake:
+        fake.open.clear()
+        with start(tmp_path, HF_ENDPOINT=fake.endpoint, HF_HUB_DOWNLOAD_TIMEOUT="1") as process:
+            _, message = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the hub cannot be reached (" in message
+    assert "what has come is kept" in message
+    assert partial.stat().st_size == 1000
+
+
+def test_what_was_begun_before_the_branch_moved_is_removed(tmp_path: Path):
+    model, begun = HubModel("coqui/XTTS-v2", "main"), tmp_path / f"coqui--XTTS-v2@{'f' * 40}.partial"
+    begun.mkdir()
+    with FakeHub(FILES) as fake:
+        land(fake, tmp_path, model)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [FOLDER]
+
+
 def test_two_processes_download_once(fake: FakeHub, tmp_path: Path):
     fake.open.clear()
     with start(tmp_path, HF_ENDPOINT=fake.endpoint) as first:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.landing import land
+from runners.landing import land, sweep
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -97,3 +97,20 @@ def test_parent_that_cannot_be_made_is_an_os_error(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         land(tmp_path / "file" / "m", lambda folder: None)
+
+
+def test_sweep_removes_what_was_begun_of_other_versions(tmp_path: Path):
+    whole, begun, another = tmp_path / "m-1@a", tmp_path / "m-1@b.partial", tmp_path / "m-2@b.partial"
+    for folder in (whole, begun, another, tmp_path / "m-1@c"):
+        folder.mkdir()
+        (folder / "model.pth").touch()
+    sweep(whole)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["m-1@a", "m-1@c", "m-2@b.partial"]
+
+
+def test_sweep_leaves_what_another_process_is_making(tmp_path: Path):
+    with start_slow(tmp_path / "m@b") as first:
+        assert first.stdout.readline() == "filling\n"
+        sweep(tmp_path / "m@a")
+        first.communicate("")
+    assert (tmp_path / "m@b" / "half").exists()

@@ -7,9 +7,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from runners.checkpoint_files import REQUIRED_FILES
 from runners.errors import ConfigurationError
 from runners.hub import Hub
-from runners.model_source import REQUIRED_FILES, DemoRecipe, is_demo, resolve_model
+from runners.model_source import DemoRecipe, is_demo, resolve_model
 from tests.fake_hub import COMMIT, FakeHub
 
 ROOT = Path(__file__).parent.parent.parent

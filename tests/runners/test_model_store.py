@@ -1,6 +1,7 @@
 """A model's way into BentoML's store and out again, in processes that have a store of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ FIND = """
 import sys
 from pathlib import Path
 from runners.model_source import resolve_model
-print(resolve_model(sys.argv[1], Path(sys.argv[2]), False))
+print(resolve_model(sys.argv[1], Path(sys.argv[2]), "agreed" in sys.argv))
 """
 
 
@@ -62,3 +63,32 @@ def test_model_inside_the_served_bento_comes_first(home: Path, tmp_path: Path, d
     baked.symlink_to(demo_dir)
     done = run(home, "-c", FIND, "demo-model:1", tmp_path, BENTO_PATH=str(tmp_path / "bento"))
     assert done.stdout.strip() == str(baked)
+
+
+class TestLicenceOfWhatWasImportedFromAUrl:
+    """It has no LICENSE.txt, and took the operator's consent at its import."""
+
+    @pytest.fixture
+    def imported(self, tmp_path: Path, demo_dir: Path) -> Path:
+        """A store that holds it under tuned:1, and a copy of it, made by its tag, under tuned:2."""
+        home, agreed = tmp_path / "home", {"COQUI_TOS_AGREED": "1", "XTTS_CACHE_DIR": str(tmp_path / "cache")}
+        for source, tag in [(f"file://{demo_dir}", "tuned:1"), ("tuned:1", "tuned:2")]:
+            done = run(home, "-m", "runners.model_import", source, tag, **agreed)
+            assert done.returncode == 0, done.stderr
+        return home
+
+    def test_it_is_asked_again_wherever_the_model_goes(self, imported: Path, tmp_path: Path) -> None:
+        bento = tmp_path / "bento"
+        shutil.copytree(imported / "models" / "tuned", bento / "models" / "tuned")
+        elsewhere = tmp_path / "elsewhere"
+        for model, home, path in [
+            ("tuned:1", imported, ""),
+            ("tuned:2", imported, ""),
+            ("tuned:1", elsewhere, str(bento)),
+            (str(imported / "models" / "tuned" / "1"), elsewhere, ""),
+        ]:
+            refused = run(home, "-c", FIND, model, tmp_path, BENTO_PATH=path)
+            assert f"XTTS_MODEL={model}: XTTS-v2 and what is tuned from it" in refused.stderr
+            assert refused.returncode == 1
+            found = run(home, "-c", FIND, model, tmp_path, "agreed", BENTO_PATH=path)
+            assert (Path(found.stdout.strip()) / "model.pth").is_file(), found.stderr

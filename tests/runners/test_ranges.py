@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runners.ranges import append_in_parallel
+from runners.ranges import Unreadable, append_in_parallel
 
 
 @settings(max_examples=60, deadline=None)
@@ -26,10 +26,10 @@ def test_what_is_missing_is_read_once_and_in_its_place(size: int, have: int, ran
     assert sorted(read) == list(range(min(have, size), size))
 
 
-def test_a_server_that_ignores_ranges_is_found_out(tmp_path: Path) -> None:
+def test_what_came_before_a_fault_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(Unreadable, match="it was deleted meanwhile"):
         append_in_parallel(vanish, 20, path, "file", 10)
     assert path.read_bytes() == b"0123456789"
 
