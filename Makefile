@@ -47,7 +47,7 @@ lock: .venv/uv  ## pin the requirements anew after a change to requirements*.in
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
 model-import: .venv/serve  ## put a model into BentoML's store (MODEL=hf://coqui/XTTS-v2 TAG=xtts-v2:v2.0.3)
-	$(BIN)/python -m runners.model_import $(MODEL) $(TAG)
+	$(BIN)/python -m runners.models.importing $(MODEL) $(TAG)
 
 build: .venv/serve  ## build the bento (MODEL=xtts-v2:v2.0.3 puts a model of BentoML's store into it)
 	@mkdir -p build && if [ -n "$(MODEL)" ]; then $(BIN)/python deploy/bake.py $(MODEL); else cat bentofile.yaml; fi > build/bentofile.yaml

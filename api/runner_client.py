@@ -107,7 +107,7 @@ class RunnerClient:
         return self._events("/speak", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
 
     async def latents(self, styles: Mapping[str, Voice]) -> bytes:
-        """What the model hears in each style of a voice, as a file (see runners/voice_latents.py).
+        """What the model hears in each style of a voice, as a file (see runners/hearing/voice_file.py).
 
         Raises:
             SpeechError: the model cannot hear one of them.

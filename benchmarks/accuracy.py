@@ -20,18 +20,18 @@ from benchmarks.measures import LANGUAGE, settle
 from benchmarks.options import Options
 from benchmarks.report import Report, Table, publish
 from benchmarks.texts import texts
-from runners.build import build_transformer, prepare_kernels
-from runners.checkpoint import load_checkpoint, sampling_defaults
 from runners.config import EngineConfig
-from runners.decoder import PLACEHOLDER_CODE
 from runners.demo import make_demo
-from runners.frames import Stretch, stretch_for
-from runners.gpt import GPT
-from runners.landing import land
-from runners.precision import FP32, Precision, choose_precision
-from runners.sampling import Sampler, SamplingParams
-from runners.transformer import Transformer
-from runners.vocoder import Vocoder
+from runners.models.landing import land
+from runners.xtts.build import build_transformer, prepare_kernels
+from runners.xtts.checkpoint import load_checkpoint, sampling_defaults
+from runners.xtts.decoder import PLACEHOLDER_CODE
+from runners.xtts.frames import Stretch, stretch_for
+from runners.xtts.gpt import GPT
+from runners.xtts.precision import FP32, Precision, choose_precision
+from runners.xtts.sampling import Sampler, SamplingParams
+from runners.xtts.transformer import Transformer
+from runners.xtts.vocoder import Vocoder
 
 MAX_DIVERGENCE = 0.01  # nats, the mean over all places
 MIN_AGREEMENT = 0.98  # of the most likely codes
@@ -161,7 +161,7 @@ def _checkpoints(options: Options, most: int) -> Iterator[tuple[str, Path]]:
     """A checkpoint of one's own, by XTTS_MODEL, or else the two that can be made up."""
     model = EngineConfig.from_env().model
     if model != "demo":
-        from runners.model_source import resolve_model
+        from runners.models.source import resolve_model
 
         config = EngineConfig.from_env()
         yield model, resolve_model(model, config.cache_dir, config.tos_agreed)

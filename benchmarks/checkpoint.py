@@ -18,7 +18,7 @@ from TTS.tts.models.xtts import Xtts
 from runners.demo.checkpoint import checkpoint_config
 from runners.demo.gpt import START_CODE, STOP_CODE
 from runners.demo.vocabulary import write_vocabulary
-from runners.landing import land
+from runners.models.landing import land
 
 SPEAKERS = ("Bench Low", "Bench High")  # stored in the checkpoint
 

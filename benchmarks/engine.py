@@ -23,8 +23,8 @@ from benchmarks.resident import Resident
 from benchmarks.statistics import Spread, ratios
 from benchmarks.texts import texts
 from benchmarks.upstream import Upstream
-from runners.checkpoint import choose_device
 from runners.config import EngineConfig
+from runners.xtts.checkpoint import choose_device
 
 UPSTREAM = "upstream"
 CODE_SECONDS = 1024 / 22050  # of audio in a code

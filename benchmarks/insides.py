@@ -15,14 +15,14 @@ from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
 from benchmarks.measures import PREFIX
-from runners.checkpoint import sampling_defaults
-from runners.conditioner import Conditioner, latent_shapes
 from runners.config import EngineConfig
-from runners.decoder import Decoder
-from runners.latents_cache import LatentsCache
-from runners.sampling import SamplingParams
+from runners.hearing.cache import LatentsCache
+from runners.hearing.conditioner import Conditioner, latent_shapes
 from runners.speech import Speech
 from runners.types import Voice
+from runners.xtts.checkpoint import sampling_defaults
+from runners.xtts.decoder import Decoder
+from runners.xtts.sampling import SamplingParams
 
 LONGEST_TEXT = 400  # tokens
 

@@ -14,7 +14,7 @@ from torch import nn
 from TTS.tts.models.xtts import Xtts
 
 from benchmarks.hardware import cores
-from runners.checkpoint import choose_device
+from runners.xtts.checkpoint import choose_device
 
 LANGUAGE = "en"
 PREFIX = 32 + 3  # positions before the codes, the text apart: the voice, two marks around the text, the start code

@@ -12,7 +12,7 @@ from TTS.tts.models.xtts import Xtts
 from benchmarks.checkpoint import SPEAKERS
 from benchmarks.measures import LANGUAGE, Job, Profile, Take, bytes_of_step, halfway, peak_memory, reset_peak, settle
 from benchmarks.stopwatch import Stopwatch
-from runners.checkpoint import sampling_defaults
+from runners.xtts.checkpoint import sampling_defaults
 
 
 class Upstream:

@@ -15,15 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from runners.decoder import Decoder
 from runners.errors import EngineFailure, Overloaded, SpeechError
 from runners.listener import SILENCE, Listener
-from runners.sampling import NOT_FINITE
 from runners.scheduler import QueueFull, Scheduler
 from runners.sequence import Request, Sequence
 from runners.types import Audio, Failed, Load, PieceDone, StopReason
-from runners.vocoder import Spoken, Vocoder
-from runners.windows import Window, WindowPlan
+from runners.xtts.decoder import Decoder
+from runners.xtts.sampling import NOT_FINITE
+from runners.xtts.vocoder import Spoken, Vocoder
+from runners.xtts.windows import Window, WindowPlan
 
 # Frames delivered by an utterance's first window (0.3 s of audio), the next ones, and all others (2.7 s). A tenth of
 # the last ones' work is context; the first ones trade more of it for an early start.

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from runners.frames import Stretch
-from runners.latents import Latents
-from runners.sampling import SamplingParams
+from runners.hearing.latents import Latents
 from runners.types import Event, StopReason
+from runners.xtts.frames import Stretch
+from runners.xtts.sampling import SamplingParams
 
 
 @dataclass(slots=True, eq=False)

@@ -12,26 +12,26 @@ from pathlib import Path
 import torch
 from TTS.tts.models.xtts import Xtts
 
-from runners.build import build_decoder, build_vocoder, give_memory_back, prepare_kernels, slots_that_fit
-from runners.checkpoint import choose_device, load_checkpoint, sampling_defaults
-from runners.conditioner import Conditioner, latent_shapes
 from runners.config import EngineConfig
-from runners.decoder import Decoder
 from runners.engine import Engine
 from runners.errors import SpeechError
-from runners.frames import Stretch, stretch_for
-from runners.identity import checkpoint_identity
-from runners.latents_cache import LatentsCache
+from runners.hearing.cache import LatentsCache
+from runners.hearing.conditioner import Conditioner, latent_shapes
+from runners.hearing.voice_file import StyleLatents, VoiceLatents
 from runners.metrics import RunnerMetrics
-from runners.model_source import is_demo, resolve_model
-from runners.precision import Precision, choose_precision
-from runners.sampling import SamplingParams, stream_of
+from runners.models.source import is_demo, resolve_model
 from runners.sequence import Request, Sequence
-from runners.text import TextFrontend
+from runners.text.pieces import TextFrontend
 from runners.threads import apart
 from runners.types import Event, Failed, Finished, Heard, ModelCard, PieceDone, Status, Utterance, Voice
-from runners.vocoder import Vocoder
-from runners.voice_latents import StyleLatents, VoiceLatents
+from runners.xtts.build import build_decoder, build_vocoder, give_memory_back, prepare_kernels, slots_that_fit
+from runners.xtts.checkpoint import choose_device, load_checkpoint, sampling_defaults
+from runners.xtts.decoder import Decoder
+from runners.xtts.frames import Stretch, stretch_for
+from runners.xtts.identity import checkpoint_identity
+from runners.xtts.precision import Precision, choose_precision
+from runners.xtts.sampling import SamplingParams, stream_of
+from runners.xtts.vocoder import Vocoder
 
 DEMO_NOTICE = (
     "This is the demo checkpoint: it makes sound, but it does not speak. "

@@ -11,12 +11,12 @@ import bentoml
 
 from runners.bulk import Bulk
 from runners.callers import Callers
-from runners.checkpoint_files import check_checkpoint
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
 from runners.lifetime import Lifetime
 from runners.logs import log_as_bentoml_does, write_as
-from runners.model_source import resolve_model
+from runners.models.checkpoint_files import check_checkpoint
+from runners.models.source import resolve_model
 from runners.request_id import RequestIds
 from runners.timeouts import mend_timeouts
 from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
@@ -59,7 +59,7 @@ class XTTSRunner:
         if CONFIG.device.startswith("cuda"):
             import torch
 
-            from runners.checkpoint import choose_device
+            from runners.xtts.checkpoint import choose_device
 
             choose_device(CONFIG.device, CONFIG.workers - 1, torch.cuda.device_count())
 

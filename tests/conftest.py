@@ -12,9 +12,9 @@ import torch
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
-from runners.build import prepare_kernels
-from runners.checkpoint import load_checkpoint
 from runners.demo import make_demo
+from runners.xtts.build import prepare_kernels
+from runners.xtts.checkpoint import load_checkpoint
 
 prepare_kernels(Path(".pytest_cache/kernels"))  # compiled once for every version of their sources
 

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
-from runners.build import build_decoder
 from runners.engine import Engine
-from runners.frames import stretch_for
-from runners.latents import Latents
-from runners.precision import FP32, Precision
-from runners.sampling import SamplingParams, stream_of
+from runners.hearing.latents import Latents
 from runners.sequence import Request, Sequence
 from runners.types import Audio, Event, Failed, PieceDone
-from runners.vocoder import Spoken, Vocoder
+from runners.xtts.build import build_decoder
+from runners.xtts.frames import stretch_for
+from runners.xtts.precision import FP32, Precision
+from runners.xtts.sampling import SamplingParams, stream_of
+from runners.xtts.vocoder import Spoken, Vocoder
 
 LINES = [
     ("hu", "Jó napot kívánok mindenkinek, aki ma velünk tart!"),

@@ -10,7 +10,7 @@ from math import ceil
 
 import sentencex
 
-from runners.splitting import split
+from runners.text.splitting import split
 
 PASSAGE = 500  # characters: half a minute of speech
 BLOCK = 5_000  # characters that sentences are sought in at once; on odd texts the time goes with the square of it

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, read_settings
 from runners.errors import SpeechError, UnreadableLatents
-from runners.voice_latents import VoiceLatents
+from runners.hearing.voice_file import VoiceLatents
 
 LATENTS_FILE = "latents.safetensors"
 AUDIO = re.compile(r"[^.].*\.(aac|aiff?|amr|caf|flac|m4a|mka|mp[34]|og[ag]|opus|wav|webm|wma)", re.IGNORECASE)

@@ -18,8 +18,8 @@ from api.voices.library import VoiceLibrary
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, faults_of
 from api.voices.store import Draft, VoiceStore, already_there
 from runners.errors import InvalidInput, SpeechError, UnreadableLatents
+from runners.hearing.voice_file import VoiceLatents
 from runners.types import ModelCard, Reference, Voice
-from runners.voice_latents import VoiceLatents
 
 
 class UnfitClip(InvalidInput):

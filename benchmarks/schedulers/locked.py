@@ -20,8 +20,8 @@ from TTS.tts.models.xtts import Xtts
 from api.audio.formats import encode
 from api.schemas import SegmentedRequest
 from benchmarks.mix import LANGUAGE
-from runners.checkpoint import choose_device, sampling_defaults
 from runners.config import EngineConfig
+from runners.xtts.checkpoint import choose_device, sampling_defaults
 
 CONFIG = EngineConfig.from_env()
 

@@ -75,7 +75,7 @@ def bake(workshop: Workshop) -> None:
     """A model of the store in the image, which then needs no volume and no network to serve it."""
     bentofile = workshop.folder / "bentofile.yaml"
     with timed(f"image with {BAKED} in it"):
-        workshop.run(sys.executable, "-m", "runners.model_import", "demo", BAKED)
+        workshop.run(sys.executable, "-m", "runners.models.importing", "demo", BAKED)
         bentofile.write_text(workshop.run(sys.executable, "deploy/bake.py", BAKED))
         workshop.run(BENTOML, "build", "--bentofile", bentofile, ".")
         tag = f"{TAG}-baked"

@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from api.runner_client import RunnerClient
 from runners.errors import SpeechError
+from runners.hearing.voice_file import StyleLatents, VoiceLatents
 from runners.types import Failed, Finished, Heard, Load, ModelCard, Status
-from runners.voice_latents import StyleLatents, VoiceLatents
 from runners.wire import pack
 
 CARD = ModelCard(

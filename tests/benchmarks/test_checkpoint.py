@@ -9,7 +9,7 @@ import torch
 from TTS.tts.models.xtts import Xtts
 
 from benchmarks.checkpoint import FULL, SPEAKERS, bench_checkpoint
-from runners.checkpoint import load_checkpoint
+from runners.xtts.checkpoint import load_checkpoint
 from tests.benchmarks.conftest import CODES, SMALL
 from tests.studio import Studio, studio
 

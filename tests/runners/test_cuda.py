@@ -9,12 +9,12 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from TTS.tts.layers.xtts import gpt as upstream_gpt
 
-from runners.decoder import capacity_of
-from runners.frames import stretch_for
-from runners.gpt import GPT
-from runners.sampling import Sampler, SamplingParams
-from runners.transformer import TorchTransformer
-from runners.vocoder import Vocoder
+from runners.xtts.decoder import capacity_of
+from runners.xtts.frames import stretch_for
+from runners.xtts.gpt import GPT
+from runners.xtts.sampling import Sampler, SamplingParams
+from runners.xtts.transformer import TorchTransformer
+from runners.xtts.vocoder import Vocoder
 from tests.runners.test_vocoder import DIM, HOP, SPEAKER, narrow_generator
 
 CUDA = torch.device("cuda", 0)

@@ -18,8 +18,8 @@ from runners.engine import Engine
 from runners.errors import EngineFailure, Overloaded
 from runners.listener import Listener
 from runners.types import StopReason
-from runners.vocoder import Spoken
-from runners.windows import WindowPlan
+from runners.xtts.vocoder import Spoken
+from runners.xtts.windows import WindowPlan
 from tests.studio import LINES, Mute, Studio, Take, studio
 
 Wave = NDArray[np.float32]

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from TTS.tts.models.xtts import Xtts
 
-from runners.checkpoint import Defaults, choose_device, sampling_defaults
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError, InvalidInput, SpeechError
+from runners.hearing.voice_file import VoiceLatents
 from runners.speech import Speech
 from runners.types import Audio, Finished, Heard, PieceDone, Reference, Sampling, StopReason, Utterance, Voice
-from runners.voice_latents import VoiceLatents
+from runners.xtts.checkpoint import Defaults, choose_device, sampling_defaults
 from tests.studio import snr
 
 CLIPS = Path(__file__).resolve().parents[2] / "references" / "default"

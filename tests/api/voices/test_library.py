@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from api.voices.folder import NAME, BadBlend, BrokenVoice, normalise
 from api.voices.library import UnknownVoice, VoiceLibrary
 from runners.errors import InvalidInput
+from runners.hearing.voice_file import StyleLatents, VoiceLatents
 from runners.types import Reference, Voice
-from runners.voice_latents import StyleLatents, VoiceLatents
 
 ROOT = Path(__file__).parents[3]
 SPEAKERS = ("Demo Low", "Demo High")

@@ -26,8 +26,8 @@ from api.voices.library import VoiceLibrary
 from api.voices.routes import VoiceRoutes
 from api.voices.store import VoiceStore
 from runners.errors import EngineFailure, ForeignLatents, SpeechError
+from runners.hearing.voice_file import StyleLatents, VoiceLatents
 from runners.types import Voice
-from runners.voice_latents import StyleLatents, VoiceLatents
 from tests.api.fake_runner import CARD, FakeRunner
 from tests.api.recordings import file_of, noise, speech
 

@@ -1,0 +1,1 @@
+"""From recordings to a voice's latents: heard once, kept, blended."""

@@ -1,0 +1,81 @@
+"""From upstream's loaded model to the parts of the engine, in the precision and for the slots that there shall be."""
+
+import ctypes
+import gc
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numba
+import torch
+from TTS.tts.models.xtts import Xtts
+
+from runners.errors import ConfigurationError
+from runners.xtts.decoder import Decoder, capacity_of, rows_of
+from runners.xtts.gpt import GPT
+from runners.xtts.identity import sources_identity
+from runners.xtts.precision import Precision
+from runners.xtts.transformer import TorchTransformer, Transformer, flash_works, position_bytes
+from runners.xtts.vocoder import Vocoder
+
+CPU_SLOTS = 8
+MOST_SLOTS = 256  # taken unasked
+MEMORY_FOR_SLOTS = 0.6  # of what is free on a GPU once the model is loaded; the rest is working memory
+
+
+def build_decoder(upstream: Any, slots: int, conditioning_length: int, precision: Precision) -> Decoder:
+    """`upstream`: `Xtts.gpt` in eval mode, taken apart. conditioning_length: latent vectors of a voice (32)."""
+    gpt = GPT(upstream)
+    transformer = build_transformer(upstream.gpt.h, rows_of(slots), gpt, conditioning_length, precision)
+    return Decoder(gpt, transformer, slots)
+
+
+def build_transformer(blocks: Any, slots: int, gpt: GPT, conditioning_length: int, precision: Precision) -> Transformer:
+    """`blocks`: upstream's, which are cast in place, or whose weights are taken."""
+    capacity = capacity_of(gpt, conditioning_length)
+    if not precision.int10:
+        flash = flash_works(blocks, precision.transformer)
+        return TorchTransformer(blocks, slots, capacity, precision.transformer, flash=flash)
+    from runners.xtts.int10.transformer import (
+        Int10Transformer,  # its kernels are looked up in the cache as it is imported
+    )
+
+    return Int10Transformer(blocks, slots, capacity)
+
+
+def build_vocoder(xtts: Xtts, precision: Precision) -> Vocoder:
+    """Takes the waveform decoder out of `xtts`: there is no need for two."""
+    stream = torch.cuda.Stream(xtts.device) if xtts.device.type == "cuda" else None  # type: ignore[no-untyped-call]
+    generator = xtts.hifigan_decoder.waveform_decoder
+    vocoder = Vocoder(generator, xtts.args.output_hop_length, precision.vocoder, stream)
+    xtts.hifigan_decoder.waveform_decoder = None
+    return vocoder
+
+
+def slots_that_fit(upstream: Any, conditioning_length: int, precision: Precision) -> int:
+    """For XTTS_SLOTS=auto. On a GPU as many as its free memory holds. Raises ConfigurationError when it holds none."""
+    gpt = GPT(upstream)
+    if gpt.device.type != "cuda":
+        return CPU_SLOTS
+    capacity = capacity_of(gpt, conditioning_length)
+    size = capacity * position_bytes(upstream.gpt.h, precision.transformer) + 4 * gpt.max_codes * gpt.dim
+    free, _ = torch.cuda.mem_get_info(gpt.device)
+    slots = min(int(free * MEMORY_FOR_SLOTS) // size, MOST_SLOTS)
+    if slots < 1:
+        raise ConfigurationError(f"{gpt.device} has {free >> 20} MiB free: too few for one slot of {size >> 20} MiB")
+    return slots // 8 * 8 or slots
+
+
+def give_memory_back() -> None:
+    """To the system, what loading has freed: glibc keeps it, and it is gigabytes."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def prepare_kernels(folder: Path) -> None:
+    """Before the CPU kernels are first imported: where they are kept once compiled (ten seconds; every version of them
+    has a folder of its own), and on how many threads they run. Those are torch's: numba would set both."""
+    settings: Any = numba.config
+    settings.CACHE_DIR = str(folder / sources_identity(Path(__file__).parent / "int10"))
+    settings.NUMBA_NUM_THREADS = torch.get_num_threads()
