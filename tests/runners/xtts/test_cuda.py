@@ -15,7 +15,7 @@ from runners.xtts.gpt import GPT
 from runners.xtts.sampling import Sampler, SamplingParams
 from runners.xtts.transformer import TorchTransformer
 from runners.xtts.vocoder import Vocoder
-from tests.runners.test_vocoder import DIM, HOP, SPEAKER, narrow_generator
+from tests.runners.xtts.test_vocoder import DIM, HOP, SPEAKER, narrow_generator
 
 CUDA = torch.device("cuda", 0)
 
