@@ -11,7 +11,7 @@ from benchmarks.hardware import cores
 from benchmarks.options import QUICK_RESULTS, RESULTS, Options
 from runners.config import EngineConfig
 
-NAMES = ("engine", "service", "growth", "accuracy", "scale")  # modules, each with `run(options)`
+NAMES = ("engine", "service", "growth", "accuracy", "scale")  # packages, each with a `run.run(options)`
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -35,12 +35,12 @@ def main(arguments: list[str] | None = None) -> None:
         quick=asked.quick,
         out=asked.out or (QUICK_RESULTS if asked.quick else RESULTS),
         cache=EngineConfig.from_env().cache_dir / "benchmarks",
-        precisions=tuple(asked.precisions or ("auto", "fp32")),
+        precisions=tuple(asked.precisions or ()),
         price=asked.price,
         peak=asked.peak,
     )
     for name in asked.names or NAMES:
-        importlib.import_module(f"benchmarks.{name}").run(options)
+        importlib.import_module(f"benchmarks.{name}.run").run(options)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from statistics import median
 
 import numpy as np
 
-CODE_SECONDS = 1024 / 22050  # of audio in a code
+from benchmarks.xtts import CODE_SECONDS
+
 CPU_SLOTS = 8  # what XTTS_SLOTS=auto is there
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from benchmarks.accuracy.comparison import Line, compare
 from TTS.tts.models.xtts import Xtts
 
-from benchmarks.accuracy import Line, compare
 from runners.errors import ConfigurationError
 from runners.precision import FP32, choose_precision
 from tests.studio import LINES

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.options import RESULTS, Options
-from benchmarks.scale import run, settings
 from benchmarks.scale.autoscaler import Rule
 from benchmarks.scale.costs import Costs
 from benchmarks.scale.day import PRE_STOP, Outcome, Setting, simulate
 from benchmarks.scale.demand import BURST, DAY, QUIETEST, Request, rate, requests
 from benchmarks.scale.report import cost, waits
+from benchmarks.scale.run import run, settings
 from benchmarks.statistics import percentile
 
 COSTS = Costs.measured(RESULTS)
