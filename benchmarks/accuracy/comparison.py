@@ -108,8 +108,8 @@ class _Model:
 
     def chances(self, states: Tensor) -> Tensor:
         """Log-probabilities (steps, lines, codes) of the next code at temperature 1."""
-        logits = self._gpt.logits(states.flatten(0, 1)).log_softmax(dim=1)
-        return logits.unflatten(0, states.shape[:2])
+        logits = self._gpt.logits(states.flatten(0, 1))
+        return logits.log_softmax(dim=1).view(*states.shape[:2], -1)
 
     def _sampler(self) -> Sampler:
         """With the checkpoint's own settings; every row draws from its own stream."""
