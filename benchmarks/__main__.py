@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.hardware import cores
 from benchmarks.options import QUICK_RESULTS, RESULTS, Options
-from runners.config import EngineConfig
+from runners.config import PRECISIONS, EngineConfig
 
 NAMES = ("engine", "service", "growth", "accuracy", "scale")  # packages, each with a `run.run(options)`
 
@@ -22,7 +22,11 @@ def main(arguments: list[str] | None = None) -> None:
         "--out", type=Path, help="folder of the results (benchmarks/results; output/benchmarks if quick)"
     )
     parser.add_argument(
-        "--precision", action="append", dest="precisions", help="XTTS_PRECISION to measure; may be repeated"
+        "--precision",
+        action="append",
+        dest="precisions",
+        choices=PRECISIONS,
+        help="XTTS_PRECISION to measure; may be repeated (auto; engine: auto and fp32)",
     )
     parser.add_argument("--price", type=float, default=0.1, help="scale: dollars for an hour of a replica (0.1)")
     parser.add_argument("--peak", type=float, default=1.4, help="scale: requests a second in the busiest hour (1.4)")

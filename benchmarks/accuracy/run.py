@@ -32,6 +32,7 @@ COLUMNS = (
     f"vocoder SNR, dB (>= {MIN_SNR:.0f})",
     "within limits",
 )
+DEMO_LINES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Plan:
     """Its codes are those of a checkpoint that other benchmarks make too."""
 
     codes: int  # of a line, at most
-    lines: int
+    lines: int  # of the demo DEMO_LINES: it is quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,10 @@ def run(options: Options) -> None:
     prepare_kernels(config.kernels_dir)
     plan = Plan(codes=43, lines=4) if options.quick else Plan(codes=107, lines=16)
     results = []
-    for name, folder in _checkpoints(config, options.cache, plan):
+    for name, folder, count in _checkpoints(config, options.cache, plan):
         xtts = load_checkpoint(folder, device)
-        for precision in _precisions(options.precisions or ("auto",), xtts, device):
-            found = compare(xtts, precision, list(_lines(xtts, plan.lines)), plan.codes)
+        for precision in precisions(options.precisions or ("auto",), xtts, device):
+            found = compare(xtts, precision, list(lines(xtts, count)), plan.codes)
             results.append(Result(name, precision.name, found))
     told = Report("accuracy", method(plan), hardware(device), data(plan, results), [table(results)])
     publish(told, options.out, options.readme)
@@ -67,10 +68,9 @@ def run(options: Options) -> None:
 
 def method(plan: Plan) -> str:
     return (
-        f"Codes of {plan.lines} lines, at most {plan.codes} of each, were drawn in float32 with the checkpoint's own"
-        " settings and fed to both precisions. Compared are the distributions of the next code at temperature 1, before"
-        " any processing, at all these places, and the samples that both vocoders make of float32's latents, of which"
-        " the worst line counts."
+        f"Codes, at most {plan.codes} of a line, were drawn in float32 with the checkpoint's own settings and fed to both"
+        " precisions. Compared are the distributions of the next code at temperature 1, before any processing, at all"
+        " these places, and the samples that both vocoders make of float32's latents, of which the worst line counts."
     )
 
 
@@ -106,16 +106,16 @@ def _row(result: Result) -> list[str]:
     ]
 
 
-def _checkpoints(config: EngineConfig, cache: Path, plan: Plan) -> Iterator[tuple[str, Path]]:
-    """A checkpoint of one's own, by XTTS_MODEL, or else the two that can be made up."""
+def _checkpoints(config: EngineConfig, cache: Path, plan: Plan) -> Iterator[tuple[str, Path, int]]:
+    """A checkpoint of one's own, by XTTS_MODEL, or else the two that can be made up; and the lines for each."""
     if config.model == "demo":
-        yield "demo", land(cache / "demo", make_demo)
-        yield "full size, made-up weights", bench_checkpoint(cache, plan.codes)
+        yield "demo", land(cache / "demo", make_demo), DEMO_LINES
+        yield "full size, made-up weights", bench_checkpoint(cache, plan.codes), plan.lines
         return
-    yield config.model, resolve_model(config.model, config.cache_dir, config.tos_agreed)
+    yield config.model, resolve_model(config.model, config.cache_dir, config.tos_agreed), plan.lines
 
 
-def _precisions(names: Items[str], xtts: Xtts, device: torch.device) -> Iterator[Precision]:
+def precisions(names: Items[str], xtts: Xtts, device: torch.device) -> Iterator[Precision]:
     """As the server takes them. Beyond that bf16 on a CPU: slow, and the nearest thing to a GPU where there is none."""
     for name in names:
         if name == "bf16" and device.type == "cpu":
@@ -124,7 +124,7 @@ def _precisions(names: Items[str], xtts: Xtts, device: torch.device) -> Iterator
             yield choose_precision(name, device, xtts.gpt.gpt.h[0])
 
 
-def _lines(xtts: Xtts, count: int) -> Iterator[Line]:
+def lines(xtts: Xtts, count: int) -> Iterator[Line]:
     speakers = list(xtts.speaker_manager.speakers)[:2]
     for index, text in enumerate(texts(count)):
         yield Line(LANGUAGE, text, speakers[index % len(speakers)])
