@@ -28,6 +28,13 @@ def main(arguments: list[str] | None = None) -> None:
         choices=PRECISIONS,
         help="XTTS_PRECISION to measure; may be repeated (auto; engine: auto and fp32)",
     )
+    parser.add_argument(
+        "--measured",
+        type=Path,
+        default=RESULTS,
+        help="scale: where the engine and growth benchmarks left their results, perhaps of another machine; its own go"
+        " there too (benchmarks/results)",
+    )
     parser.add_argument("--price", type=float, default=0.1, help="scale: dollars for an hour of a replica (0.1)")
     parser.add_argument("--peak", type=float, default=1.4, help="scale: requests a second in the busiest hour (1.4)")
     asked = parser.parse_args(arguments)
@@ -37,9 +44,10 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     options = Options(
         quick=asked.quick,
-        out=asked.out or (QUICK_RESULTS if asked.quick else RESULTS),
+        out=asked.out or (QUICK_RESULTS if asked.quick else asked.measured),
         cache=EngineConfig.from_env().cache_dir / "benchmarks",
         precisions=tuple(asked.precisions or ()),
+        measured=asked.measured,
         price=asked.price,
         peak=asked.peak,
     )

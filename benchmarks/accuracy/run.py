@@ -54,7 +54,7 @@ def run(options: Options) -> None:
     config = EngineConfig.from_env()
     device = choose_device(config.device, 0, torch.cuda.device_count())
     prepare_kernels(config.kernels_dir)
-    plan = Plan(codes=43, lines=4) if options.quick else Plan(codes=107, lines=16)
+    plan = Plan(codes=43, lines=4) if options.quick else Plan(codes=107, lines=8)
     results = []
     for name, folder, count in _checkpoints(config, options.cache, plan):
         xtts = load_checkpoint(folder, device)
@@ -68,9 +68,10 @@ def run(options: Options) -> None:
 
 def method(plan: Plan) -> str:
     return (
-        f"Codes, at most {plan.codes} of a line, were drawn in float32 with the checkpoint's own settings and fed to both"
-        " precisions. Compared are the distributions of the next code at temperature 1, before any processing, at all"
-        " these places, and the samples that both vocoders make of float32's latents, of which the worst line counts."
+        f"Codes, at most {plan.codes} of a line, were drawn in float32 with the checkpoint's own settings and fed to"
+        " both precisions. Compared are the distributions of the next code at temperature 1, before any processing, at"
+        " all these places, and the samples that both vocoders make of float32's latents, of which the worst line"
+        " counts."
     )
 
 

@@ -26,7 +26,10 @@ class Costs:
 
     @classmethod
     def measured(cls, results: Path) -> "Costs":
-        """From engine.json and growth.json. Of several precisions the first, which is the default."""
+        """From engine.json and growth.json, of the same machine. Of several precisions the first, which is the default.
+
+        Raises FileNotFoundError when one is missing.
+        """
         engine = json.loads((results / "engine.json").read_text(encoding="utf-8"))
         growth = json.loads((results / "growth.json").read_text(encoding="utf-8"))
         codes = engine["plan"]["codes"]

@@ -18,10 +18,16 @@ MOST_WAITING = 256  # XTTS_MAX_WAITING
 class Setting:
     """What an operator chooses."""
 
-    name: str
+    varies: str  # what is another here than in the manifests; empty: nothing
+    value: str  # what it is
     rule: Rule
     slots: int
     node: float  # seconds until a new pod's container starts: a machine is found and the image is on it
+    gateway: bool = False  # it counts the requests that each replica has; else a Service, which knows nothing
+
+    @property
+    def name(self) -> str:
+        return f"{self.varies}: {self.value}" if self.varies else self.value
 
 
 @dataclass(slots=True)
@@ -61,7 +67,7 @@ class _Day:
                 look += EVERY
             self._scrapes.advance(request.at)
             self._send(request)
-        while look <= DAY:
+        while look < DAY:
             self._look(look)
             look += EVERY
         for replica in list(self._replicas):
@@ -69,14 +75,20 @@ class _Day:
         return self._outcome
 
     def _send(self, request: Request) -> None:
-        """To any that is ready, by chance: a Service knows no load."""
-        replica = self._rng.choice([each for each in self._replicas if each.ready <= request.at])
+        replica = self._choice([each for each in self._replicas if each.ready <= request.at], request.at)
         call = Call(request.at, request.sequences)
         if replica.take(call):
             self._outcome.calls.append(call)
             self._outcome.audio_seconds += call.sequences * self._costs.audio
         else:
             self._outcome.refused += 1
+
+    def _choice(self, ready: list[Replica], at: float) -> Replica:
+        """Any of them, by chance; or of two by chance the one with fewer requests, as gateways do it."""
+        some = self._rng.sample(ready, min(2 if self._setting.gateway else 1, len(ready)))
+        for replica in some:
+            replica.advance(at)
+        return min(some, key=lambda replica: replica.requests)
 
     def _look(self, at: float) -> None:
         self._scrapes.advance(at)
