@@ -17,7 +17,11 @@ NAMES = ("engine", "service", "growth", "accuracy", "scale")  # packages, each w
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; none means all")
-    parser.add_argument("--quick", action="store_true", help="minutes instead of an hour; the README is left alone")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="five to six minutes on two idle cores instead of an hour; README.md is left alone",
+    )
     parser.add_argument(
         "--out", type=Path, help="folder of the results (benchmarks/results; output/benchmarks if quick)"
     )
@@ -26,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         action="append",
         dest="precisions",
         choices=PRECISIONS,
-        help="XTTS_PRECISION to measure; may be repeated (auto; engine: auto and fp32)",
+        help="XTTS_PRECISION to measure; may be repeated (auto; engine, if not quick, fp32 too)",
     )
     parser.add_argument(
         "--measured",

@@ -11,7 +11,7 @@ QUICK_RESULTS = ROOT / "output" / "benchmarks"  # which git ignores
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    quick: bool  # fewer repeats and codes, the same columns; the README is left alone
+    quick: bool  # fewer repeats, codes and rows, the same columns; the README is left alone
     out: Path  # where the results go
     cache: Path  # where checkpoints are kept from one run to the next
     precisions: tuple[str, ...] = ()  # XTTS_PRECISION, each a variant; none: what the benchmark takes by itself

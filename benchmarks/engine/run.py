@@ -19,7 +19,6 @@ from benchmarks.report import publish
 from runners.checkpoint import choose_device
 from runners.config import EngineConfig
 
-PRECISIONS = ("auto", "fp32")
 PLANS = {
     ("cpu", False): Plan(codes=107, repeats=5, concurrencies=(1, 2, 4, 8, 16)),  # 5 seconds of audio
     ("cpu", True): Plan(codes=43, repeats=2, concurrencies=(1, 4)),
@@ -37,7 +36,7 @@ def run(options: Options) -> None:
         slots = max(plan.concurrencies)
         engines = [
             stack.enter_context(Resident(Ours, folder, str(device), precision, slots))
-            for precision in options.precisions or PRECISIONS
+            for precision in options.precisions or (("auto",) if options.quick else ("auto", "fp32"))
         ]
         ours = {f"ours, {engine.ask('precision')}": engine for engine in engines}
         results = measure(

@@ -40,7 +40,8 @@ def run(options: Options) -> None:
     asyncio.run(_serve(found, options))
     folder = bench_checkpoint(options.cache, CODES)
     for model in ("demo", str(folder)):
-        found.starts[Path(model).name] = [_start(model, options) for _ in range(plan.rounds)]
+        starts = found.starts.setdefault(Path(model).name, [])
+        starts += [_start(model, options) for _ in range(plan.rounds - len(starts))]
     _insides(Model.load({**_settings(str(folder), options), "XTTS_SLOTS": str(found.plan.slots[-1])}), found)
     told = Report(
         name="growth",
@@ -68,11 +69,11 @@ def plan_for(device: str, *, quick: bool) -> Plan:
 
 
 async def _serve(found: Findings, options: Options) -> None:
-    """So many requests at a server of the demo checkpoint; looks at its processes when each mark is reached."""
+    """Requests at a server of the demo checkpoint, whose start counts too; looks at its processes at each mark."""
     settings = _settings("demo", options)
     served = 0
     with tempfile.TemporaryDirectory() as folder, started(SERVICE, settings, Path(folder) / "server") as server:
-        server.wait()
+        found.starts["demo"] = [server.wait()]
         requests = crowd.bodies(random.Random(1))
         answers: Counter[str] = Counter()
         for mark in found.plan.marks:

@@ -111,15 +111,21 @@ def plot(outcomes: Sequence[Outcome], price: float) -> Plot:
 def _weighed(
     manifests: Outcome, others: Sequence[Outcome], price: float
 ) -> tuple[dict[str, list[tuple[float, float]]], dict[str, list[str]]]:
-    """Points (cost, p95) and what stands beside them, by what varies: from the cheapest to the dearest."""
-    found: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
+    """Points (cost, p95) and what stands beside them, by what varies: from the cheapest to the dearest.
+
+    Every line but the gateway's goes through the manifests' point.
+    """
+    ours = _worth(manifests, price)
+    found: dict[str, list[tuple[float, float, str]]] = {}
     for outcome in others:
-        if outcome.setting.varies in WEIGHED:
-            found[outcome.setting.varies].append((*_worth(outcome, price), outcome.setting.value))
+        varies = outcome.setting.varies
+        if varies in WEIGHED:
+            through = [] if outcome.setting.gateway else [(*ours, "")]
+            found.setdefault(varies, through).append((*_worth(outcome, price), outcome.setting.value))
     ordered = {varies: sorted(some) for varies, some in found.items()}
-    lines = {"the manifests'": [_worth(manifests, price)]}
-    lines |= {varies: [(dollars, seconds) for dollars, seconds, _ in some] for varies, some in ordered.items()}
-    return lines, {varies: [value for _, _, value in some] for varies, some in ordered.items()}
+    lines = {varies: [(dollars, seconds) for dollars, seconds, _ in some] for varies, some in ordered.items()}
+    notes = {varies: [value for _, _, value in some] for varies, some in ordered.items()}
+    return {**lines, "the manifests'": [ours]}, notes
 
 
 def _worth(outcome: Outcome, price: float) -> tuple[float, float]:

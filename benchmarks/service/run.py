@@ -53,7 +53,7 @@ def plan_for(device: str, *, quick: bool) -> Plan:
     """`device`: cpu or cuda. Full size on two cores takes seconds a text, so texts are short there."""
     match device, quick:
         case "cpu", True:
-            return Plan(codes=8, slots=4, loads=(0.8,), window=8, patience=3, closed=4, rounds=1)
+            return Plan(codes=8, slots=4, loads=(0.8,), window=6, patience=2, closed=3, rounds=1)
         case "cpu", False:
             return Plan(codes=43, slots=8, loads=(0.5, 0.8, 0.95), window=45, patience=15, closed=20, rounds=2)
         case _, True:
