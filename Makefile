@@ -57,8 +57,8 @@ image: build  ## build the container image by docker, podman or buildah (IMAGE=x
 	@test -n "$(ENGINE)" || { echo "There is no docker, podman or buildah here, or none that runs"; exit 1; }
 	BUILDAH_LAYERS=true BENTOML_DO_NOT_TRACK=True $(BIN)/bentoml containerize xtts:latest --backend $(ENGINE) --image-tag $(IMAGE)
 
-image-test: .venv/serve  ## build the image on a stand-in base and try it, hardened (as root; needs buildah, podman, debootstrap)
-	$(BIN)/python -m deploy.image_test
+image-test: .venv/serve  ## try an image of docker's, hardened (ARGS=xtts:latest); without ARGS one built on a stand-in base (as root on Debian)
+	$(BIN)/python -m deploy.image_test $(ARGS)
 
 clean:  ## remove what the targets above made, the virtual environment too
 	rm -rf .venv build output .pytest_cache .mypy_cache .ruff_cache .hypothesis

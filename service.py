@@ -9,28 +9,28 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
+from api.callers.security import report
 from api.config import ServerConfig
-from api.docs import router as docs_router
+from api.docs.page import router as docs_router
 from api.draining import refuse_connections_on_sigterm
 from api.jobs.routes import Jobs
 from api.jobs.routes import router as job_router
 from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
-from api.logs import leave_out_bad_requests
-from api.metrics import router as metrics_router
 from api.middleware import install
-from api.openai_routes import OpenAIRoutes
-from api.openai_routes import router as openai_router
+from api.observe.logs import leave_out_bad_requests
+from api.observe.metrics import router as metrics_router
+from api.openai.routes import OpenAIRoutes
+from api.openai.routes import router as openai_router
 from api.plan import Planner
 from api.responses import health, refuse_in_app, refuse_invalid, respond
 from api.runner_client import RunnerClient, connect
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
-from api.security import report
 from api.synthesis import Synthesis
-from api.voice_routes import VoiceRoutes
-from api.voice_routes import router as voice_router
-from api.voice_store import VoiceStore
-from api.voices import VoiceLibrary
+from api.voices.library import VoiceLibrary
+from api.voices.routes import VoiceRoutes
+from api.voices.routes import router as voice_router
+from api.voices.store import VoiceStore
 from image import image
 from runners.errors import SpeechError
 from runners.logs import log_as_bentoml_does
@@ -56,8 +56,8 @@ app.include_router(docs_router)
     name="XTTS",
     image=image(),
     traffic={"timeout": CONFIG.timeout + 60},
-    metrics={"enabled": False},  # theirs count by path, and so without bounds; ours: api/metrics.py
-    logging={"access": {"enabled": False}},  # ours: api/access.py
+    metrics={"enabled": False},  # theirs count by path, and so without bounds; ours: api/observe/metrics.py
+    logging={"access": {"enabled": False}},  # ours: api/observe/access.py
 )
 class XTTS:
     """Text to speech in your own voice."""

@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 from limits import RateLimitItem
 
-from api.cors import parse_origins
-from api.keys import ApiKey, read_keys
-from api.openai_schemas import parse_voices
-from api.rates import MEMORY, parse_limit, parse_store
-from api.security import parse_proxies
+from api.callers.cors import parse_origins
+from api.callers.keys import ApiKey, read_keys
+from api.callers.rates import MEMORY, parse_limit, parse_store
+from api.callers.security import parse_proxies
+from api.openai.schemas import parse_voices
 from runners.environment import Environment
 from runners.logs import read_format
 

@@ -22,7 +22,9 @@ def refuse_connections_on_sigterm() -> None:
     handle = signal.getsignal(signal.SIGTERM)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_later(SERVER_STOPS_ACCEPTING, _close, listeners)
+        if listeners:  # it is the first SIGTERM
+            loop.call_later(SERVER_STOPS_ACCEPTING, _close, listeners.copy())
+            listeners.clear()
         if callable(handle):
             handle(number, frame)
 

@@ -18,12 +18,12 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import openai_errors
+from api.callers.rates import RateLimited
 from api.jobs.store import JobNotDone, UnknownJob
-from api.rates import RateLimited
-from api.record import record
-from api.voice_store import BuiltInVoice, StorageFailure, VoiceExists
-from api.voices import UnknownVoice
+from api.observe.record import record
+from api.openai import errors as openai_errors
+from api.voices.library import UnknownVoice
+from api.voices.store import BuiltInVoice, StorageFailure, VoiceExists
 from runners.errors import (
     DeadlineExceeded,
     EngineFailure,

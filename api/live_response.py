@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.errors import ClientGone
 from api.flow import Flow
-from api.record import record
+from api.observe.record import record
 from runners.errors import SpeechError
 
 PATIENCE: Final = 300.0  # seconds

@@ -5,15 +5,15 @@ from typing import Any
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.types import ASGIApp
 
-from api.access import Access
+from api.callers.cors import CrossOrigin
+from api.callers.security import Callers, RateLimits, refuse
 from api.config import ServerConfig
-from api.cors import CrossOrigin
 from api.errors import ErrorBodies
 from api.forms import FormBodies
 from api.jobs.routes import Ahead
 from api.limits import BodyLimit
-from api.security import Callers, RateLimits, refuse
-from api.voice_form import LARGEST_UPLOAD
+from api.observe.access import Access
+from api.voices.form import LARGEST_UPLOAD
 
 
 def install(service: Any, config: ServerConfig, app: ASGIApp) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from api.config import ServerConfig
 from api.language import AUTO, LanguageDetector, spelled
-from api.record import record
+from api.observe.record import record
 from api.runner_client import RunnerClient
 from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
-from api.voices import VoiceLibrary
+from api.voices.library import VoiceLibrary
 from runners.errors import InvalidInput, SpeechError
 from runners.types import ModelCard, Sampling, Utterance
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from api.assembler import Assembler
-from api.audio import encoder, quantise
-from api.edges import Samples
-from api.encoders import Encoder, Sink
+from api.audio.assembler import Assembler
+from api.audio.edges import Samples
+from api.audio.encoders import Encoder, Sink
+from api.audio.formats import encoder, quantise
 from api.plan import Plan
 from runners.types import Event, PieceDone, StopReason
 

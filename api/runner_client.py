@@ -9,6 +9,7 @@ import asyncio
 import base64
 import dataclasses
 import json
+import os
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from api.record import record
+from api.observe.record import record
 from runners.errors import EngineFailure, ModelLoading, SpeechError
 from runners.request_id import HEADER, request_id
 from runners.types import Audio, Event, Failed, Finished, Heard, Load, ModelCard, PieceDone, Status, Utterance, Voice
@@ -47,10 +48,16 @@ def connect(url: str) -> httpx.AsyncClient:
     Its connections are not limited: a request waits in the engine's queue, which knows how long it is, or nowhere.
     """
     parsed = urlparse(url)
-    uds = url2pathname(parsed.path) if parsed.scheme == "file" else None
+    uds = _handle(url2pathname(parsed.path)) if parsed.scheme == "file" else None
     transport = httpx.AsyncHTTPTransport(uds=uds, limits=LIMITS)
     base_url = "http://runner" if uds else f"http://{parsed.netloc}"
     return httpx.AsyncClient(base_url=base_url, transport=transport, timeout=None)
+
+
+def _handle(path: str) -> str:
+    """A name of the socket that lasts: BentoML removes its own as soon as the server is told to stop, and the requests
+    in flight still need it then."""
+    return f"/proc/self/fd/{os.open(path, os.O_PATH)}" if hasattr(os, "O_PATH") else path
 
 
 class RunnerClient:

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from api.account import charged
-from api.assemble import Segment, assemble, join_pieces, segments_header
-from api.audio import encode, media_type
-from api.encoders import Sink
+from api.audio.assemble import Segment, assemble, join_pieces, segments_header
+from api.audio.encoders import Sink
+from api.audio.formats import encode, media_type
+from api.callers.account import charged
 from api.flow import Flow
 from api.plan import Body, Plan, Planner
 from api.recording import Recording

@@ -1,7 +1,7 @@
 """The runner's numbers for Prometheus: the engine's steps, slots and line, and what requests get.
 
 Knows no HTTP: in a process that BentoML has set up prometheus_client writes them to files, which the public service
-reads (see api/metrics.py). An update costs a microsecond or a few.
+reads (see api/observe/metrics.py). An update costs a microsecond or a few.
 """
 
 import os

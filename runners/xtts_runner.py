@@ -13,6 +13,7 @@ from runners.bulk import Bulk
 from runners.callers import Callers
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
+from runners.lifetime import Lifetime
 from runners.logs import log_as_bentoml_does, write_as
 from runners.model_source import check_checkpoint, resolve_model
 from runners.request_id import RequestIds
@@ -24,11 +25,6 @@ log = logging.getLogger(__name__)
 CONFIG = EngineConfig.from_env()
 LARGEST_BATCH = 512  # utterances of long jobs
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
-
-
-def end_worker() -> None:
-    """The device is lost. The supervisor starts a fresh worker."""
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @bentoml.service(
@@ -45,7 +41,8 @@ class XTTSRunner:
         self.bulk = Bulk(lambda utterance: _packed(self.speech.speak([utterance], bulk=True)))
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:
-            self.speech = Speech.load(CONFIG, worker, on_death=end_worker)
+            lifetime = Lifetime()
+            self.speech = Speech.load(CONFIG, worker, on_death=lifetime.end)  # the supervisor starts a fresh worker
         except ConfigurationError as error:
             log.critical("%s", error)
             os.kill(os.getppid(), signal.SIGTERM)  # or the supervisor would start this worker again and again

@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
+from api.jobs.passages import passages
 from api.jobs.schemas import LongRequest, Sample
 from api.jobs.take import Passage, Take
-from api.passages import passages
 from api.plan import Planner
 from runners.errors import SpeechError
 from runners.types import ModelCard

@@ -13,15 +13,15 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.account import charged
+from api.callers.account import charged
 from api.config import ServerConfig
-from api.described_errors import errors
+from api.docs.described_errors import errors
 from api.jobs.foreman import Foreman
 from api.jobs.planner import JobPlanner
 from api.jobs.schemas import LongRequest
 from api.jobs.store import Job, JobNotDone, JobStore, State
 from api.jobs.work import Work
-from api.metrics import unfinished_jobs
+from api.observe.metrics import unfinished_jobs
 from api.plan import Planner
 from api.runner_client import RunnerClient
 from api.synthesis import Rendered

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from api.passages import paragraphs
+from api.jobs.passages import paragraphs
 from api.schemas import Part, Segments, Settings, Text
 
 LONGEST_SAMPLE = 50_000  # characters: an hour of speech, which takes 350 MB while it is put together

@@ -30,7 +30,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from api.jobs.schemas import LongRequest
-from api.voice_store import StorageFailure
+from api.voices.store import StorageFailure
 from runners.errors import SpeechError
 
 DRAFT: Final = ".draft-"  # before a folder's name: a job on its way in, or out

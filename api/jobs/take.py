@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from api.assemble import Segment, assemble, join_pieces
-from api.audio import encode
+from api.audio.assemble import Segment, assemble, join_pieces
+from api.audio.formats import encode
 from api.jobs.schemas import Sample
 from api.jobs.store import Entry
 from api.runner_client import Speech

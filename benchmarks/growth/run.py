@@ -12,7 +12,7 @@ import httpx
 import torch
 
 from api.config import REFERENCES
-from api.voices import VoiceLibrary
+from api.voices.library import VoiceLibrary
 from benchmarks.checkpoint import bench_checkpoint
 from benchmarks.growth import crowd, report
 from benchmarks.growth.insides import Model, latents_times, walk

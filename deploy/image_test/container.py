@@ -1,60 +1,58 @@
 """One container of the image, as a careful cluster would run it. Knows how it is locked down, not what it serves."""
 
-import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from subprocess import CalledProcessError
 from typing import Self
 
-from deploy.image_test.workshop import Workshop
+from deploy.image_test.engine import Engine
 
 HARDENED = (
     "--read-only",
-    "--read-only-tmpfs=false",
     "--cap-drop=all",
     "--security-opt=no-new-privileges",
     "--tmpfs=/tmp:rw,noexec,nosuid,nodev,mode=1777,size=1g",
     "--pids-limit=512",
     "--memory=4g",
 )
+ONLY_OURS = {"podman": ("--read-only-tmpfs=false",)}  # it would make /run, /var/tmp and more writable, docker does not
 
 
 @dataclass
 class Container:
-    """Started as a context is entered, removed as it is left. `volume` outlives it and holds all that is kept."""
+    """Started as a context is entered, removed as it is left. `volume` outlives it and holds all that it keeps."""
 
-    workshop: Workshop
+    engine: Engine
     image: str
     volume: str
     environ: Mapping[str, str]
-    name: str = "xtts"
+    name: str = "xtts-image-test"
 
     def __enter__(self) -> Self:
         settings = [f"--env={key}={value}" for key, value in self.environ.items()]
-        mount = f"--volume={self.volume}:/var/lib/xtts"
+        places = ("--network=host", f"--volume={self.volume}:/var/lib/xtts")
+        locks = (*HARDENED, *ONLY_OURS.get(self.engine.name, ()))
         self.started = time.monotonic()
-        self.workshop.run("podman", "run", "--detach", "--name", self.name, *HARDENED, mount, *settings, self.image)
+        try:
+            self.engine.run("run", "--detach", "--name", self.name, *locks, *places, *settings, self.image)
+        except CalledProcessError:  # it may have been made and not started
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.workshop.run("podman", "rm", "--force", "--time", "1", self.name)
+        self.engine.clean("rm", "--force", self.name)
 
     def shell(self, command: str) -> str:
         """What the command prints inside, as the service's own user, whether it fails or not."""
-        done = subprocess.run(
-            ["podman", "exec", self.name, "sh", "-c", command],
-            env=self.workshop.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.stdout.strip()
+        return self.engine.says("exec", self.name, "sh", "-c", command)[0]
 
     def terminate(self) -> None:
-        self.workshop.run("podman", "kill", "--signal", "TERM", self.name)
+        self.engine.run("kill", "--signal", "TERM", self.name)
 
     def running(self) -> bool:
-        return bool(self.workshop.state(self.name)["Running"])
+        return bool(self.engine.state(self.name)["Running"])
 
     def wait(self, seconds: float) -> int:
         """Its exit code, once it ends. Raises TimeoutError when it does not."""
@@ -63,10 +61,7 @@ class Container:
             if time.monotonic() > end:
                 raise TimeoutError(f"the container still runs after {seconds:.0f} s")
             time.sleep(0.2)
-        return int(str(self.workshop.state(self.name)["ExitCode"]))
+        return int(str(self.engine.state(self.name)["ExitCode"]))
 
     def log(self) -> str:
-        done = subprocess.run(
-            ["podman", "logs", self.name], env=self.workshop.environ, capture_output=True, text=True, check=False
-        )
-        return done.stdout + done.stderr
+        return "\n".join(self.engine.says("logs", self.name))

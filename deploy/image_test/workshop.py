@@ -3,13 +3,16 @@
 Runs buildah and podman as root, with no bridge network, no systemd and no registry.
 """
 
-import json
 import os
+import re
 import shutil
-import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+from deploy.image_test.engine import Engine, clean, run
 
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"  # the host's, which may name the certificate of a package proxy
 
@@ -36,7 +39,7 @@ runroot = "{folder}/run"
 class Workshop:
     folder: Path  # empty at first, on a disk with 15 GB free
 
-    def open(self) -> None:
+    def __enter__(self) -> Self:
         certificates = "system-certs = true\n"
         (self.folder / "uv.toml").write_text(certificates)
         (self.folder / "pip.conf").write_text(f"[global]\ncert = {CERTIFICATES}\n")
@@ -44,14 +47,17 @@ class Workshop:
         volumes = ", ".join(f'"{self.folder / source}:{target}:ro"' for source, target in mounts.items())
         (self.folder / "containers.conf").write_text(CONTAINERS.format(volumes=volumes))
         (self.folder / "storage.conf").write_text(STORAGE.format(folder=self.folder))
+        return self
 
-    def close(self) -> None:
-        """Ends every container and removes all images: both are known to this folder only."""
-        self.run("podman", "rm", "--all", "--force", "--time", "1")
-        self.run("podman", "unmount", "--all")
-        for mounted in ("storage/overlay", "storage"):
-            subprocess.run(["umount", "--quiet", self.folder / mounted], check=False)
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def __exit__(self, *_: object) -> None:
+        """Ends every container and removes the folder. Whatever of it fails is said, and hides no other error."""
+        clean(("podman", "rm", "--all", "--force", "--time", "1"), self.environ)
+        for mounted in mounts_below(self.folder, Path("/proc/self/mountinfo").read_text()):
+            clean(("umount", mounted), self.environ)
+        if still := mounts_below(self.folder, Path("/proc/self/mountinfo").read_text()):
+            print(f"{self.folder} stays: {', '.join(map(str, still))} cannot be unmounted", file=sys.stderr)
+        else:
+            clean(("rm", "--recursive", "--force", self.folder), self.environ)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -66,30 +72,25 @@ class Workshop:
             "TMPDIR": str(self.folder),
         }
 
+    @property
+    def engine(self) -> Engine:
+        return Engine("podman", self.environ)
+
     def run(self, *command: str | Path) -> str:
-        """What the command prints. Raises CalledProcessError, and shows what it said, when it fails."""
-        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(done.stdout[-5000:], done.stderr[-5000:], sep="\n")
-            done.check_returncode()
-        return done.stdout.strip()
+        return run(command, self.environ)
 
     def import_base(self, name: str, packages: Sequence[str]) -> None:
         """Makes a minimal Debian and gives it the name of an image that cannot be had here."""
         root = self.folder / "base"
-        included = f"--include={','.join(packages)}"
-        self.run("debootstrap", "--variant=minbase", included, "bookworm", root, "http://deb.debian.org/debian")
+        self.run("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", "bookworm", root)
         container = self.run("buildah", "from", "scratch")
         self.run("buildah", "add", "--quiet", container, root, "/")
         self.run("buildah", "commit", "--quiet", "--rm", container, name)
         shutil.rmtree(root)
 
-    def layers(self, image: str) -> list[tuple[str, str]]:
-        """Size and making of each layer that holds anything, from the base up."""
-        lines = self.run("podman", "history", "--no-trunc", "--format", "{{.Size}}\t{{.CreatedBy}}", image).splitlines()
-        rows = [line.partition("\t")[::2] for line in reversed(lines)]
-        return [(size, made.rpartition("/bin/sh -c ")[2]) for size, made in rows if size != "0 B"]
 
-    def state(self, container: str) -> dict[str, object]:
-        """Of podman's: `Running`, `ExitCode` and their like."""
-        return dict(json.loads(self.run("podman", "inspect", container))[0]["State"])
+def mounts_below(folder: Path, mountinfo: str) -> list[Path]:
+    """What is mounted in the folder, by /proc/self/mountinfo: the innermost first."""
+    escaped = (line.split()[4] for line in mountinfo.splitlines())
+    paths = [Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), path)) for path in escaped]
+    return [path for path in reversed(paths) if path.is_relative_to(folder)]

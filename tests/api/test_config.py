@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 
+from api.callers.keys import read_keys
 from api.config import ServerConfig
-from api.keys import read_keys
 from runners.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from limits import parse
 
-from api.account import Account, account
+from api.callers.account import Account, account
+from api.callers.rates import Limit, open_store
 from api.config import ServerConfig
 from api.language import LanguageDetector
 from api.plan import Planner
-from api.rates import Limit, open_store
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest, SimpleRequest
 from api.synthesis import Synthesis
-from api.voices import VoiceLibrary
+from api.voices.library import VoiceLibrary
 from runners.errors import DeadlineExceeded, InvalidInput
 from runners.types import Audio, Event, Failed, Finished, ModelCard, PieceDone, StopReason, Utterance
 from tests.api.fake_runner import CARD

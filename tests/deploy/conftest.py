@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,11 @@ class Rendered:
         return merged | {item["name"]: item.get("value", "") for item in container(deployment)["env"]}
 
 
+def render(overlay: Path) -> Rendered:
+    done = subprocess.run([*kustomize(), overlay], capture_output=True, text=True, check=True)
+    return Rendered(list(yaml.safe_load_all(done.stdout)))
+
+
 def container(deployment: Object) -> Object:
     (found,) = deployment["spec"]["template"]["spec"]["containers"]
     return found
@@ -63,12 +67,7 @@ def container(deployment: Object) -> Object:
 def overlays() -> dict[str, Rendered]:
     """Every overlay by its name."""
 
-    def render() -> Iterator[tuple[str, Rendered]]:
-        for name in NAMES:
-            done = subprocess.run([*kustomize(), OVERLAYS / name], capture_output=True, text=True, check=True)
-            yield name, Rendered(list(yaml.safe_load_all(done.stdout)))
-
-    return dict(render())
+    return {name: render(OVERLAYS / name) for name in NAMES}
 
 
 @pytest.fixture(params=NAMES)

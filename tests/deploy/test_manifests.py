@@ -9,8 +9,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from api.callers.security import PROBES
 from api.config import ServerConfig
-from api.security import PROBES
 from runners.config import EngineConfig
 from tests.deploy.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, container
 
@@ -201,7 +201,7 @@ def test_metrics_of_the_autoscalers_exist(rendered: Rendered):
     exported = {
         name
         for folder in ("api", "runners")
-        for file in (ROOT / folder).glob("metrics.py")
+        for file in (ROOT / folder).rglob("metrics.py")
         for name in re.findall(r'"(xtts_\w+)"', file.read_text())
     }
     queries = json.dumps([each["spec"]["triggers"] for each in rendered.of("ScaledObject")])

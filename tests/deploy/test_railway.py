@@ -3,10 +3,11 @@
 import json
 import re
 
+import yaml
 from jsonschema import validate
 
+from api.callers.security import PROBES
 from api.config import ServerConfig
-from api.security import PROBES
 from tests.deploy.conftest import ROOT
 
 SECONDS = {"type": "string", "pattern": r"^\d+$"}
@@ -63,3 +64,22 @@ def test_variables_of_the_page_exist_in_the_code():
     code = "".join(file.read_text() for folder in ("api", "runners") for file in (ROOT / folder).rglob("*.py"))
     named = set(re.findall(r"\b(?:XTTS|COQUI)_[A-Z_]+\b", PAGE))
     assert {name for name in named if f'"{name}"' not in code} == set()
+
+
+def test_the_page_and_the_file_say_the_same():
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", PAGE, re.MULTILINE))
+    deploy = CONFIG["deploy"]
+    assert rows["RAILWAY_HEALTHCHECK_TIMEOUT_SEC"] == str(deploy["healthcheckTimeout"])
+    assert rows["RAILWAY_DEPLOYMENT_DRAINING_SECONDS"] == deploy["drainingSeconds"]
+    assert f"health check path `{deploy['healthcheckPath']}`" in PAGE
+
+
+def test_the_volume_is_where_the_image_keeps_things():
+    (mount,) = re.findall(r"mount path `([^`]+)`", PAGE)
+    kept = {
+        each["name"]: each["value"]
+        for each in yaml.safe_load((ROOT / "bentofile.yaml").read_text())["envs"]
+        if each["name"].startswith("XTTS_")
+    }
+    assert kept.keys() == {"XTTS_CACHE_DIR", "XTTS_DATA_DIR"}
+    assert all(path.startswith(f"{mount}/") for path in kept.values())

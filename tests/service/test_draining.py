@@ -1,5 +1,6 @@
 """SIGTERM: what is in flight is finished, what is new is refused at once, and the exit code is 0."""
 
+import json
 import signal
 import socket
 import threading
@@ -22,6 +23,15 @@ def accepts(server: Server) -> bool:
         return client.connect_ex(("127.0.0.1", httpx.URL(server.url).port)) == 0
 
 
+def send_half(server: Server) -> tuple[socket.socket, bytes]:
+    """A request that has not reached the model yet. Returns its connection and the half that is to come."""
+    body = json.dumps({"text": "Jó napot kívánok!", "output_format": "wav"}).encode()
+    head = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    connection = socket.create_connection(("127.0.0.1", httpx.URL(server.url).port), timeout=60)
+    connection.sendall(f"POST /generate/simple HTTP/1.1\r\n{head}\r\n\r\n".encode() + body[:20])
+    return connection, body[20:]
+
+
 def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(tmp_path: Path, cache_dir: Path) -> None:
     server = start(tmp_path, {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "2"}, free_port())
     answers: list[httpx.Response] = []
@@ -35,10 +45,14 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(tmp_path: Pa
         request.start()
         while not server.slots()["live"]:
             time.sleep(0.05)
+        begun, rest = send_half(server)
+        time.sleep(0.5)
         server.process.send_signal(signal.SIGTERM)
         time.sleep(1)
         assert request.is_alive(), "the request was over before it could be interrupted"
         assert not accepts(server)
+        begun.sendall(rest)
+        assert begun.recv(20).startswith(b"HTTP/1.1 200")
         request.join(120)
         assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [(200, "audio/wav")]
         assert server.process.wait(timeout=30) == 0

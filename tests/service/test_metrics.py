@@ -134,7 +134,7 @@ def test_the_log_is_json_with_a_line_for_each_request_and_no_text(watched: Serve
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert any(line["message"].startswith("Starting production") for line in lines)
     assert any("is loaded on cpu" in line["message"] for line in lines)
-    requests = [line for line in lines if line["logger"] == "api.access"]
+    requests = [line for line in lines if line["logger"] == "api.observe.access"]
     assert [line["message"] for line in requests if line["outcome"] != "ok"][:6] == [
         "POST /generate/simple",
         "POST /generate/simple",

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.audio import encode
+from api.audio.formats import encode
 from api.runner_client import connect
 from api.schemas import SegmentedRequest
 from benchmarks.mix import Ask, asks

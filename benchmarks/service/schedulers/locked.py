@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
-from api.audio import encode
+from api.audio.formats import encode
 from api.schemas import SegmentedRequest
 from benchmarks.texts import LANGUAGE
 from runners.checkpoint import choose_device, sampling_defaults

@@ -11,7 +11,7 @@ from api.jobs.store import Job, JobStore
 from api.jobs.work import Work
 from api.language import LanguageDetector
 from api.plan import Planner
-from api.voices import VoiceLibrary
+from api.voices.library import VoiceLibrary
 from tests.api.jobs.fake_bulk_runner import FakeBulkRunner
 
 

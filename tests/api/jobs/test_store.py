@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.jobs.store import KEPT, JobStore, State, UnknownJob
-from api.voice_store import StorageFailure
+from api.voices.store import StorageFailure
 from tests.api.jobs.conftest import long_request
 
 REQUEST = long_request({"id": "a", "text": "x"})

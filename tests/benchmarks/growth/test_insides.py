@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.config import REFERENCES
-from api.voices import VoiceLibrary
+from api.voices.library import VoiceLibrary
 from benchmarks.growth.insides import Model, latents_times, walk
 from tests.benchmarks.conftest import SMALL
 

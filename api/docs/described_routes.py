@@ -1,0 +1,150 @@
+"""The routes that BentoML serves, described for the documentation in FastAPI's words. Nothing here is ever called.
+
+What the mounted app serves describes itself. A new BentoML API gets a function here; a test misses it otherwise.
+"""
+
+from enum import Enum
+from typing import Annotated, Any, Final, get_args
+
+from fastapi import APIRouter, Body, Response
+from pydantic import BaseModel
+
+from api.audio.formats import media_type
+from api.docs.described_errors import errors
+from api.forms import FORMS
+from api.jobs.schemas import LongRequest
+from api.schemas import OutputFormat, SegmentedRequest, SimpleRequest, StreamRequest
+
+RATE: Final = 24_000
+BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+ZIP: Final = {"application/zip": BINARY}
+AUDIO: Final = {media_type(form, RATE).partition(";")[0]: BINARY for form in get_args(OutputFormat)}
+
+SPEECH: Final[list[str | Enum]] = ["Speech"]
+JOBS: Final[list[str | Enum]] = ["Long jobs"]
+OPERATION: Final[list[str | Enum]] = ["Operation"]
+
+SENTENCE: Final = {"summary": "A sentence", "value": {"text": "Jó napot kívánok! Kezdődjön a játék!"}}
+CHOSEN: Final = {
+    "summary": "A style, a format and a seed",
+    "value": {"text": "Ki írta a Szózatot?", "style": "question", "output_format": "wav", "seed": 7},
+}
+BLEND: Final = {
+    "summary": "A blend of styles, and the language found out",
+    "value": {"text": "What a day!", "language": "auto", "style": {"neutral": 0.3, "excitement": 0.7}},
+}
+QUIZ: Final = {
+    "summary": "A question and its answers",
+    "value": {
+        "output_format": "flac",
+        "segments": [
+            {"text": "Melyik nagy költőnk írta a Szózatot?", "pause_after": 0.5, "style": "question"},
+            {"text": "A: Kölcsey Ferenc.", "pause_after": 0.7},
+            {"text": "B: Vörösmarty Mihály.", "pause_after": 0.7},
+        ],
+    },
+}
+CHAPTERS: Final = {
+    "summary": "Two samples",
+    "value": {
+        "samples": [
+            {"id": "greeting", "text": "Jó napot kívánok!\n\nKezdődjön a játék!"},
+            {"id": "question", "segments": [{"text": "Ki írta?", "pause_after": 0.5}, {"text": "Nem tudom."}]},
+        ]
+    },
+}
+
+
+class Slots(BaseModel):
+    total: int
+    live: int
+    waiting: int
+    bulk_waiting: int
+
+
+class Health(BaseModel):
+    status: str
+    model_loaded: bool
+    model: str
+    demo: bool
+    notice: str = ""
+    device: str
+    sample_rate: int
+    languages: list[str]
+    speakers: list[str]
+    slots: Slots
+
+
+def _header(kind: str, description: str) -> dict[str, Any]:
+    return {"schema": {"type": kind}, "description": description}
+
+
+SAID: Final = {
+    "X-Seed": _header("integer", "The same one gives the same audio."),
+    "X-Audio-Duration": _header("number", "Seconds."),
+    "X-Sample-Rate": _header("integer", "Hz."),
+    "X-Language": _header("string", "What it was said in; of segments, one for each."),
+}
+SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment.")}
+
+
+def spoken(more: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: an audio file, or why there is none. `more`: headers beside the usual."""
+    file = {
+        "description": "An audio file in the format asked for.",
+        "content": AUDIO,
+        "headers": {**SAID, **(more or {})},
+    }
+    return {200: file, **errors(404, 503, 504)}
+
+
+def or_form(body: type[BaseModel]) -> dict[str, Any]:
+    """For a route's `openapi_extra`: its body may be a form of the same fields, too."""
+    schema = {"$ref": f"#/components/schemas/{body.__name__}"}
+    return {"requestBody": {"content": {form: {"schema": schema} for form in FORMS}}}
+
+
+router = APIRouter(default_response_class=Response)
+
+
+@router.post("/generate/simple", tags=SPEECH, responses=spoken(), openapi_extra=or_form(SimpleRequest))
+def simple(
+    body: Annotated[SimpleRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "blend": BLEND})],
+) -> None:
+    """Say one text. In a form, fields of more than text are written in JSON."""
+
+
+@router.post("/generate/segmented", tags=SPEECH, responses=spoken(SEGMENTS), openapi_extra=or_form(SegmentedRequest))
+def segmented(body: Annotated[SegmentedRequest, Body(openapi_examples={"quiz": QUIZ})]) -> None:
+    """Say several texts in a row with exact pauses."""
+
+
+@router.post("/generate/stream", tags=SPEECH, responses=spoken(), openapi_extra=or_form(StreamRequest))
+def stream(
+    body: Annotated[StreamRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "quiz": QUIZ})],
+) -> None:
+    """Say one text or several, and send the audio while it is being said. Takes the body of either route above."""
+
+
+@router.post(
+    "/generate/long",
+    tags=JOBS,
+    responses={200: {"description": "A zip of files and `manifest.json`.", "content": ZIP}, **errors(404, 503, 504)},
+)
+def long(body: Annotated[LongRequest, Body(openapi_examples={"chapters": CHAPTERS})]) -> None:
+    """Say up to 1,000 samples where the server is idle, and wait for them. To leave and come back: submit them."""
+
+
+@router.get("/health", tags=OPERATION, responses={200: {"model": Health}, **errors(503)})
+def health() -> None:
+    """What is served, and how busy it is."""
+
+
+@router.get("/livez", tags=OPERATION, responses={200: {"content": {"text/plain": {}}}})
+def livez() -> None:
+    """The server runs."""
+
+
+@router.get("/readyz", tags=OPERATION, responses={200: {"content": {"text/plain": {}}}, **errors(503)})
+def readyz() -> None:
+    """The server runs and the model is loaded."""

@@ -1,0 +1,1 @@
+"""OpenAI's speech API: its routes, its bodies, its errors."""

@@ -1,0 +1,119 @@
+"""The form that a voice is uploaded in: `name`, `language`, and either a clip for each style or a latents file.
+
+    curl localhost:3000/voices -F name=anna -F language=hu -F neutral=@a.wav -F excitement=@b.mp3
+    curl localhost:3000/voices -F name=anna -F latents=@anna.safetensors
+
+A file's field is the style that it is said in. Judges no file but by its size.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from api.errors import BodyTooLarge, ClientGone, NotAForm
+from api.voices.folder import NAME, NAME_RULE
+from runners.errors import InvalidInput
+from runners.voice_latents import LARGEST as LARGEST_LATENTS
+
+TEXTS: Final = ("name", "language")
+LATENTS: Final = "latents"
+MOST_CLIPS: Final = 16
+LARGEST_CLIP: Final = 32 * 2**20  # bytes: a minute at 96 kHz, 24 bit, stereo
+LARGEST_UPLOAD: Final = 64 * 2**20  # bytes
+EXAMPLE: Final = "-F name=anna -F language=hu -F neutral=@clip.wav"
+
+# What the documentation says of the body, as the form is read by hand.
+DOCUMENTED: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {
+                        "name": {"type": "string", "pattern": f"^{NAME.pattern}$", "example": "anna"},
+                        "language": {"type": "string", "example": "hu"},
+                        LATENTS: {"type": "string", "format": "binary", "description": "In place of clips."},
+                    },
+                    "additionalProperties": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": f"A clip; the field is its style, such as `neutral`. Up to {MOST_CLIPS}.",
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceForm:
+    name: str
+    language: str | None
+    clips: Mapping[str, UploadFile]  # by style; empty where there are latents
+    latents: UploadFile | None
+
+
+@asynccontextmanager
+async def read_form(request: Request) -> AsyncIterator[VoiceForm]:
+    """Its files are there for as long as the context is.
+
+    Raises NotAForm, BodyTooLarge, ClientGone, and InvalidInput that names the field and says what would be right.
+    """
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise NotAForm(f"A voice is uploaded as multipart/form-data, such as curl makes of {EXAMPLE}")
+    try:
+        form = await request.form(max_files=MOST_CLIPS + 1, max_fields=16, max_part_size=1024)
+    except ClientDisconnect:
+        raise ClientGone("The client left before its upload was whole.") from None
+    except HTTPException as error:
+        raise InvalidInput(f"The form data is broken: {error.detail}") from error
+    try:
+        yield _checked(form)
+    finally:
+        await form.close()
+
+
+def _checked(form: FormData) -> VoiceForm:
+    fields = form.multi_items()
+    for name in form:
+        if len(form.getlist(name)) > 1:
+            raise InvalidInput(f"{name}: is there twice; a style has one clip.", param=name)
+    texts = {name: value for name, value in fields if isinstance(value, str)}
+    files = {name: value for name, value in fields if not isinstance(value, str)}
+    for name in texts:
+        if name not in TEXTS:
+            raise InvalidInput(f"{name}: is sent as text; a clip is sent as a file, as in {EXAMPLE}", param=name)
+    for name, file in files.items():
+        _check_file(name, file)
+    if not NAME.fullmatch(texts.get("name", "")):
+        raise InvalidInput(f"name: {NAME_RULE}, as in {EXAMPLE}", param="name")
+    latents = files.pop(LATENTS, None)
+    _check_files(files, latents)
+    return VoiceForm(texts["name"], texts.get("language") or None, files, latents)
+
+
+def _check_file(name: str, file: UploadFile) -> None:
+    if name in TEXTS:
+        raise InvalidInput(f"{name}: is sent as a file; text is expected, as in {EXAMPLE}", param=name)
+    if not NAME.fullmatch(name):
+        raise InvalidInput(f"{name!r}: names a style; {NAME_RULE}.", param=name)
+    largest = LARGEST_LATENTS if name == LATENTS else LARGEST_CLIP
+    if (file.size or 0) > largest:
+        raise BodyTooLarge(f"{name}: is {file.size} bytes large; at most {largest} are taken.", param=name)
+
+
+def _check_files(clips: Mapping[str, UploadFile], latents: UploadFile | None) -> None:
+    if latents is not None and clips:
+        raise InvalidInput(f"{LATENTS}: stand in place of clips; send one or the other.", param=LATENTS)
+    if latents is None and not clips:
+        raise InvalidInput(f"A voice needs a clip, of 6 to 30 s, as in {EXAMPLE}")
+    if len(clips) > MOST_CLIPS:
+        raise InvalidInput(f"There are {len(clips)} clips; a voice may have {MOST_CLIPS}.")

@@ -1,0 +1,173 @@
+"""All voices by name, as their folders lie there right now. Reads clips only to know their digests.
+
+Of equal names the first counts: a folder of the operator's hides an uploaded voice, and both hide a speaker of the
+checkpoint. Nothing is polled and nothing needs a restart: a look-up compares inodes, times and sizes and reads what has
+changed.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from api.voices.folder import (
+    NAME,
+    NAME_RULE,
+    BadBlend,
+    BrokenVoice,
+    VoiceProfile,
+    normalise,
+    read_voice,
+)
+from runners.errors import InvalidInput, SpeechError
+from runners.types import Reference, Voice
+
+log = logging.getLogger(__name__)
+
+Stamp = tuple[int, int, int]  # inode, mtime in ns, bytes: another file or content has another one
+
+
+class UnknownVoice(SpeechError):
+    type = "voice_not_found"
+
+
+class VoiceLibrary:
+    """The voices of some folders, of which one that does not exist holds none. May be shared by threads."""
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = tuple(folder.absolute() for folder in folders)
+        self._profiles: dict[Path, tuple[dict[str, Stamp], VoiceProfile]] = {}
+        self._digests: dict[Path, tuple[Stamp, str]] = {}
+
+    def profiles(self) -> list[VoiceProfile]:
+        """Every usable voice, by name."""
+        return [found for found in self._all() if isinstance(found, VoiceProfile)]
+
+    def faults(self) -> list[BrokenVoice]:
+        """Every folder that is no usable voice, and why: for the start-up log and for listings."""
+        return [found for found in self._all() if isinstance(found, BrokenVoice)]
+
+    def report(self) -> None:
+        """Tell the log what an operator should know at start-up."""
+        if not self.profiles():
+            log.warning("There are no voices of your own: %s holds no folder with clips", self._folders[0])
+        for fault in self.faults():
+            log.warning("%s", fault.message)
+
+    def get(self, name: str) -> VoiceProfile:
+        """Raises UnknownVoice when there is no such folder, BrokenVoice when it is not in order."""
+        profile = self.find(name)
+        if profile is None:
+            raise self._unknown(name, speakers=())
+        return profile
+
+    def resolve(
+        self, voice: str, style: str | Mapping[str, float] | None = None, *, speakers: Sequence[str] = ()
+    ) -> Voice:
+        """What the runner needs to speak in `voice`: a folder's, or else one of the checkpoint's `speakers`.
+
+        `style`: None = the voice's default blend, a name = that reference alone, a mapping = those weights.
+        Raises what `get` raises, and InvalidInput for a style that the voice does not have or weights that
+        blend nothing.
+        """
+        profile = self.find(voice)
+        if profile is not None:
+            try:
+                return self._blended(profile, style)
+            except BrokenVoice:
+                if self.find(voice) is profile:
+                    raise
+                return self.resolve(voice, style, speakers=speakers)  # it was deleted or replaced meanwhile
+        if voice not in speakers:
+            raise self._unknown(voice, speakers)
+        if style is not None:
+            raise InvalidInput(f"{voice!r} is a speaker of the model and has no styles.", param="style")
+        return Voice(speaker=voice)
+
+    def by_style(self, profile: VoiceProfile) -> dict[str, Voice]:
+        """Each style as a voice of its own. Raises what `resolve` raises: the voice may be gone by now."""
+        return {style: self.resolve(profile.name, style) for style in profile.styles}
+
+    def _blended(self, profile: VoiceProfile, style: str | Mapping[str, float] | None) -> Voice:
+        if style is None:
+            blend = profile.default_blend
+        else:
+            try:
+                blend = normalise({style: 1.0} if isinstance(style, str) else style, profile.styles)
+            except BadBlend as error:
+                raise InvalidInput(f"Voice {profile.name!r}: {error}.", param="style") from error
+        return Voice(tuple(self._reference(profile, style, weight) for style, weight in blend.items()))
+
+    def _reference(self, profile: VoiceProfile, style: str, weight: float) -> Reference:
+        clip = profile.styles[style]
+        try:
+            return Reference(str(clip), self._digest(clip), weight, style if profile.checkpoint else None)
+        except OSError as error:
+            raise BrokenVoice(
+                f"Voice {profile.name!r} cannot be used: {clip.name} cannot be read ({error.strerror}).",
+                param="voice",
+            ) from error
+
+    def _digest(self, clip: Path) -> str:
+        stamp = _stamp(clip.stat())
+        known = self._digests.get(clip)
+        if known is None or known[0] != stamp:
+            known = self._digests[clip] = stamp, hashlib.sha256(clip.read_bytes()).hexdigest()
+        return known[1]
+
+    def _all(self) -> list[VoiceProfile | BrokenVoice]:
+        entries = [entry for folder in self._folders if folder.is_dir() for entry in folder.iterdir()]
+        names = sorted({entry.name for entry in entries if entry.is_dir() and entry.name[0] not in "._"})
+        return [found for name in names if (found := self._found(name)) is not None]
+
+    def _found(self, name: str) -> VoiceProfile | BrokenVoice | None:
+        if not NAME.fullmatch(name):
+            return BrokenVoice(f"Voice {name!r} cannot be used: {NAME_RULE}.", param="voice")
+        try:
+            return self.find(name)
+        except BrokenVoice as broken:
+            return broken
+
+    def find(self, name: str) -> VoiceProfile | None:
+        """None when `name` is no voice's folder. Raises BrokenVoice when it is not in order."""
+        folder = self.folder_of(name)
+        if folder is None:
+            return None
+        stamps = _stamps(folder)
+        known = self._profiles.get(folder)
+        if known is None or known[0] != stamps:
+            try:
+                known = self._profiles[folder] = stamps, read_voice(folder)
+            except BrokenVoice:
+                if stamps and _stamps(folder) == stamps:
+                    raise
+                return self.find(name)  # it was deleted or replaced while it was read
+        return known[1]
+
+    def folder_of(self, name: str) -> Path | None:
+        """Where the voice lies, in order or not. The rule for names keeps it inside of the library's folders."""
+        if not NAME.fullmatch(name):
+            return None
+        return next((folder / name for folder in self._folders if (folder / name).is_dir()), None)
+
+    def _unknown(self, name: str, speakers: Sequence[str]) -> UnknownVoice:
+        names = ", ".join([*(profile.name for profile in self.profiles()), *speakers]) or "none"
+        return UnknownVoice(f"There is no voice {name!r}. There are: {names}.", param="voice")
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _stamps(folder: Path) -> dict[str, Stamp]:
+    """One for the folder and one for each file, as a folder's clock ticks too slowly to tell two copies apart.
+
+    None at all when it is gone.
+    """
+    stamps: dict[str, Stamp] = {}
+    with suppress(OSError):  # gone meanwhile, or not ours to read: who reads the folder next says so
+        stamps[""] = _stamp(folder.stat())
+        stamps |= {file.name: _stamp(file.lstat()) for file in folder.iterdir()}
+    return stamps

@@ -1,0 +1,108 @@
+"""What a caller may know of the voices: their kinds, styles, clips, blends, and what is poor about them."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from api.voices.clip_judge import ClipFacts, Verdict, judge
+from api.voices.folder import BrokenVoice, VoiceProfile
+from api.voices.library import UnknownVoice, VoiceLibrary
+from api.voices.store import VoiceStore
+from runners.errors import InvalidInput
+from runners.types import ModelCard, Reference
+
+NO_LANGUAGE = "no language is set: requests that name none are said in the server's default."
+
+
+class StyleDescription(BaseModel):
+    file: str
+    sha256: str = Field(description="Of the file as it came.")
+    clip: ClipFacts | None = Field(description="null: latents, or a clip that cannot be read; see the warnings.")
+
+
+class VoiceDescription(BaseModel):
+    name: str
+    kind: Literal["folder", "uploaded", "speaker"] = Field(
+        description="The operator's own, uploaded here, or stored in the model. Of equal names the first counts."
+    )
+    language: str | None = None
+    styles: dict[str, StyleDescription] = Field(default={}, description="By name. A speaker has none.")
+    default_blend: dict[str, float] = Field(default={}, description="What counts how much when no style is asked for.")
+    licence: str | None = None
+    warnings: list[str] = []
+
+
+class VoiceList(BaseModel):
+    voices: list[VoiceDescription]
+    broken: list[str] = Field(description="Folders that are no usable voice, and why.")
+
+
+class VoiceListing:
+    """May be shared by threads. Blocks while it hears clips that it has not heard before."""
+
+    def __init__(self, library: VoiceLibrary, store: VoiceStore) -> None:
+        self._library = library
+        self._store = store
+        self._verdicts: dict[str, Verdict] = {}  # by the clip's digest
+
+    def all(self, model: ModelCard) -> VoiceList:
+        profiles = self._library.profiles()
+        names = {profile.name for profile in profiles}
+        speakers = [_speaker(name) for name in model.speakers if name not in names]
+        broken = [fault.message for fault in self._library.faults()]
+        described = []
+        for profile in profiles:
+            try:
+                described.append(self._described(profile, model))
+            except BrokenVoice as fault:  # its clips cannot be opened
+                broken.append(fault.message)
+            except (UnknownVoice, InvalidInput):  # deleted or replaced while it was described
+                continue
+        return VoiceList(voices=[*described, *speakers], broken=broken)
+
+    def one(self, name: str, model: ModelCard) -> VoiceDescription:
+        """Raises UnknownVoice and BrokenVoice."""
+        if (profile := self._library.find(name)) is not None:
+            return self._described(profile, model)
+        self._library.resolve(name, speakers=model.speakers)
+        return _speaker(name)
+
+    def _described(self, profile: VoiceProfile, model: ModelCard) -> VoiceDescription:
+        uploaded = profile.folder.parent == self._store.folder
+        warnings = [] if profile.language else [NO_LANGUAGE]
+        if not uploaded and self._store.holds(profile.name):
+            warnings.append("it hides an uploaded voice of the same name.")
+        if profile.checkpoint not in (None, model.checkpoint):
+            warnings.append("its latents were made by another checkpoint, so this model cannot use it.")
+        styles = {}
+        for style, voice in self._library.by_style(profile).items():
+            (reference,) = voice.references
+            verdict = self._verdict(reference)
+            warnings += [f"{style}: {said}" for said in (*verdict.faults, *verdict.warnings)]
+            styles[style] = StyleDescription(
+                file=profile.styles[style].name, sha256=reference.digest, clip=verdict.facts
+            )
+        return VoiceDescription(
+            name=profile.name,
+            kind="uploaded" if uploaded else "folder",
+            language=profile.language,
+            styles=styles,
+            default_blend=dict(profile.default_blend),
+            licence=profile.licence,
+            warnings=warnings,
+        )
+
+    def _verdict(self, reference: Reference) -> Verdict:
+        if reference.style is not None:
+            return Verdict(None)
+        if reference.digest not in self._verdicts:
+            try:
+                self._verdicts[reference.digest] = judge(Path(reference.path).read_bytes())
+            except OSError as error:  # deleted meanwhile, or not ours to read
+                return Verdict(None, (f"the clip cannot be read ({error.strerror}).",))
+        return self._verdicts[reference.digest]
+
+
+def _speaker(name: str) -> VoiceDescription:
+    return VoiceDescription(name=name, kind="speaker")

@@ -1,0 +1,116 @@
+"""The routes under /voices."""
+
+import asyncio
+import dataclasses
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.docs.described_errors import errors
+from api.runner_client import RunnerClient
+from api.voices.form import DOCUMENTED
+from api.voices.library import VoiceLibrary
+from api.voices.listing import VoiceDescription, VoiceList, VoiceListing
+from api.voices.settings import VoiceSettings
+from api.voices.store import BuiltInVoice, VoiceStore
+from api.voices.upload import VoiceUploads
+from runners.types import Voice
+from runners.voice_latents import VoiceLatents
+
+SPEAKERS_STYLE = "neutral"  # what the one style of a model's speaker is called in a latents file
+
+
+class VoiceRoutes:
+    def __init__(self, library: VoiceLibrary, store: VoiceStore, runner: RunnerClient) -> None:
+        self._library = library
+        self._store = store
+        self._runner = runner
+        self._listing = VoiceListing(library, store)
+        self._uploads = VoiceUploads(store, library, runner)
+
+    async def all(self) -> VoiceList:
+        return await asyncio.to_thread(self._listing.all, await self._runner.model())
+
+    async def one(self, name: str) -> VoiceDescription:
+        return await asyncio.to_thread(self._listing.one, name, await self._runner.model())
+
+    async def upload(self, request: Request, response: Response) -> VoiceDescription:
+        name = await self._uploads.take(request)
+        response.headers["Location"] = f"/voices/{name}"
+        return await self.one(name)
+
+    async def delete(self, name: str) -> None:
+        """Raises BuiltInVoice for one that was not uploaded, UnknownVoice where there is none."""
+        if await asyncio.to_thread(self._store.delete, name):
+            return
+        if self._library.folder_of(name) is None:
+            self._library.resolve(name, speakers=(await self._runner.model()).speakers)
+        raise BuiltInVoice(f"Voice {name!r} was not uploaded: whoever runs this server put it there.", param="name")
+
+    async def latents(self, name: str) -> Response:
+        """A file that `upload` takes, here or on another server with the same checkpoint."""
+        model = await self._runner.model()
+        profile = self._library.find(name)
+        if profile is None:
+            styles = {SPEAKERS_STYLE: self._library.resolve(name, speakers=model.speakers)}
+            settings = VoiceSettings()
+        else:
+            styles = await asyncio.to_thread(self._library.by_style, profile)
+            blend = dict(profile.default_blend)
+            settings = VoiceSettings(language=profile.language, default_blend=blend, licence=profile.licence)
+        return Response(
+            await self._packed(styles, settings),
+            media_type="application/octet-stream",
+            headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.safetensors"},
+        )
+
+    async def _packed(self, styles: dict[str, Voice], settings: VoiceSettings) -> bytes:
+        file = VoiceLatents.unpack(await self._runner.latents(styles))
+        return dataclasses.replace(file, settings=settings.model_dump_json(exclude_none=True)).pack()
+
+
+def _of_this_server(request: Request) -> VoiceRoutes:
+    routes: VoiceRoutes = request.app.state.voices
+    return routes
+
+
+router = APIRouter(tags=["Voices"], responses=errors(503))
+Routes = Annotated[VoiceRoutes, Depends(_of_this_server)]
+Name = Annotated[str, Path(examples=["default"])]
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get("/voices")
+async def list_voices(routes: Routes) -> VoiceList:
+    """Every voice that a request may name."""
+    return await routes.all()
+
+
+@router.post("/voices", status_code=201, openapi_extra=DOCUMENTED, responses=errors(409, 507))
+async def upload_voice(routes: Routes, request: Request, response: Response) -> VoiceDescription:
+    """A new voice: a clip for each style, or a file of latents. What was judged and found poor is in `warnings`."""
+    return await routes.upload(request, response)
+
+
+@router.get("/voices/{name}", responses=errors(404))
+async def get_voice(routes: Routes, name: Name) -> VoiceDescription:
+    return await routes.one(name)
+
+
+@router.delete("/voices/{name}", status_code=204, responses=errors(404, 409))
+async def delete_voice(routes: Routes, name: Name) -> None:
+    """Of those that were uploaded."""
+    await routes.delete(name)
+
+
+@router.get(
+    "/voices/{name}/latents",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": BINARY}}, **errors(404, 422)},
+)
+async def get_latents(routes: Routes, name: Name) -> Response:
+    """What the model hears in the voice, as a safetensors file. It stands in for the clips in an upload."""
+    return await routes.latents(name)

@@ -1,0 +1,139 @@
+"""Uploaded voices on disk: a folder each, in the layout that `references/` has. Whole or not at all, for any process.
+
+Nothing is kept in memory, so that all workers and servers that share the folder see the same. Knows no HTTP, and
+judges nothing.
+"""
+
+import logging
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from api.voices.folder import NAME, NAME_RULE
+from runners.errors import InvalidInput, SpeechError
+
+log = logging.getLogger(__name__)
+
+DRAFT: Final = ".draft-"  # before a folder's name: a voice on its way in
+DELETED: Final = ".deleted-"  # or on its way out. No voice's name begins with a dot, so that neither is ever one.
+ABANDONED: Final = 24 * 3600.0  # seconds; who left such a folder behind is not coming back for it
+
+
+class VoiceExists(SpeechError):
+    type = "voice_exists"
+
+
+class BuiltInVoice(SpeechError):
+    type = "built_in_voice"
+
+
+class StorageFailure(SpeechError):
+    """The disk is full, read-only or gone; the log says which."""
+
+    type = "storage_failure"
+
+
+class Draft:
+    """A folder of files that is no voice yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Its path. `name` is ours, never the client's. Raises StorageFailure."""
+        file = self.folder / name
+        with _storage("written"), file.open("xb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        return file
+
+
+class VoiceStore:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    @contextmanager
+    def draft(self) -> Iterator[Draft]:
+        """A new, empty draft; what has not become a voice by the end is gone. Raises StorageFailure."""
+        folder = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
+        try:
+            with _storage("written"):
+                folder.mkdir(parents=True)
+            yield Draft(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def publish(self, draft: Draft, name: str) -> None:
+        """The draft becomes voice `name`. Raises VoiceExists, InvalidInput for no name, StorageFailure."""
+        target = self._voice(name)
+        if target is None:
+            raise InvalidInput(f"{name!r} is no name for a voice: {NAME_RULE}.", param="name")
+        with _storage("written"):
+            _sync(draft.folder)
+            try:
+                draft.folder.rename(target)
+            except OSError:
+                if target.is_dir():  # not empty, or it would have been replaced: somebody was faster
+                    raise already_there(name) from None
+                raise
+            _sync(self.folder)
+
+    def delete(self, name: str) -> bool:
+        """Whether there was such a voice. It is gone for everyone at once; whoever has read its clips goes on."""
+        voice = self._voice(name)
+        if voice is None:
+            return False
+        leaving = self.folder / f"{DELETED}{uuid.uuid4().hex}"
+        with _storage("deleted"):
+            try:
+                voice.rename(leaving)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            _sync(self.folder)
+        shutil.rmtree(leaving, ignore_errors=True)
+        return True
+
+    def holds(self, name: str) -> bool:
+        voice = self._voice(name)
+        return voice is not None and voice.is_dir()
+
+    def sweep(self) -> None:
+        """Remove what crashed processes left half-way."""
+        for left in [*self.folder.glob(f"{DRAFT}*"), *self.folder.glob(f"{DELETED}*")]:
+            with suppress(FileNotFoundError):  # another process sweeps too
+                if time.time() - left.stat().st_mtime > ABANDONED:
+                    log.warning("Removing an upload that was left half-way: %s", left)
+                    shutil.rmtree(left, ignore_errors=True)
+
+    def _voice(self, name: str) -> Path | None:
+        return self.folder / name if NAME.fullmatch(name) else None
+
+
+def already_there(name: str) -> VoiceExists:
+    return VoiceExists(
+        f"There is a voice {name!r} already. Choose another name, or delete that one first.", param="name"
+    )
+
+
+@contextmanager
+def _storage(done: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"The voice could not be {done}; the server's log says why."
+        raise StorageFailure(message) from error
+
+
+def _sync(folder: Path) -> None:
+    """Make its entries last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

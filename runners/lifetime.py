@@ -1,0 +1,55 @@
+"""When this process ends: after those that ask it for speech, though all are told to stop at the same moment.
+
+What a request has begun may need the model once more: its latents, its speech. Knows nothing of requests.
+"""
+
+import asyncio
+import signal
+from types import FrameType
+
+import bentoml
+import psutil
+
+LOOK_AGAIN = 0.1  # seconds
+WORKER = "_bentoml_impl.worker.service"  # what every process of a service runs
+
+
+class Lifetime:
+    """Takes over SIGTERM and SIGINT. To be made in the event loop, once the server has set its own handlers."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._server = signal.getsignal(signal.SIGTERM)
+        self._asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def end(self) -> None:
+        """At once, as far as the requests in flight let it. May be called from any thread."""
+        if callable(self._server):
+            self._server(signal.SIGTERM, None)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if not self._asked:
+            self._asked = True
+            self._loop.call_soon(self._end_when_alone)
+
+    def _end_when_alone(self) -> None:
+        if callers_run():
+            self._loop.call_later(LOOK_AGAIN, self._end_when_alone)
+        else:
+            self.end()
+
+
+def callers_run() -> bool:
+    """Whether the supervisor still has processes of another service than this one's."""
+    supervisor = psutil.Process().parent()
+    commands = [_command(process) for process in supervisor.children()] if supervisor else []
+    return any(WORKER in command and bentoml.server_context.service_name not in command for command in commands)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it ended meanwhile
+        return []
