@@ -9,20 +9,35 @@ import torch
 
 from benchmarks.hardware import cores
 from benchmarks.options import QUICK_RESULTS, RESULTS, Options
-from runners.config import EngineConfig
+from runners.config import PRECISIONS, EngineConfig
 
-NAMES = ("engine", "service", "growth", "accuracy", "scale")  # modules, each with `run(options)`
+NAMES = ("engine", "service", "growth", "accuracy", "scale")  # packages, each with a `run.run(options)`
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; none means all")
-    parser.add_argument("--quick", action="store_true", help="minutes instead of an hour; the README is left alone")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="five to six minutes on two idle cores instead of an hour; README.md is left alone",
+    )
     parser.add_argument(
         "--out", type=Path, help="folder of the results (benchmarks/results; output/benchmarks if quick)"
     )
     parser.add_argument(
-        "--precision", action="append", dest="precisions", help="XTTS_PRECISION to measure; may be repeated"
+        "--precision",
+        action="append",
+        dest="precisions",
+        choices=PRECISIONS,
+        help="XTTS_PRECISION to measure; may be repeated (auto; engine, if not quick, fp32 too)",
+    )
+    parser.add_argument(
+        "--measured",
+        type=Path,
+        default=RESULTS,
+        help="scale: where the engine and growth benchmarks left their results, perhaps of another machine; its own go"
+        " there too (benchmarks/results)",
     )
     parser.add_argument("--price", type=float, default=0.1, help="scale: dollars for an hour of a replica (0.1)")
     parser.add_argument("--peak", type=float, default=1.4, help="scale: requests a second in the busiest hour (1.4)")
@@ -33,14 +48,15 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     options = Options(
         quick=asked.quick,
-        out=asked.out or (QUICK_RESULTS if asked.quick else RESULTS),
+        out=asked.out or (QUICK_RESULTS if asked.quick else asked.measured),
         cache=EngineConfig.from_env().cache_dir / "benchmarks",
-        precisions=tuple(asked.precisions or ("auto", "fp32")),
+        precisions=tuple(asked.precisions or ()),
+        measured=asked.measured,
         price=asked.price,
         peak=asked.peak,
     )
     for name in asked.names or NAMES:
-        importlib.import_module(f"benchmarks.{name}").run(options)
+        importlib.import_module(f"benchmarks.{name}.run").run(options)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,6 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmarks.load import Ask
-
-LANGUAGE = "en"
 CODES_A_TOKEN = 4  # in English as XTTS-v2 says it: 21.5 codes a second, and five of its tokens
 _WORDS = ("the", "old", "ferry", "left", "early", "and", "wind", "took", "it", "over", "where", "many", "birds", "rest")
 
@@ -16,6 +13,14 @@ class Kind:
     name: str
     texts: int  # sentences, each decoded by itself
     share: int  # of ten requests
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request: texts to be said one after the other."""
+
+    kind: str
+    texts: tuple[str, ...]
 
 
 MIX = (Kind("short", 1, 5), Kind("medium", 2, 3), Kind("long", 5, 2))

@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from benchmarks.hardware import Hardware
+
+MANY = 40  # points of a line: it is drawn without them
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Panel:
     y: str
     lines: Mapping[str, Sequence[tuple[float, float]]]
     log_x: bool = True  # by powers of two
+    every: float | None = None  # between two figures of the x axis, if it is not to be found
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by line, beside each of its points
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +100,18 @@ def _excerpt(report: Report) -> str:
 def _draw(plot: Plot, path: Path) -> None:
     figure = Figure(figsize=(5 * len(plot.panels), 3.6), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(plot.panels), squeeze=False)[0], plot.panels, strict=True):
-        for name, points in panel.lines.items():
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=4, label=name)
+        for number, (name, points) in enumerate(panel.lines.items()):
+            axes.plot(*zip(*points, strict=True), marker="o" if len(points) < MANY else "", markersize=4, label=name)
+            for point, note in zip(points, panel.notes.get(name, ()), strict=False):
+                aside = (4, 4 if number % 4 < 2 else -9)  # above or below, so that neighbours keep apart
+                axes.annotate(note, point, aside, textcoords="offset points", fontsize="x-small")
         if panel.log_x:
             axes.set_xscale("log", base=2)
+        if panel.every:
+            axes.xaxis.set_major_locator(MultipleLocator(panel.every))
         axes.set(xlabel=panel.x, ylabel=panel.y)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        if panel.lines:
+            axes.legend(fontsize="small")
     figure.savefig(path, format="svg", metadata={"Date": None})

@@ -1,5 +1,6 @@
 """What is said. How long each text is matters to the prefill alone: the checkpoint says how long the speech is."""
 
+LANGUAGE = "en"
 TEXTS = (
     "Good morning, and welcome back.",
     "The next train to the coast leaves from platform four in twelve minutes.",

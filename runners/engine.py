@@ -139,7 +139,7 @@ class Engine:
     def _tell_load(self) -> None:
         """The caller holds the lock."""
         scheduler = self._scheduler
-        self._listener.load(scheduler.slots, len(scheduler.live), scheduler.waiting)
+        self._listener.load(scheduler.slots, len(scheduler.live), scheduler.live_bulk, scheduler.waiting)
 
     # The engine's thread, from here on.
 

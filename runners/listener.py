@@ -8,8 +8,8 @@ class Listener:
     """Hears nothing; runners/metrics.py does. It is called between two steps, by the engine's thread or under its
     lock: an answer is a matter of microseconds, and never an error."""
 
-    def load(self, slots: int, live: int, waiting: int) -> None:
-        """Of so many slots, sequences hold `live`, and others wait for one."""
+    def load(self, slots: int, live: int, bulk: int, waiting: int) -> None:
+        """Of so many slots, sequences hold `live`, those of long jobs `bulk` of them, and others wait for one."""
 
     def admitted(self, sequences: int, waited: Sequence[float]) -> None:
         """So many get their slots together; for those that somebody waits for, the seconds that each has waited."""

@@ -35,7 +35,7 @@ class RunnerMetrics(Listener):
         registry = registry or CollectorRegistry()
         self._rate = rate
         self._gpu = gpu
-        self._load = (0, 0, 0)
+        self._load = (0, 0, 0, 0)
         self._memory_due = 0.0
 
         def gauge(name: str, text: str) -> Gauge:
@@ -46,6 +46,7 @@ class RunnerMetrics(Listener):
 
         self._slots = gauge("xtts_slots", "Sequences that can be decoded together.")
         self._live = gauge("xtts_live_slots", "Slots that hold a sequence.")
+        self._live_bulk = gauge("xtts_live_bulk_slots", "Slots that hold a sequence of a long job.")
         self._waiting = gauge("xtts_waiting_sequences", "Sequences that wait for a slot.")
         self._resident = gauge("xtts_runner_resident_memory_bytes", "Memory that the runner's processes hold.")
         self._waited = histogram("xtts_queue_wait_seconds", "What a sequence waits for its slot.", WAIT)
@@ -73,11 +74,12 @@ class RunnerMetrics(Listener):
         )
         self._look_at_memory()
 
-    def load(self, slots: int, live: int, waiting: int) -> None:
-        if (slots, live, waiting) != self._load:
-            self._load = slots, live, waiting
+    def load(self, slots: int, live: int, bulk: int, waiting: int) -> None:
+        if (slots, live, bulk, waiting) != self._load:
+            self._load = slots, live, bulk, waiting
             self._slots.set(slots)
             self._live.set(live)
+            self._live_bulk.set(bulk)
             self._waiting.set(waiting)
 
     def admitted(self, sequences: int, waited: Sequence[float]) -> None:

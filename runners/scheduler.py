@@ -66,6 +66,11 @@ class Scheduler(Generic[S]):
         return dict(self._live)
 
     @property
+    def live_bulk(self) -> int:
+        """Bulk sequences among the live."""
+        return len(self._live_bulk)
+
+    @property
     def waiting(self) -> int:
         """Interactive sequences without a slot."""
         return len(self._interactive)

@@ -5,6 +5,7 @@ stabilising windows, the policies, the bounds. Knows no servers.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 
 import yaml
 
-MANIFEST = Path(__file__).parent.parent.parent / "deploy/kubernetes/components/autoscaling/scaled-object.yaml"
+COMPONENTS = Path(__file__).parent.parent.parent / "deploy/kubernetes/components"
+SCALED_OBJECT = COMPONENTS / "autoscaling/scaled-object.yaml"
+SERVICE_MONITOR = COMPONENTS / "monitoring/service-monitor.yaml"
 EVERY = 15.0  # seconds between two looks, as the controller has it by default
 TOLERANCE = 0.1  # no change for less, likewise
 
@@ -32,15 +35,19 @@ class Rule:
     down: Sequence[Policy]
     up_window: float  # seconds; no more than the least that was wanted in them
     down_window: float  # seconds; no less than the most that was wanted in them
+    scrape: float  # seconds from one figure of a replica to the next: at every look each is up to so old
 
     @classmethod
-    def read(cls, manifest: Path = MANIFEST) -> "Rule":
+    def read(cls, scaled_object: Path = SCALED_OBJECT, service_monitor: Path = SERVICE_MONITOR) -> "Rule":
         """Raises ValueError for a rule that the simulation does not know."""
-        spec = yaml.safe_load(manifest.read_text(encoding="utf-8"))["spec"]
+        spec = _spec(scaled_object)
         behaviour = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
         (trigger,) = spec["triggers"]
         if trigger["type"] != "prometheus" or trigger["metricType"] != "AverageValue":
-            raise ValueError(f"{manifest.name}: only an average of a Prometheus query can be simulated")
+            raise ValueError(f"{scaled_object.name}: only an average of a Prometheus query can be simulated")
+        if trigger.get("useCachedMetrics"):
+            raise ValueError(f"{scaled_object.name}: only figures that are asked for at every look can be simulated")
+        (endpoint,) = _spec(service_monitor)["endpoints"]
         return cls(
             target=float(trigger["metadata"]["threshold"]),
             least=spec["minReplicaCount"],
@@ -49,7 +56,20 @@ class Rule:
             down=_policies(behaviour["scaleDown"]),
             up_window=behaviour["scaleUp"]["stabilizationWindowSeconds"],
             down_window=behaviour["scaleDown"]["stabilizationWindowSeconds"],
+            scrape=_seconds(endpoint["interval"]),
         )
+
+
+def _spec(manifest: Path) -> Mapping[str, Any]:
+    spec: Mapping[str, Any] = yaml.safe_load(manifest.read_text(encoding="utf-8"))["spec"]
+    return spec
+
+
+def _seconds(duration: str) -> float:
+    """As Prometheus writes it, but whole seconds only."""
+    if not (found := re.fullmatch(r"(\d+)s", duration)):
+        raise ValueError(f"{duration}: only an interval in seconds, such as 15s, can be simulated")
+    return float(found[1])
 
 
 def _policies(rules: Mapping[str, Any]) -> tuple[Policy, ...]:

@@ -7,7 +7,8 @@ from statistics import median
 
 import numpy as np
 
-CODE_SECONDS = 1024 / 22050  # of audio in a code
+from benchmarks.xtts import CODE_SECONDS
+
 CPU_SLOTS = 8  # what XTTS_SLOTS=auto is there
 
 
@@ -25,7 +26,10 @@ class Costs:
 
     @classmethod
     def measured(cls, results: Path) -> "Costs":
-        """From engine.json and growth.json. Of several precisions the first, which is the default."""
+        """From engine.json and growth.json, of the same machine. Of several precisions the first, which is the default.
+
+        Raises FileNotFoundError when one is missing.
+        """
         engine = json.loads((results / "engine.json").read_text(encoding="utf-8"))
         growth = json.loads((results / "growth.json").read_text(encoding="utf-8"))
         codes = engine["plan"]["codes"]

@@ -1,4 +1,4 @@
-"""One day of one setting: callers, servers, and the autoscaler that looks at them every fifteen seconds."""
+"""One day of one setting: callers, servers, and the autoscaler that looks at what is known of them."""
 
 import random
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from benchmarks.scale.autoscaler import EVERY, Autoscaler, Rule
 from benchmarks.scale.costs import Costs
 from benchmarks.scale.demand import DAY, Request
 from benchmarks.scale.replica import Call, Replica
+from benchmarks.scale.scrapes import Scrapes
 
 PRE_STOP = 10.0  # seconds that a server which leaves still runs for nothing
 MOST_WAITING = 256  # XTTS_MAX_WAITING
@@ -17,10 +18,16 @@ MOST_WAITING = 256  # XTTS_MAX_WAITING
 class Setting:
     """What an operator chooses."""
 
-    name: str
+    varies: str  # what is another here than in the manifests; empty: nothing
+    value: str  # what it is
     rule: Rule
     slots: int
     node: float  # seconds until a new pod's container starts: a machine is found and the image is on it
+    gateway: bool = False  # it counts the requests that each replica has; else a Service, which knows nothing
+
+    @property
+    def name(self) -> str:
+        return f"{self.varies}: {self.value}" if self.varies else self.value
 
 
 @dataclass(slots=True)
@@ -46,8 +53,11 @@ class _Day:
         self._costs = costs
         self._rng = rng
         self._autoscaler = Autoscaler(setting.rule)
-        self._replicas = [self._replica(0.0, ready=0.0) for _ in range(setting.rule.least)]
+        self._scrapes = Scrapes(setting.rule.scrape, rng)
         self._outcome = Outcome(setting)
+        self._replicas: list[Replica] = []
+        for _ in range(setting.rule.least):
+            self._add(0.0, ready=0.0)
 
     def run(self, requests: Iterable[Request]) -> Outcome:
         look = EVERY
@@ -55,8 +65,9 @@ class _Day:
             while look <= request.at:
                 self._look(look)
                 look += EVERY
+            self._scrapes.advance(request.at)
             self._send(request)
-        while look <= DAY:
+        while look < DAY:
             self._look(look)
             look += EVERY
         for replica in list(self._replicas):
@@ -64,8 +75,7 @@ class _Day:
         return self._outcome
 
     def _send(self, request: Request) -> None:
-        """To any that is ready, by chance: a Service knows no load."""
-        replica = self._rng.choice([each for each in self._replicas if each.ready <= request.at])
+        replica = self._choice([each for each in self._replicas if each.ready <= request.at], request.at)
         call = Call(request.at, request.sequences)
         if replica.take(call):
             self._outcome.calls.append(call)
@@ -73,24 +83,34 @@ class _Day:
         else:
             self._outcome.refused += 1
 
+    def _choice(self, ready: list[Replica], at: float) -> Replica:
+        """Any of them, by chance; or of two by chance the one with fewer requests, as gateways do it."""
+        some = self._rng.sample(ready, min(2 if self._setting.gateway else 1, len(ready)))
+        for replica in some:
+            replica.advance(at)
+        return min(some, key=lambda replica: replica.requests)
+
     def _look(self, at: float) -> None:
+        self._scrapes.advance(at)
         ready = [each for each in self._replicas if each.ready <= at]
         for replica in ready:
             replica.advance(at)
-        load = sum(replica.load for replica in ready) / self._setting.slots
         self._outcome.replicas.append((at, len(ready)))
-        self._outcome.load.append((at, load))
-        wanted = self._autoscaler.decide(at, load, len(self._replicas))
+        self._outcome.load.append((at, sum(replica.load for replica in ready) / self._setting.slots))
+        wanted = self._autoscaler.decide(at, self._scrapes.load / self._setting.slots, len(self._replicas))
         for _ in range(wanted - len(self._replicas)):
             self._outcome.cold_starts += 1
-            self._replicas.append(self._replica(at, ready=at + self._setting.node + self._costs.start))
+            self._add(at, ready=at + self._setting.node + self._costs.start)
         while len(self._replicas) > wanted:
             self._release(self._replicas[-1], at)  # the newest goes first
 
     def _release(self, replica: Replica, at: float) -> None:
         self._replicas.remove(replica)
+        self._scrapes.drop(replica)
         ends = at if replica.ready > at else max(at + PRE_STOP, replica.idle_by())
         self._outcome.replica_seconds += ends - replica.asked
 
-    def _replica(self, at: float, ready: float) -> Replica:
-        return Replica(self._costs, self._setting.slots, MOST_WAITING, asked=at, ready=ready)
+    def _add(self, at: float, ready: float) -> None:
+        replica = Replica(self._costs, self._setting.slots, MOST_WAITING, asked=at, ready=ready)
+        self._replicas.append(replica)
+        self._scrapes.add(replica)

@@ -19,6 +19,7 @@ class Call:
 
     at: float
     sequences: int
+    ended: int = 0  # of its sequences
     first: float | None = None  # seconds since midnight; None: not yet
     gaps: bool = False  # who listens while it comes hears it stop
 
@@ -37,6 +38,7 @@ class Replica:
     asked: float  # for it, seconds since midnight: it costs from then on
     ready: float
     live: int = 0
+    requests: int = 0  # that wait for more: what a gateway counts
     _codes: float = 0.0  # steps so far, fractions too
     _now: float = 0.0
     _stalled: float = 0.0  # no step before
@@ -54,6 +56,7 @@ class Replica:
         self.advance(call.at)
         if len(self._waiting) + call.sequences > self.most_waiting + self.slots - self.live:
             return False
+        self.requests += 1
         self._waiting.extend(_Sequence(call, number) for number in range(call.sequences))
         self._admit()
         return True
@@ -101,4 +104,7 @@ class Replica:
         heard = sequence.call.first
         if heard is not None and self._now > heard + (sequence.number + 1) * self.costs.audio:
             sequence.call.gaps = True
+        sequence.call.ended += 1
+        if sequence.call.ended == sequence.call.sequences:
+            self.requests -= 1
         self._admit()

@@ -1,8 +1,11 @@
 """The simulated days as a table and a plot, and in words what was assumed."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from statistics import mean
 
 from benchmarks.report import Panel, Plot, Table
+from benchmarks.scale.autoscaler import EVERY, Rule
 from benchmarks.scale.costs import Costs
 from benchmarks.scale.day import Outcome
 from benchmarks.scale.demand import BURST, DAY, NIGHT
@@ -20,10 +23,12 @@ COLUMNS = (
     "refused",
     "$ an hour of audio",
 )
-BUCKET = 0.5  # hours, of the plot's percentiles
+QUARTER, HALF = 0.25, 0.5  # hours that are a point of the plot
+COMPARED = ("target: 80%", "a gateway: 50%", "at least: 8")  # by the hour, with the manifests'
+WEIGHED = ("target", "slots", "at least", "a gateway")  # speed against cost
 
 
-def method(peak: float, price: float, node: float, costs: Costs) -> str:
+def method(peak: float, price: float, node: float, rule: Rule, costs: Costs) -> str:
     begin, length, times = BURST
     demand = (
         f"Simulated, not measured: a day of requests at Poisson times, {peak:g} a second in the busiest hour,"
@@ -33,17 +38,26 @@ def method(peak: float, price: float, node: float, costs: Costs) -> str:
     )
     supply = (
         " Replicas take the steps, prefills and start-up that the other benchmarks measured on the machine below; a"
-        " request goes to a ready one by chance, waits in its line, and all that is live advances together. Every 15 s"
-        " the autoscaler follows the rule in deploy/kubernetes, as Kubernetes does; a replica that it asks for has its"
+        " request goes to a ready one by chance, as behind a Service, or with a gateway to the one of two by chance"
+        " that has fewer requests open; it waits in that replica's line, and all that is live there advances together."
+        f" The autoscaler follows the rule in deploy/kubernetes, as Kubernetes does: every {EVERY:g} s it looks at what"
+        f" Prometheus knows, which scrapes each replica every {rule.scrape:g} s. A replica that it asks for has its"
         f" container after {node:g} s and is then ready after {costs.start:.0f} s, and costs ${price:g} an hour from"
         " when it is asked for until its last request has ended."
     )
     reading = (
         " Left out: long jobs, voices that were never heard, callers who give up or ask again, nodes that fail. First"
         " audio is that of a request's first sentence; gaps are requests whose listener, if it played them as they"
-        " come, would hear them stop."
+        " come, would hear them stop. Another day of the same demand moves p95 by 0.1 to 0.3 s and p99 by up to 0.5 s."
     )
-    return demand + supply + reading
+    return demand + supply + reading + (NO_GPU if costs.device == "cpu" else "")
+
+
+NO_GPU = (
+    " There is no table for a GPU, because none has been measured. On a machine with one, `python -m benchmarks engine"
+    " growth --out DIR` measures it, and `python -m benchmarks scale --measured DIR --price ... --peak ...` puts this"
+    " page for it beside."
+)
 
 
 def table(outcomes: Sequence[Outcome], price: float) -> Table:
@@ -74,27 +88,66 @@ def agreement(costs: Costs) -> Table:
     )
 
 
-def plot(outcomes: Sequence[Outcome]) -> Plot:
-    """Of the first setting, the manifests'."""
-    first, *_ = outcomes
-    replicas = [(at / HOUR, float(many)) for at, many in first.replicas[::40]]
-    load = [(at / HOUR, load) for at, load in first.load[::40]]
+def plot(outcomes: Sequence[Outcome], price: float) -> Plot:
+    """The manifests' day, first audio by the hour, and what each choice gives for its money."""
+    manifests, *others = outcomes
+    replicas = {
+        "ready": by_time(((at, float(many)) for at, many in manifests.replicas), QUARTER, mean),
+        "load: 1 is all slots of one": by_time(manifests.load, QUARTER, mean),
+    }
+    compared = {"the manifests'": manifests} | {o.setting.name: o for o in others if o.setting.name in COMPARED}
+    firsts = {name: by_time(_firsts(outcome), HALF, p95) for name, outcome in compared.items()}
+    weighed, notes = _weighed(manifests, others, price)
     return Plot(
         "day",
         [
-            Panel("hour", "replicas", {"ready": replicas, "load": load}, log_x=False),
-            Panel("hour", "first audio, p95, s", {o.setting.name: by_time(o) for o in outcomes[:3]}, log_x=False),
+            Panel("hour of the manifests' day", "replicas", replicas, log_x=False, every=3),
+            Panel("hour", "first audio, p95 of half an hour, s", firsts, log_x=False, every=3),
+            Panel("$ an hour of audio", "first audio, p95 of the day, s", weighed, log_x=False, notes=notes),
         ],
     )
 
 
-def by_time(outcome: Outcome) -> list[tuple[float, float]]:
-    """(hour, p95 of first audio) of every half hour in which there were requests."""
-    buckets: dict[int, list[float]] = {}
-    for call in outcome.calls:
-        if call.first is not None:
-            buckets.setdefault(int(call.at / HOUR / BUCKET), []).append(call.first - call.at)
-    return [((number + 0.5) * BUCKET, percentile(some, 95)) for number, some in sorted(buckets.items())]
+def _weighed(
+    manifests: Outcome, others: Sequence[Outcome], price: float
+) -> tuple[dict[str, list[tuple[float, float]]], dict[str, list[str]]]:
+    """Points (cost, p95) and what stands beside them, by what varies: from the cheapest to the dearest.
+
+    Every line but the gateway's goes through the manifests' point.
+    """
+    ours = _worth(manifests, price)
+    found: dict[str, list[tuple[float, float, str]]] = {}
+    for outcome in others:
+        varies = outcome.setting.varies
+        if varies in WEIGHED:
+            through = [] if outcome.setting.gateway else [(*ours, "")]
+            found.setdefault(varies, through).append((*_worth(outcome, price), outcome.setting.value))
+    ordered = {varies: sorted(some) for varies, some in found.items()}
+    lines = {varies: [(dollars, seconds) for dollars, seconds, _ in some] for varies, some in ordered.items()}
+    notes = {varies: [value for _, _, value in some] for varies, some in ordered.items()}
+    return {**lines, "the manifests'": [ours]}, notes
+
+
+def _worth(outcome: Outcome, price: float) -> tuple[float, float]:
+    return cost(outcome, price), p95(waits(outcome))
+
+
+def _firsts(outcome: Outcome) -> Iterable[tuple[float, float]]:
+    return ((call.at, call.first - call.at) for call in outcome.calls if call.first is not None)
+
+
+def by_time(
+    values: Iterable[tuple[float, float]], hours: float, figure: Callable[[Sequence[float]], float]
+) -> list[tuple[float, float]]:
+    """(hour, figure) of the values (seconds, value) of every stretch of so many hours that has any, at its middle."""
+    stretches: dict[int, list[float]] = defaultdict(list)
+    for at, value in values:
+        stretches[int(at / HOUR / hours)].append(value)
+    return [((number + 0.5) * hours, figure(some)) for number, some in sorted(stretches.items())]
+
+
+def p95(values: Sequence[float]) -> float:
+    return percentile(values, 95)
 
 
 def data(outcomes: Sequence[Outcome], price: float) -> dict[str, object]:
@@ -105,8 +158,10 @@ def data(outcomes: Sequence[Outcome], price: float) -> dict[str, object]:
                 "target": outcome.setting.rule.target,
                 "least": outcome.setting.rule.least,
                 "slots": outcome.setting.slots,
+                "gateway": outcome.setting.gateway,
                 "requests": len(outcome.calls),
                 "refused": outcome.refused,
+                "first_audio": {percent: percentile(waits(outcome), percent) for percent in (50, 95, 99)},
                 "replica_hours": outcome.replica_seconds / HOUR,
                 "audio_hours": outcome.audio_seconds / HOUR,
                 "dollars_an_hour_of_audio": cost(outcome, price),

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.hardware import Hardware, hardware
+from benchmarks.hardware import hardware
 from benchmarks.report import Panel, Plot, Report, Table, between_markers, publish
+from tests.benchmarks.machine import MACHINE
 
-MACHINE = Hardware("Some CPU", 2, 16.0, "", 0.0, "13.0", 20.0, "cpu", {"torch": "2.11.0"}, "abc1234", "2026-11-22")
 TABLE = Table("Throughput", ("variant", "audio-s/s"), [("upstream", "0.40"), ("ours", "1.20")])
 SECOND = Table("More", ("what",), [("else",)])
 REPORT = Report(

@@ -194,7 +194,7 @@ def test_bulk_scales_to_zero_and_interactive_does_not(overlays: dict[str, Render
     least = {
         each["metadata"]["name"]: each["spec"]["minReplicaCount"] for each in overlays["gpu-bulk"].of("ScaledObject")
     }
-    assert least == {"xtts": 1, "xtts-bulk": 0}
+    assert least == {"xtts": 2, "xtts-bulk": 0}
 
 
 def test_metrics_of_the_autoscalers_exist(rendered: Rendered):

@@ -271,7 +271,7 @@ class Ledger(Listener):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def load(self, slots: int, live: int, waiting: int) -> None:
+    def load(self, slots: int, live: int, bulk: int, waiting: int) -> None:
         self.lines.append(f"{live} live")
 
     def stepped(self, sequences: int, seconds: float) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence as Items
 import pytest
 from TTS.tts.models.xtts import Xtts
 
+from runners.engine import Engine
+from runners.listener import Listener
 from runners.types import Event, PieceDone
 from tests.studio import LINES, Studio, Take, studio
 
@@ -86,3 +88,29 @@ def test_a_canceled_bulk_request_leaves_at_once(own_xtts: Xtts) -> None:
         load[0].finish()
         assert room.engine.load.bulk_waiting == 0
         assert sum(bool(take.codes) for take in load) <= 4
+
+
+class Loads(Listener):
+    """What slots hold, as the engine tells it."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int]] = []
+
+    def load(self, slots: int, live: int, bulk: int, waiting: int) -> None:
+        self.told.append((live, bulk))
+
+
+def test_the_engine_tells_bulk_slots_apart(own_xtts: Xtts) -> None:
+    loads = Loads()
+    room = Studio(own_xtts, slots=SLOTS, mute=True)
+    room.engine = Engine(room.decoder, room.vocoder, 100, reserve=RESERVE, listener=loads)
+    takes = [room.take(*LINES[3]), *(bulk(room, number) for number in range(4))]
+    room.submit(takes)
+    room.engine.start()
+    try:
+        for take in takes:
+            take.finish()
+    finally:
+        room.engine.stop()
+    assert max(many for _, many in loads.told) > 1
+    assert {live - many for live, many in loads.told} == {0, 1}  # the one that is not bulk

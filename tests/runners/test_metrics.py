@@ -97,6 +97,12 @@ def test_the_engine_tells_its_load_its_waits_and_its_steps(own_xtts: Xtts) -> No
     assert scrape["xtts_codes_total"] == sum(len(take.codes) for take in takes) - prefilled
 
 
+def test_slots_of_long_jobs_are_told_apart() -> None:
+    scrape = Scrape()
+    scrape.metrics.load(slots=8, live=5, bulk=3, waiting=1)
+    assert (scrape["xtts_live_slots"], scrape["xtts_live_bulk_slots"], scrape["xtts_waiting_sequences"]) == (5, 3, 1)
+
+
 def test_memory_and_lookups() -> None:
     scrape = Scrape()
     for result in ("memory", "memory", "miss"):

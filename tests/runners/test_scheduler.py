@@ -106,6 +106,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def agrees(self) -> None:
         assert self.scheduler.live == self.live
         assert self.scheduler.waiting == sum(map(len, self.line))
+        assert self.scheduler.live_bulk == len(self.bulk & self.live.keys())
         assert self.scheduler.bulk_waiting == sum(map(len, self.bulk_line))
         assert len(set(self.live.values())) == len(self.live)  # a slot has one owner
 

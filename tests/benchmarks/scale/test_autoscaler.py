@@ -8,10 +8,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.scale.autoscaler import EVERY, MANIFEST, Autoscaler, Policy, Rule
+from benchmarks.scale.autoscaler import EVERY, SCALED_OBJECT, SERVICE_MONITOR, Autoscaler, Policy, Rule
 
 RULE = Rule(
-    target=0.5, least=1, most=10, up=[Policy(2, 60.0)], down=[Policy(1, 120.0)], up_window=0.0, down_window=300.0
+    target=0.5,
+    least=1,
+    most=10,
+    up=[Policy(2, 60.0)],
+    down=[Policy(1, 120.0)],
+    up_window=0.0,
+    down_window=300.0,
+    scrape=15.0,
 )
 LOADS = st.lists(st.floats(0, 12), min_size=1, max_size=80)
 
@@ -25,23 +32,37 @@ def decisions(rule: Rule, loads: list[float], current: int = 1) -> list[int]:
 
 
 def test_the_rule_is_the_manifests(tmp_path: Path):
-    spec = yaml.safe_load(MANIFEST.read_text())
+    spec = yaml.safe_load(SCALED_OBJECT.read_text())
     spec["spec"]["triggers"][0]["metadata"]["threshold"] = "0.35"
     spec["spec"]["maxReplicaCount"] = 3
     spec["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleUp"]["policies"][0]["value"] = 7
     other = tmp_path / "scaled-object.yaml"
     other.write_text(yaml.safe_dump(spec))
+    monitor = tmp_path / "service-monitor.yaml"
+    monitor.write_text(SERVICE_MONITOR.read_text().replace("interval: 15s", "interval: 40s"))
     rule = Rule.read()
-    assert Rule.read(other) == replace(rule, target=0.35, most=3, up=(Policy(7, rule.up[0].period),))
+    assert rule.scrape == 15
+    assert Rule.read(other, monitor) == replace(
+        rule, target=0.35, most=3, up=(Policy(7, rule.up[0].period),), scrape=40.0
+    )
 
 
-def test_a_rule_that_it_does_not_know_is_refused(tmp_path: Path):
-    spec = yaml.safe_load(MANIFEST.read_text())
-    spec["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleUp"]["policies"][0]["type"] = "Percent"
-    other = tmp_path / "scaled-object.yaml"
-    other.write_text(yaml.safe_dump(spec))
-    with pytest.raises(ValueError, match="policies"):
-        Rule.read(other)
+@pytest.mark.parametrize(
+    ("manifest", "known", "unknown", "message"),
+    [
+        (SCALED_OBJECT, "type: Pods", "type: Percent", "policies"),
+        (SCALED_OBJECT, "metricType: AverageValue", "metricType: Value", "average"),
+        (SCALED_OBJECT, "metricType:", "useCachedMetrics: true\n      metricType:", "asked for at every look"),
+        (SERVICE_MONITOR, "interval: 15s", "interval: 1m", "1m: only an interval in seconds"),
+    ],
+)
+def test_a_rule_that_it_does_not_know_is_refused(
+    manifest: Path, known: str, unknown: str, message: str, tmp_path: Path
+):
+    other = tmp_path / manifest.name
+    other.write_text(manifest.read_text().replace(known, unknown))
+    with pytest.raises(ValueError, match=message):
+        Rule.read(*(other if each == manifest else each for each in (SCALED_OBJECT, SERVICE_MONITOR)))
 
 
 @settings(max_examples=60, deadline=None)

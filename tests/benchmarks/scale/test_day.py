@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.options import RESULTS, Options
-from benchmarks.scale import run, settings
-from benchmarks.scale.autoscaler import Rule
+from benchmarks.scale.autoscaler import EVERY, Rule
 from benchmarks.scale.costs import Costs
 from benchmarks.scale.day import PRE_STOP, Outcome, Setting, simulate
 from benchmarks.scale.demand import BURST, DAY, QUIETEST, Request, rate, requests
-from benchmarks.scale.report import cost, waits
+from benchmarks.scale.report import COMPARED, cost, waits
+from benchmarks.scale.run import run, settings
 from benchmarks.statistics import percentile
 
 COSTS = Costs.measured(RESULTS)
@@ -20,8 +20,8 @@ RULE = Rule.read()
 BUSY = list(requests(0.3, seed=3))
 
 
-def day(rule: Rule, calls: list[Request], node: float = 60.0) -> Outcome:
-    return simulate(Setting("test", rule, COSTS.slots, node), COSTS, calls)
+def day(rule: Rule, calls: list[Request], node: float = 60.0, *, gateway: bool = False) -> Outcome:
+    return simulate(Setting("", "test", rule, COSTS.slots, node, gateway), COSTS, calls)
 
 
 def test_the_same_day_twice():
@@ -67,6 +67,20 @@ def test_more_servers_serve_sooner_and_cost_more():
     assert fixed.cold_starts == 0 < scaled.cold_starts
 
 
+def test_a_gateway_that_counts_requests_serves_the_unlucky_sooner():
+    rule = replace(RULE, least=3, most=3)
+    service, gateway = day(rule, BUSY), day(rule, BUSY, gateway=True)
+    assert percentile(waits(gateway), 99) < 0.85 * percentile(waits(service), 99)
+    assert len(gateway.calls) == len(service.calls) == len(BUSY)
+
+
+def test_figures_that_are_older_bring_servers_later():
+    jump = [Request(3600.0 + second / 4, 2) for second in range(1200)]
+    fresh, stale = (day(replace(RULE, least=1, scrape=scrape), jump) for scrape in (1.0, 120.0))
+    first = [next(at for at, many in outcome.replicas if many > 1) for outcome in (fresh, stale)]
+    assert first[0] < first[1] <= first[0] + 120 + EVERY
+
+
 def test_nobody_is_sent_to_a_server_that_is_not_ready():
     late = day(RULE, BUSY, node=3600.0)
     first_cold = next(at for at, load in late.load if load / RULE.target > 1.1)
@@ -78,10 +92,14 @@ def test_the_simulation_agrees_with_what_was_measured():
         assert COSTS.first(live) == pytest.approx(measured, rel=0.25)
 
 
+def test_the_plot_finds_what_it_compares():
+    assert set(COMPARED) <= {setting.name for setting in settings(RULE, COSTS, quick=False)}
+
+
 def test_a_report_is_written_with_the_machine_that_was_measured(tmp_path: Path):
     run(Options(quick=True, out=tmp_path, cache=tmp_path, precisions=("auto",), price=0.5, peak=0.05))
     written = json.loads((tmp_path / "scale.json").read_text())
     assert written["hardware"] == json.loads((RESULTS / "engine.json").read_text())["hardware"]
-    assert [each["name"] for each in written["settings"]] == [s.name for s in settings(RULE, COSTS.slots, quick=True)]
+    assert [each["name"] for each in written["settings"]] == [s.name for s in settings(RULE, COSTS, quick=True)]
     assert (tmp_path / "scale-day.svg").exists()
     assert "$0.5 an hour" in (tmp_path / "scale.md").read_text()

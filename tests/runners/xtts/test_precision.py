@@ -4,7 +4,7 @@ import pytest
 import torch
 from TTS.tts.models.xtts import Xtts
 
-from benchmarks.accuracy import Line, compare
+from benchmarks.accuracy.comparison import Line, compare
 from runners.errors import ConfigurationError
 from runners.xtts.precision import FP32, choose_precision
 from tests.studio import LINES

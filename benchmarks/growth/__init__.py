@@ -1,0 +1,1 @@
+"""How cost grows with slots, with length and with requests served."""
