@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.callers.security import is_open
-from api.docs.described_errors import COMMON, WITH_BODY, ErrorBody, OpenAIErrorBody, response_of
 from api.docs import described_routes
+from api.docs.described_errors import COMMON, WITH_BODY, ErrorBody, OpenAIErrorBody, response_of
 from api.openai.errors import PATH as OPENAI
 
 TITLE: Final = "xtts-bento"
