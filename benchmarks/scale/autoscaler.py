@@ -47,6 +47,8 @@ class Rule:
             raise ValueError(f"{scaled_object.name}: only an average of a Prometheus query can be simulated")
         if trigger.get("useCachedMetrics"):
             raise ValueError(f"{scaled_object.name}: only figures that are asked for at every look can be simulated")
+        if spec["minReplicaCount"] < 1:
+            raise ValueError(f"{scaled_object.name}: only a rule that keeps a replica can be simulated")
         (endpoint,) = _spec(service_monitor)["endpoints"]
         return cls(
             target=float(trigger["metadata"]["threshold"]),

@@ -18,22 +18,36 @@ SEGMENTED = {
     "output_format": "flac",
 }
 LONG = {"segments": [{"text": SENTENCE}] * 20, "output_format": "wav"}
-INSIDE = {
+INSIDE = {  # what a command must print: also of what is absent something that is there, or else it may just have failed
     "it is not root": ("id -u", "1034"),
     "it has no capabilities": ("grep -hE 'Cap(Prm|Eff|Bnd)' /proc/1/status | cut -f2 | sort -u", "0" * 16),
     "it cannot gain privileges": ("grep NoNewPrivs /proc/1/status | cut -f2", "1"),
     "its files cannot be written": (
-        "touch /app/x /home/bentoml/x /usr/x 2>/dev/null; ls /app/x /home/bentoml/x /usr/x 2>/dev/null",
-        "",
+        "touch /app/x /home/bentoml/x /usr/x 2>/dev/null; ls -d /app/. /app/x /home/bentoml/x /usr/x 2>/dev/null",
+        "/app/.",
     ),
-    "there is no compiler": ("command -v cc gcc g++ clang make", ""),
-    "there is no package cache": ("ls /root/.cache /home/bentoml/.cache /var/lib/apt/lists/*_* 2>/dev/null", ""),
-    "there are no weights": ("find /home/bentoml /app -name '*.pth' -size +1M", ""),
+    "there is no compiler": (
+        "for name in sh cc gcc g++ clang make; do command -v $name > /dev/null && echo $name; done",
+        "sh",
+    ),
+    "there are no weights": (
+        "find /home/bentoml /app '(' -name '*.pth' -size +1M ')' -o -path '*/src/service.py'",
+        "/home/bentoml/bento/src/service.py",
+    ),
     "there are no tests, benchmarks or deploy files": (
-        "cd /home/bentoml/bento/src && ls -d tests benchmarks deploy 2>/dev/null",
-        "",
+        "cd /home/bentoml/bento/src && ls -d api tests benchmarks deploy 2>/dev/null",
+        "api",
     ),
-    "nobody has agreed to the licence": ("tr '\\0' '\\n' < /proc/1/environ | grep COQUI_TOS_AGREED", ""),
+    "nobody has agreed to the licence": (
+        "tr '\\0' '\\n' < /proc/1/environ | grep -oE '^(PORT|COQUI_TOS_AGREED)='",
+        "PORT=",
+    ),
+}
+INSIDE_AS_ROOT = {
+    "there is no package cache": (
+        "ls -d /root/. /root/.cache /home/bentoml/.cache /var/lib/apt/lists/*_* 2>/dev/null",
+        "/root/.",
+    ),
 }
 
 
@@ -51,10 +65,12 @@ def wait_until_ready(url: str, container: Container, seconds: float = 600) -> fl
 
 
 def inside(container: Container) -> list[str]:
-    for claim, (command, expected) in INSIDE.items():
-        seen = container.shell(command)
-        assert seen == expected, f"{claim}: {command!r} printed {seen!r}"
-    return list(INSIDE)
+    """What holds of the container, seen from within."""
+    for user, claims in ((None, INSIDE), ("0", INSIDE_AS_ROOT)):
+        for claim, (command, expected) in claims.items():
+            seen = container.shell(command, user)
+            assert seen == expected, f"{claim}: {command!r} printed {seen!r}"
+    return [*INSIDE, *INSIDE_AS_ROOT]
 
 
 def speaks(url: str, route: str, body: Mapping[str, object]) -> str:

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from subprocess import CalledProcessError
 from typing import Self
+from uuid import uuid4
 
 from deploy.image_test.engine import Engine
 
@@ -27,7 +28,7 @@ class Container:
     image: str
     volume: str
     environ: Mapping[str, str]
-    name: str = "xtts-image-test"
+    name: str = field(default_factory=lambda: f"xtts-image-test-{uuid4().hex[:8]}")
 
     def __enter__(self) -> Self:
         settings = [f"--env={key}={value}" for key, value in self.environ.items()]
@@ -44,9 +45,10 @@ class Container:
     def __exit__(self, *_: object) -> None:
         self.engine.clean("rm", "--force", self.name)
 
-    def shell(self, command: str) -> str:
-        """What the command prints inside, as the service's own user, whether it fails or not."""
-        return self.engine.says("exec", self.name, "sh", "-c", command)[0]
+    def shell(self, command: str, user: str | None = None) -> str:
+        """What the command prints inside, as the service's own user or another, whether it fails or not."""
+        as_user = ("--user", user) if user else ()
+        return self.engine.says("exec", *as_user, self.name, "sh", "-c", command)[0]
 
     def terminate(self) -> None:
         self.engine.run("kill", "--signal", "TERM", self.name)

@@ -11,7 +11,7 @@ from bentoml.exceptions import BentoMLException
 
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError
-from runners.models.checkpoint_files import check_checkpoint
+from runners.models.checkpoint_files import OPTIONAL_FILES, REQUIRED_FILES, check_checkpoint
 from runners.models.record import record_of
 from runners.models.source import resolve_model
 
@@ -26,7 +26,9 @@ def import_model(source: str, tag: str, config: EngineConfig) -> str:
     try:
         metadata = record_of(source, folder)
         with bentoml.models.create(tag, module="runners.models.importing", metadata=metadata) as model:
-            shutil.copytree(folder, model.path, dirs_exist_ok=True)
+            for name in (*REQUIRED_FILES, *OPTIONAL_FILES):  # and nothing that training has left beside them
+                if (folder / name).is_file():
+                    shutil.copy2(folder / name, model.path)
     except BentoMLException as error:
         raise ConfigurationError(f"{tag}: {error}") from error
     return str(model.tag)

@@ -11,8 +11,11 @@ RECORD = "model.yaml"
 
 
 def record_of(source: str, folder: Path) -> dict[str, str]:
-    """The metadata of a model that is imported from `source`. A copy of an imported model keeps its first source."""
-    return {"source": recorded_source(folder) or source}
+    """The metadata of a model that is imported from `source`. A copy of an imported model keeps its first source.
+
+    Whose disk a folder lay on is nobody's business who gets the model.
+    """
+    return {"source": recorded_source(folder) or ("a folder" if Path(source).expanduser().is_dir() else source)}
 
 
 def recorded_source(folder: Path) -> str | None:

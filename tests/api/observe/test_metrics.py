@@ -15,7 +15,7 @@ import sys
 from runners.metrics import RunnerMetrics
 from runners.types import Failed
 metrics = RunnerMetrics(24000)
-metrics.load(8, 3, 5)
+metrics.load(8, 3, 1, 5)
 metrics.looked_up("miss")
 print("ready", flush=True)
 sys.stdin.read()

@@ -177,7 +177,7 @@ with VoiceStore(Path({str(tmp_path)!r})).draft() as draft:
 
 def test_a_kill_at_any_moment_leaves_no_broken_voice(tmp_path: Path) -> None:
     script = (
-        "import sys\nfrom pathlib import Path\nfrom api.voice_store import VoiceStore\n"
+        "import sys\nfrom pathlib import Path\nfrom api.voices.store import VoiceStore\n"
         "store = VoiceStore(Path(sys.argv[1]))\nprint('ready', flush=True)\n"
         "for turn in range(10_000):\n"
         "    with store.draft() as draft:\n"
@@ -185,12 +185,13 @@ def test_a_kill_at_any_moment_leaves_no_broken_voice(tmp_path: Path) -> None:
         "        draft.write('voice.yaml', b'language: hu')\n"
         "        store.publish(draft, f'v{turn}')\n"
     )
+    whole = 0
     for delay in (0.0, 0.01, 0.05, 0.1):
         folder = tmp_path / str(delay)
         command = [sys.executable, "-c", script, str(folder)]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
-            process.stdout.readline()
+            assert process.stdout.readline() == b"ready\n"
             time.sleep(delay)
             process.kill()
         library = VoiceLibrary(folder)
@@ -198,3 +199,5 @@ def test_a_kill_at_any_moment_leaves_no_broken_voice(tmp_path: Path) -> None:
         for profile in library.profiles():
             assert profile.language == "hu"
             assert profile.styles["neutral"].read_bytes() == b"clip" * 10_000
+        whole += len(library.profiles())
+    assert whole > 0

@@ -1,4 +1,4 @@
-"""Float32 against itself, and where the comparison stops. What int10 costs is in tests/runners/test_precision.py."""
+"""Float32 against itself, and where the comparison stops. For int10 see tests/runners/xtts/test_precision.py."""
 
 from pathlib import Path
 

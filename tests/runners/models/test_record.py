@@ -12,7 +12,8 @@ def test_what_we_did_not_write_records_nothing(tmp_path: Path, content: str | No
     if content is not None:
         (tmp_path / "model.yaml").write_text(content)
     assert recorded_source(tmp_path) is None
-    assert record_of("~/tuned", tmp_path) == {"source": "~/tuned"}
+    assert record_of("demo", tmp_path) == {"source": "demo"}
+    assert record_of(str(tmp_path), tmp_path) == {"source": "a folder"}
 
 
 def test_copy_keeps_the_first_source(tmp_path: Path) -> None:

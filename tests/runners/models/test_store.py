@@ -44,6 +44,14 @@ def test_imported_model_is_found_by_its_tag(home: Path, tmp_path: Path, demo_dir
         assert (folder / "model.pth").read_bytes() == (demo_dir / "model.pth").read_bytes()
 
 
+def test_what_training_left_beside_a_model_is_not_imported(tmp_path: Path, demo_dir: Path) -> None:
+    tuned = Path(shutil.copytree(demo_dir, tmp_path / "tuned"))
+    (tuned / "optimizer.pth").write_bytes(b"large")
+    assert run(tmp_path / "home", "-m", "runners.models.importing", tuned, "tuned:1").returncode == 0
+    stored = {path.name for path in (tmp_path / "home" / "models" / "tuned" / "1").iterdir()}
+    assert stored == {path.name for path in demo_dir.iterdir()} | {"model.yaml"}
+
+
 def test_the_same_tag_is_not_taken_twice(home: Path, demo_dir: Path) -> None:
     done = run(home, "-m", "runners.models.importing", demo_dir, "demo-model:1")
     assert done.returncode == 1
