@@ -10,7 +10,7 @@ from typing import Any
 
 from runners.errors import ConfigurationError
 from runners.models.download import RemoteFile, check_room, fetch, free_space
-from runners.models.landing import land, recall, remember, sweep
+from runners.models.landing import land_version, recall
 from runners.models.ranges import Unreadable, append_in_parallel
 from runners.models.remote_folder import Absence, Listing, RemoteFolder
 
@@ -58,10 +58,7 @@ class Bucket:
             return models / f"{name}@{identity}"
         files = self._describe(required, optional)
         identity = _identity(files)
-        target = land(models / f"{name}@{identity}", lambda partial: self._download(files, partial))
-        remember(ref, identity)
-        sweep(target)
-        return target
+        return land_version(models / f"{name}@{identity}", ref, lambda partial: self._download(files, partial))
 
     def _describe(self, required: Sequence[str], optional: Sequence[str]) -> list[StoredFile]:
         found = {name: self.folder.look_up(name) for name in (*required, *optional)}

@@ -25,5 +25,6 @@ def check_checkpoint(folder: Path) -> None:
             zipfile.ZipFile(folder / "model.pth").close()
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ConfigurationError(f"XTTS_MODEL: {folder} does not hold a whole checkpoint: {error}") from error
-    if not config.get("model_args", {}).get("gpt_use_perceiver_resampler", False):
+    model_args = config.get("model_args") if isinstance(config, dict) else None
+    if not isinstance(model_args, dict) or not model_args.get("gpt_use_perceiver_resampler", False):
         raise ConfigurationError(f"XTTS_MODEL: {folder} is not XTTS v2 (gpt_use_perceiver_resampler is not set)")

@@ -20,7 +20,7 @@ from huggingface_hub.hf_api import RepoSibling
 
 from runners.errors import ConfigurationError
 from runners.models.download import RemoteFile, check_room, fetch, free_space
-from runners.models.landing import land, recall, remember, sweep
+from runners.models.landing import land_version, recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,7 @@ class Hub:
         with _explained(model):
             commit, files = self._describe(model, required, optional)
             target = model.folder(models, commit)
-            land(target, lambda partial: self._download(model, files, partial))
-        remember(_ref(model, models), commit)
-        sweep(target)
-        return target
+            return land_version(target, _ref(model, models), lambda partial: self._download(model, files, partial))
 
     def _describe(
         self, model: HubModel, required: Sequence[str], optional: Sequence[str]

@@ -33,6 +33,14 @@ def land(target: Path, fill: Callable[[Path], None]) -> Path:
     return target
 
 
+def land_version(target: Path, ref: Path, fill: Callable[[Path], None]) -> Path:
+    """Lands `target`, a folder `<name>@<version>`, as `land` does, and notes in the file `ref` which version it is."""
+    land(target, fill)
+    remember(ref, target.name.rpartition("@")[2])
+    sweep(target)
+    return target
+
+
 def sweep(target: Path) -> None:
     """Removes what was begun of other versions of `target`, a folder `<name>@<version>`, and never finished.
 

@@ -18,8 +18,6 @@ ATTEMPTS = 3
 PATIENCE = 0.5  # seconds before the second attempt, and twice as long before each further one
 HOPELESS = (FileNotFoundError, PermissionError)
 
-Read = Callable[[int, int], bytes]  # the first byte's place, the place after the last
-
 
 class Unreadable(Exception):
     """A range that does not come, however often it is asked for."""
@@ -27,6 +25,10 @@ class Unreadable(Exception):
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
         self.reason = reason  # what `read` raised
+
+
+Read = Callable[[int, int], bytes]  # takes the first byte's place and the place after the last
+# It is asked again after any exception but those which are HOPELESS, and Unreadable, by which it may say so itself.
 
 
 def append_in_parallel(read: Read, size: int, path: Path, name: str, range_size: int = RANGE) -> None:
@@ -59,6 +61,8 @@ def _read_whole(read: Read, start: int, end: int) -> bytes:
         attempts += 1
         try:
             return _exactly(read(start, end), start, end)
+        except Unreadable:
+            raise
         except Exception as error:  # each filesystem raises what its client library does
             if attempts == ATTEMPTS or isinstance(error, HOPELESS):
                 raise Unreadable(error) from error

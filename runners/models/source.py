@@ -71,6 +71,8 @@ def resolve_model(
         if is_url(source):
             return _from_url(source, models, tos_agreed)
     except OSError as error:
+        if error.errno is None:  # not the disk's
+            raise
         raise ConfigurationError(f"XTTS_CACHE_DIR={cache_dir} cannot be written: {error}") from error
     if is_tag(source):
         return _from_store(source, tos_agreed)
@@ -110,10 +112,19 @@ def _from_url(url: str, models: Path, tos_agreed: bool) -> Path:
 
     if url.partition("://")[0] not in fsspec.available_protocols():
         raise ConfigurationError(f"XTTS_MODEL={url}: must be {CHOICES}")
-    if urlsplit(url).password is not None:  # it would be in logs, and in /health
+    if _holds_password(url):  # it would be in logs, and in /health
         raise ConfigurationError("XTTS_MODEL holds a password: give it by its store's own environment variables")
     check_agreed(url, tos_agreed)
     return Bucket.open(url).land(models, REQUIRED_FILES, OPTIONAL_FILES)
+
+
+def _holds_password(url: str) -> bool:
+    try:
+        return urlsplit(url).password is not None
+    except ValueError:  # its text may hold parts of the URL, and so may this one's a password
+        raise ConfigurationError(
+            "XTTS_MODEL begins as a URL does, but its host is none. Check [ and ] in it."
+        ) from None
 
 
 def _from_store(tag: str, tos_agreed: bool) -> Path:

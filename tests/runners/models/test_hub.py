@@ -3,8 +3,7 @@ import random
 import resource
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +12,8 @@ import pytest
 
 from runners.errors import ConfigurationError
 from runners.models.hub import Hub, HubModel
-from tests.fake_hub import COMMIT, FakeHub, Fault
+from runners.models.ranges import ATTEMPTS, RANGE
+from tests.fake_hub import COMMIT, FakeHub, Fault, wait_until
 
 ROOT = Path(__file__).parents[3]
 REQUIRED = ("config.json", "model.pth")
@@ -27,7 +27,9 @@ FILES = {
     "dvae.pth": b"not needed",
 }
 BIG = FILES | {"model.pth": random.Random(2).randbytes(25_000_000)}
-KEPT = 20 * 2**20  # of the big model, when it is cut at 23 MB
+CUT = 23_000_000  # in the third and last range of the big model
+KEPT = 2 * RANGE
+LAST = f"bytes={KEPT}-{len(BIG['model.pth']) - 1}"
 
 LAND = """
 import logging, sys
@@ -111,26 +113,29 @@ def test_revision_with_a_slash_stays_inside_the_cache(fake: FakeHub, tmp_path: P
 
 
 def test_failed_download_lands_nothing_and_the_next_start_goes_on(tmp_path: Path):
-    with FakeHub(BIG, faults=[Fault("cut", 23_000_000), Fault("refuse")]) as fake:
+    with FakeHub(BIG, faults=[Fault("refuse", CUT)] * ATTEMPTS) as fake:
         with pytest.raises(ConfigurationError, match=r"XTTS_MODEL=hf://coqui/XTTS-v2@v2\.0\.3: the hub answered 503"):
             land(fake, tmp_path)
         assert landed(tmp_path) == []
+        fake.served.clear()
         folder = land(fake, tmp_path, room=len(BIG["model.pth"]) - KEPT + 100)  # what is there needs no room again
         assert contents(folder)["model.pth"] == BIG["model.pth"]
-        assert fake.downloads("model.pth")[-1].range == f"bytes={KEPT}-"
-        assert len(fake.downloads("config.json")) == 1
+        assert [answer.range for answer in fake.downloads("model.pth")] == [LAST]
+        assert fake.downloads("config.json") == []
 
 
 def test_killed_download_goes_on(tmp_path: Path):
     partial = tmp_path / f"{FOLDER}.partial" / "model.pth"
-    with FakeHub(BIG, faults=[Fault("stall", 23_000_000)]) as fake:
+    with FakeHub(BIG, faults=[Fault("stall", CUT)]) as fake:
         with start(tmp_path, HF_ENDPOINT=fake.endpoint) as process:
             wait_until(lambda: partial.exists() and partial.stat().st_size == KEPT)
             process.kill()
         assert landed(tmp_path) == []
-        fake.open.set()
+        fake.served.clear()
         assert contents(land(fake, tmp_path))["model.pth"] == BIG["model.pth"]
-        assert fake.downloads("model.pth")[-1].sent == len(BIG["model.pth"]) - KEPT
+        assert [(answer.range, answer.sent) for answer in fake.downloads("model.pth")] == [
+            (LAST, len(BIG["model.pth"]) - KEPT)
+        ]
 
 
 def test_silent_hub_is_given_up_and_what_came_is_kept(tmp_path: Path):
@@ -243,6 +248,14 @@ def test_other_answers(fake: FakeHub, tmp_path: Path, refusal: tuple[int, str, s
         land(fake, tmp_path)
 
 
+@pytest.mark.parametrize("fault", [Fault("empty", CUT), Fault("whole", CUT), Fault("short", CUT)])
+def test_content_that_is_not_what_was_asked_for(tmp_path: Path, fault: Fault):
+    with FakeHub(BIG, faults=[fault] * ATTEMPTS) as fake:
+        with pytest.raises(ConfigurationError, match=r"the answer is not a hub's: .*Check HF_ENDPOINT and any proxy"):
+            land(fake, tmp_path)
+        assert (tmp_path / f"{FOLDER}.partial" / "model.pth").stat().st_size == KEPT
+
+
 def test_cache_that_may_not_be_written(fake: FakeHub):
     with TemporaryDirectory() as name:
         models = Path(name)
@@ -281,10 +294,3 @@ def unprivileged() -> Iterator[None]:
         yield
     finally:
         os.seteuid(user)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

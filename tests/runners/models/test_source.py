@@ -1,3 +1,4 @@
+import errno
 import logging
 import subprocess
 import sys
@@ -175,7 +176,7 @@ def test_only_demo_is_the_demo():
 def test_demo_begins_anew_after_a_failure(tmp_path: Path):
     def fail(folder: Path) -> None:
         (folder / "half").touch()
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     with pytest.raises(ConfigurationError, match="disk full"):
         resolve_model("demo", tmp_path, False, demo=lambda: DemoRecipe("7", fail))
@@ -196,6 +197,20 @@ def test_two_processes_make_the_demo_once(tmp_path: Path):
 def test_demo_of_the_project_has_the_real_layout(tmp_path: Path):
     folder = resolve_model("demo", tmp_path, False)
     assert names(folder) >= {*REQUIRED_FILES, "speakers_xtts.pth"}
+
+
+def test_what_the_disk_did_not_do_is_not_blamed_on_it(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        raise OSError("the server fails")
+
+    with pytest.raises(OSError, match="the server fails"):
+        resolve_model("demo", tmp_path, False, demo=lambda: DemoRecipe("7", fail))
+
+
+def test_a_url_whose_host_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="XTTS_MODEL begins as a URL does") as refused:
+        resolve_model("https://anna:geheim@[x/m", tmp_path, tos_agreed=True)
+    assert "geheim" not in str(refused.value)
 
 
 def test_a_url_with_a_password_is_refused_and_not_repeated(tmp_path: Path) -> None:
