@@ -19,16 +19,15 @@ PATIENCE = 0.5  # seconds before the second attempt, and twice as long before ea
 HOPELESS = (FileNotFoundError, PermissionError)
 
 
+Read = Callable[[int, int], bytes]  # the first byte's place, the place after the last
+
+
 class Unreadable(Exception):
-    """A range that does not come, however often it is asked for."""
+    """A range that does not come, however often it is asked for. `read` may raise it, and then is not asked again."""
 
     def __init__(self, reason: Exception) -> None:
         super().__init__(str(reason))
         self.reason = reason  # what `read` raised
-
-
-Read = Callable[[int, int], bytes]  # takes the first byte's place and the place after the last
-# It is asked again after any exception but those which are HOPELESS, and Unreadable, by which it may say so itself.
 
 
 def append_in_parallel(read: Read, size: int, path: Path, name: str, range_size: int = RANGE) -> None:
