@@ -19,8 +19,8 @@ COSTS = Costs(
 CALLS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 5)), min_size=1, max_size=30)
 
 
-def replica(slots: int = 4, most_waiting: int = 256) -> Replica:
-    return Replica(COSTS, slots, most_waiting, asked=0.0, ready=0.0)
+def replica(slots: int = 4, max_waiting: int = 256) -> Replica:
+    return Replica(COSTS, slots, max_waiting, asked=0.0, ready=0.0)
 
 
 def test_alone_it_takes_what_was_measured():
@@ -48,7 +48,7 @@ def test_who_finds_no_slot_waits_for_one():
 
 
 def test_a_full_line_turns_away_at_once():
-    server = replica(slots=2, most_waiting=1)
+    server = replica(slots=2, max_waiting=1)
     assert server.take(Call(0.0, 3))
     assert not server.take(Call(0.0, 1))
     assert server.load == 3
