@@ -3,7 +3,7 @@
 import { defineRailway, image, preserve, project, service, volume } from "railway/iac";
 
 const { IMAGE } = process.env;
-if (!IMAGE) throw new Error("IMAGE is not set. Name an image with its registry and tag: IMAGE=ghcr.io/OWNER/xtts:1.0.0");
+if (!IMAGE) throw new Error("IMAGE is not set. Name an image with its registry and tag: IMAGE=REGISTRY/OWNER/xtts:TAG");
 
 export default defineRailway(() => {
   const kept = volume("xtts-data", { sizeMB: 5000 });
