@@ -18,7 +18,7 @@ from tests.deploy.conftest import MODULES, ROOT
 
 FILE = ROOT / ".railway" / "railway.ts"
 PAGE = (ROOT / "deploy" / "railway.md").read_text()
-IMAGE = "ghcr.io/owner/xtts:1.0.0"
+IMAGE = "registry.example.com/owner/xtts:1.0.0"
 # As the command line does, the context of an empty object too.
 EVALUATE = """
 import { pathToFileURL } from "node:url";
