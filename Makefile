@@ -26,7 +26,7 @@ batch: .venv/serve  ## say a whole file (FILE=examples/input_samples.json OUTPUT
 test: .venv/dev  ## run the tests (ARGS='-k name')
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/dev  ## ruff, mypy, and the linters of workflows and deploy/
+lint: .venv/dev  ## ruff, mypy, and the linters of workflows, deploy/ and .railway/
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -34,7 +34,7 @@ lint: .venv/dev  ## ruff, mypy, and the linters of workflows and deploy/
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose*.yaml
-	$(BIN)/hadolint deploy/railway.Dockerfile
+	$(BIN)/node .venv/node/node_modules/.bin/tsc --project .ci
 
 bench: .venv/serve  ## measure speed, growth and accuracy on this machine (ARGS='engine --quick')
 	$(BIN)/python -m benchmarks $(ARGS)

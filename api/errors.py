@@ -123,7 +123,7 @@ def _body(kind: str, message: str, param: str | None = None) -> dict[str, Any]:
 class ErrorBodies:
     """Rewrites error responses that do not have our body yet. Successful ones pass through untouched.
 
-    What is raised further in ends here: BentoML's time-out, further out, would wait its whole time for an answer.
+    What is raised further in ends here, in a line of the log and a 500.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import dataclasses
 import json
+import logging
 import os
 import uuid
 from collections import defaultdict
@@ -28,6 +29,8 @@ from runners.errors import EngineFailure, ModelLoading, SpeechError
 from runners.request_id import HEADER, request_id
 from runners.types import Audio, Event, Failed, Finished, Heard, Load, ModelCard, PieceDone, Status, Utterance, Voice
 from runners.wire import CALL, Unpacker
+
+log = logging.getLogger(__name__)
 
 STATUS_TIMEOUT = 2.0  # seconds; a runner that is loading, or was lost, does not answer
 LIMITS = httpx.Limits(max_keepalive_connections=32, keepalive_expiry=2.0)  # the runner closes idle ones after 5 s
@@ -85,7 +88,9 @@ class RunnerClient:
             async with asyncio.timeout(STATUS_TIMEOUT):
                 response = await self._http.post("/status", json={})
                 response.raise_for_status()
-        except (TimeoutError, httpx.HTTPError):
+        except (TimeoutError, httpx.HTTPError) as error:
+            if isinstance(error, httpx.HTTPStatusError):
+                log.error("The model's process is there, but says: %s", error)
             raise ModelLoading("The model is still loading.") from None
         fields: dict[str, Any] = response.json()
         lists = {name: tuple(fields["model"][name]) for name in ("languages", "speakers")}
@@ -121,6 +126,7 @@ class RunnerClient:
 
     async def _events(self, route: str, body: dict[str, Any]) -> AsyncGenerator[Event, None]:
         unpacker = Unpacker()
+        rate = self._model.sample_rate if self._model else None
         try:
             async with self._http.stream("POST", route, json=body, headers={HEADER: request_id.get()}) as response:
                 response.raise_for_status()
@@ -130,14 +136,18 @@ class RunnerClient:
                             raise event.error
                         if isinstance(event, Finished):
                             return
-                        if isinstance(event, Audio) and self._model is not None:
-                            record().heard(len(event.samples) / self._model.sample_rate)
+                        if isinstance(event, Audio) and rate is not None:
+                            record().heard(len(event.samples) / rate)
                         yield event
         except httpx.HTTPError as error:
-            self._model = None  # so that the next request asks whether there is one again
+            self._lost(error)
             raise EngineFailure(GONE) from error
         self._model = None
         raise EngineFailure(GONE)
+
+    def _lost(self, error: httpx.HTTPError) -> None:
+        log.error("The model's process was lost: %s: %s", type(error).__name__, error)
+        self._model = None  # so that the next request asks whether there is one again
 
     async def speak_bulk(self, utterances: Sequence[Utterance]) -> list[Speech | SpeechError]:
         """Each utterance's speech or what it failed of, when all are there and nobody else waits for the engine.
@@ -153,7 +163,7 @@ class RunnerClient:
             response = await self._http.post("/synthesize_batch", json={"items": items}, headers={CALL: call})
             response.raise_for_status()
         except httpx.HTTPError as error:
-            self._model = None
+            self._lost(error)
             raise EngineFailure(GONE) from error
         return await asyncio.to_thread(_read_batch, response.content)
 

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,9 +38,6 @@ class Hardware:
             machine = f"{self.gpu}, {self.gpu_memory:.0f} GB; {machine}"
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         return f"{machine}; reads {self.bandwidth:.0f} GB/s; {versions}; {self.date}, commit {self.commit or 'unknown'}"
-
-    def as_data(self) -> dict[str, object]:
-        return asdict(self)
 
 
 def hardware(device: torch.device) -> Hardware:

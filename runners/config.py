@@ -15,10 +15,10 @@ PRECISIONS = ("auto", "fp32", "int10", "fp16", "bf16")
 class EngineConfig:
     """Each field is a row of the README's configuration table; the defaults stand there and in `from_env`."""
 
-    model: str  # XTTS_MODEL: demo, a folder, a URL or a tag of the model store; see model_source
+    model: str  # XTTS_MODEL: demo, a folder, a URL or a tag of the model store; see models/source.py
     device: str  # XTTS_DEVICE: auto, cpu, cuda or cuda:N
-    precision: str  # XTTS_PRECISION: one of PRECISIONS; see precision.py
-    slots: int | None  # XTTS_SLOTS: sequences decoded together; None = as many as suit the device, see build.py
+    precision: str  # XTTS_PRECISION: one of PRECISIONS; see xtts/precision.py
+    slots: int | None  # XTTS_SLOTS: sequences decoded together; None = as many as suit the device, see xtts/build.py
     reserved_slots: int | None  # XTTS_RESERVED_SLOTS: those that long jobs leave vacant; None = a quarter
     max_waiting: int  # XTTS_MAX_WAITING: sequences that may wait for a slot; one more is turned away (Overloaded)
     workers: int  # XTTS_WORKERS: runner processes, each with a model and a GPU of its own

@@ -19,15 +19,17 @@ class Lifetime:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._server = signal.getsignal(signal.SIGTERM)
+        server = signal.getsignal(signal.SIGTERM)
+        if not callable(server):
+            raise RuntimeError("nobody handles SIGTERM yet, so there is nothing to end with")
+        self._end = server
         self._asked = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
 
     def end(self) -> None:
         """At once, as far as the requests in flight let it. May be called from any thread."""
-        if callable(self._server):
-            self._server(signal.SIGTERM, None)
+        self._end(signal.SIGTERM, None)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if not self._asked:

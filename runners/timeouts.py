@@ -10,6 +10,8 @@ from bentoml._internal.server.http import traffic
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runners.errors import DeadlineExceeded
+
 
 class Timeout:
     """Answers 504 where the answer has not begun after `timeout` seconds, and cancels what works on it."""
@@ -23,7 +25,8 @@ class Timeout:
             return await self.app(scope, receive, send)
 
         async def send_in_time(message: Message) -> None:
-            deadline.reschedule(None)
+            if not deadline.expired():
+                deadline.reschedule(None)
             await send(message)
 
         try:
@@ -32,7 +35,8 @@ class Timeout:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            await JSONResponse({"error": f"Not done within {self.timeout:g} s."}, 504)(scope, receive, send)
+            error = {"type": DeadlineExceeded.type, "message": f"Not done within {self.timeout:g} s.", "param": None}
+            await JSONResponse({"error": error}, 504)(scope, receive, send)
 
 
 def mend_timeouts() -> None:

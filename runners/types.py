@@ -16,7 +16,9 @@ class Reference:
     path: str  # readable by the runner process
     digest: str  # sha256 of the file's bytes, hex
     weight: float = 1.0  # > 0; the weights of a voice are normalised to sum to 1
-    style: str | None = None  # None: a clip. Otherwise a latents file (see voice_latents.py) and the style meant in it
+    style: str | None = (
+        None  # None: a clip. Otherwise a latents file (see hearing/voice_file.py) and the style meant in it
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class PieceDone:
 class Heard:
     """What the model hears in a voice."""
 
-    latents: bytes  # a file, see voice_latents.py
+    latents: bytes  # a file, see hearing/voice_file.py
 
 
 @dataclass(frozen=True, slots=True)

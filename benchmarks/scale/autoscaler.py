@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from benchmarks.scale.manifests import KUBERNETES, spec
 
-COMPONENTS = Path(__file__).parent.parent.parent / "deploy/kubernetes/components"
-SCALED_OBJECT = COMPONENTS / "autoscaling/scaled-object.yaml"
-SERVICE_MONITOR = COMPONENTS / "monitoring/service-monitor.yaml"
+SCALED_OBJECT = KUBERNETES / "components/autoscaling/scaled-object.yaml"
+SERVICE_MONITOR = KUBERNETES / "components/monitoring/service-monitor.yaml"
 EVERY = 15.0  # seconds between two looks, as the controller has it by default
 TOLERANCE = 0.1  # no change for less, likewise
 
@@ -40,31 +39,26 @@ class Rule:
     @classmethod
     def read(cls, scaled_object: Path = SCALED_OBJECT, service_monitor: Path = SERVICE_MONITOR) -> "Rule":
         """Raises ValueError for a rule that the simulation does not know."""
-        spec = _spec(scaled_object)
-        behaviour = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
-        (trigger,) = spec["triggers"]
+        scaled = spec(scaled_object)
+        behaviour = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+        (trigger,) = scaled["triggers"]
         if trigger["type"] != "prometheus" or trigger["metricType"] != "AverageValue":
             raise ValueError(f"{scaled_object.name}: only an average of a Prometheus query can be simulated")
         if trigger.get("useCachedMetrics"):
             raise ValueError(f"{scaled_object.name}: only figures that are asked for at every look can be simulated")
-        if spec["minReplicaCount"] < 1:
+        if scaled["minReplicaCount"] < 1:
             raise ValueError(f"{scaled_object.name}: only a rule that keeps a replica can be simulated")
-        (endpoint,) = _spec(service_monitor)["endpoints"]
+        (endpoint,) = spec(service_monitor)["endpoints"]
         return cls(
             target=float(trigger["metadata"]["threshold"]),
-            least=spec["minReplicaCount"],
-            most=spec["maxReplicaCount"],
+            least=scaled["minReplicaCount"],
+            most=scaled["maxReplicaCount"],
             up=_policies(behaviour["scaleUp"]),
             down=_policies(behaviour["scaleDown"]),
             up_window=behaviour["scaleUp"]["stabilizationWindowSeconds"],
             down_window=behaviour["scaleDown"]["stabilizationWindowSeconds"],
             scrape=_seconds(endpoint["interval"]),
         )
-
-
-def _spec(manifest: Path) -> Mapping[str, Any]:
-    spec: Mapping[str, Any] = yaml.safe_load(manifest.read_text(encoding="utf-8"))["spec"]
-    return spec
 
 
 def _seconds(duration: str) -> float:

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from benchmarks.scale.autoscaler import EVERY, Autoscaler, Rule
 from benchmarks.scale.costs import Costs
 from benchmarks.scale.demand import DAY, Request
+from benchmarks.scale.manifests import Pod
 from benchmarks.scale.replica import Call, Replica
 from benchmarks.scale.scrapes import Scrapes
-
-PRE_STOP = 10.0  # seconds that a server which leaves still runs for nothing
-MOST_WAITING = 256  # XTTS_MAX_WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +19,7 @@ class Setting:
     varies: str  # what is another here than in the manifests; empty: nothing
     value: str  # what it is
     rule: Rule
+    pod: Pod
     slots: int
     node: float  # seconds until a new pod's container starts: a machine is found and the image is on it
     gateway: bool = False  # it counts the requests that each replica has; else a Service, which knows nothing
@@ -107,10 +106,11 @@ class _Day:
     def _release(self, replica: Replica, at: float) -> None:
         self._replicas.remove(replica)
         self._scrapes.drop(replica)
-        ends = at if replica.ready > at else max(at + PRE_STOP, replica.idle_by())
+        ends = at if replica.ready > at else max(at + self._setting.pod.pre_stop, replica.idle_by())
         self._outcome.replica_seconds += ends - replica.asked
 
     def _add(self, at: float, ready: float) -> None:
-        replica = Replica(self._costs, self._setting.slots, MOST_WAITING, asked=at, ready=ready)
+        setting = self._setting
+        replica = Replica(self._costs, setting.slots, setting.pod.max_waiting, asked=at, ready=ready)
         self._replicas.append(replica)
         self._scrapes.add(replica)

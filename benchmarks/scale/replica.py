@@ -1,16 +1,16 @@
-"""A server as the simulation has it: slots, a line, and a clock that ticks in codes.
+"""A server as the simulation has it: the engine's own scheduler, and a clock that ticks in codes.
 
 All live sequences get a code at every step, so they advance together: it is enough to know at which count of codes each
 has its first audio and its end. A step takes the longer the more are live, and none is taken while texts are prefilled.
 """
 
 import heapq
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from itertools import count
 
 from benchmarks.scale.costs import Costs
+from runners.scheduler import QueueFull, Scheduler
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Call:
     gaps: bool = False  # who listens while it comes hears it stop
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is only itself
 class _Sequence:
     call: Call
     number: int  # in the order of being heard, from 0
@@ -33,31 +33,38 @@ class _Sequence:
 @dataclass(slots=True)
 class Replica:
     costs: Costs
-    slots: int
-    most_waiting: int
+    slots: InitVar[int]
+    max_waiting: InitVar[int]
     asked: float  # for it, seconds since midnight: it costs from then on
     ready: float
-    live: int = 0
     requests: int = 0  # that wait for more: what a gateway counts
+    _scheduler: Scheduler[_Sequence] = field(init=False)
     _codes: float = 0.0  # steps so far, fractions too
     _now: float = 0.0
     _stalled: float = 0.0  # no step before
-    _waiting: deque[_Sequence] = field(default_factory=deque)
     _events: list[tuple[float, int, _Sequence, bool]] = field(default_factory=list)  # at codes, serial, whose, the end
     _serials: Iterator[int] = field(default_factory=count)
+
+    def __post_init__(self, slots: int, max_waiting: int) -> None:
+        self._scheduler = Scheduler(slots, max_waiting)
+
+    @property
+    def live(self) -> int:
+        return len(self._scheduler.live)
 
     @property
     def load(self) -> int:
         """Sequences, decoded or waiting."""
-        return self.live + len(self._waiting)
+        return self.live + self._scheduler.waiting
 
     def take(self, call: Call) -> bool:
         """Whether there was room for it."""
         self.advance(call.at)
-        if len(self._waiting) + call.sequences > self.most_waiting + self.slots - self.live:
+        try:
+            self._scheduler.submit(_Sequence(call, number) for number in range(call.sequences))
+        except QueueFull:
             return False
         self.requests += 1
-        self._waiting.extend(_Sequence(call, number) for number in range(call.sequences))
         self._admit()
         return True
 
@@ -65,11 +72,8 @@ class Replica:
         """Everything that happens until then."""
         while self._events and (due := self._due()) <= to:
             self._codes, self._now = self._events[0][0], due
-            _, _, sequence, over = heapq.heappop(self._events)
-            if over:
-                self._end(sequence)
-            elif sequence.number == 0:
-                sequence.call.first = due
+            self._step()
+            self._admit()
         if self.live and to > self._from:
             self._codes += (to - self._from) / self.costs.step(self.live)
         self._now = max(self._now, to)
@@ -88,23 +92,37 @@ class Replica:
     def _due(self) -> float:
         return self._from + (self._events[0][0] - self._codes) * self.costs.step(self.live)
 
+    def _step(self) -> None:
+        """What comes with the code that all have just got. Slots that it frees together are taken together."""
+        while self._events and self._events[0][0] == self._codes:
+            _, _, sequence, over = heapq.heappop(self._events)
+            if over:
+                self._end(sequence)
+            else:
+                self._begin(sequence)
+
     def _admit(self) -> None:
-        together = min(self.slots - self.live, len(self._waiting))
-        if not together:
+        admitted = self._scheduler.admit()
+        if not admitted:
             return
-        self._stalled = self._from + self.costs.prefill(together)
-        self.live += together
-        for _ in range(together):
-            sequence = self._waiting.popleft()
+        self._stalled = self._from + self.costs.prefill(len(admitted))
+        for sequence, _ in admitted:
             for codes, over in ((self.costs.first_codes, False), (self.costs.codes, True)):
                 heapq.heappush(self._events, (self._codes + codes, next(self._serials), sequence, over))
 
+    def _begin(self, sequence: _Sequence) -> None:
+        if sequence.number == 0:
+            sequence.call.first = self._now
+        self._play(sequence.call, sequence.number)
+
     def _end(self, sequence: _Sequence) -> None:
-        self.live -= 1
-        heard = sequence.call.first
-        if heard is not None and self._now > heard + (sequence.number + 1) * self.costs.audio:
-            sequence.call.gaps = True
+        self._play(sequence.call, sequence.number + 1)
+        self._scheduler.retire(sequence)
         sequence.call.ended += 1
         if sequence.call.ended == sequence.call.sequences:
             self.requests -= 1
-        self._admit()
+
+    def _play(self, call: Call, sentences: int) -> None:
+        """There is audio up to here now; a listener needs it when so many sentences have been played."""
+        if call.first is not None and self._now > call.first + sentences * self.costs.audio:
+            call.gaps = True

@@ -39,7 +39,8 @@ def method(peak: float, price: float, node: float, rule: Rule, costs: Costs) -> 
     supply = (
         " Replicas take the steps, prefills and start-up that the other benchmarks measured on the machine below; a"
         " request goes to a ready one by chance, as behind a Service, or with a gateway to the one of two by chance"
-        " that has fewer requests open; it waits in that replica's line, and all that is live there advances together."
+        " that has fewer requests open; there it waits in the engine's own line, which takes a sentence of each request"
+        " in turn, and all that is live advances together."
         f" The autoscaler follows the rule in deploy/kubernetes, as Kubernetes does: every {EVERY:g} s it looks at what"
         f" Prometheus knows, which scrapes each replica every {rule.scrape:g} s. A replica that it asks for has its"
         f" container after {node:g} s and is then ready after {costs.start:.0f} s, and costs ${price:g} an hour from"
@@ -47,8 +48,9 @@ def method(peak: float, price: float, node: float, rule: Rule, costs: Costs) -> 
     )
     reading = (
         " Left out: long jobs, voices that were never heard, callers who give up or ask again, nodes that fail. First"
-        " audio is that of a request's first sentence; gaps are requests whose listener, if it played them as they"
-        " come, would hear them stop. Another day of the same demand moves p95 by 0.1 to 0.3 s and p99 by up to 0.5 s."
+        " audio is that of a request's first sentence; gaps are requests of which a sentence begins or ends later than"
+        " a listener needs it who plays it as it comes, but not stops within a sentence that are made good by its end."
+        " Another day of the same demand moves p95 by up to 0.3 s and p99 by up to 0.4 s."
     )
     return demand + supply + reading + (NO_GPU if costs.device == "cpu" else "")
 

@@ -16,6 +16,7 @@ from benchmarks.scale.autoscaler import Rule
 from benchmarks.scale.costs import Costs
 from benchmarks.scale.day import Setting, simulate
 from benchmarks.scale.demand import requests
+from benchmarks.scale.manifests import Pod
 
 README = ROOT / "deploy" / "kubernetes" / "README.md"
 SEED = 1
@@ -25,10 +26,10 @@ log = logging.getLogger(__name__)
 
 
 def run(options: Options) -> None:
-    costs, rule = Costs.measured(options.measured), Rule.read()
+    costs, rule, pod = Costs.measured(options.measured), Rule.read(), Pod.read()
     day = list(requests(options.peak, SEED))
     outcomes = []
-    for setting in settings(rule, costs, quick=options.quick):
+    for setting in settings(rule, pod, costs, quick=options.quick):
         outcomes.append(simulate(setting, costs, day))
         log.info("simulated: %s", setting.name)
     measured = json.loads((options.measured / "engine.json").read_text(encoding="utf-8"))["hardware"]
@@ -44,10 +45,10 @@ def run(options: Options) -> None:
     print(scale.tables[0].markdown())
 
 
-def settings(rule: Rule, costs: Costs, *, quick: bool) -> list[Setting]:
+def settings(rule: Rule, pod: Pod, costs: Costs, *, quick: bool) -> list[Setting]:
     """The manifests', and those that differ from it in one thing, or two where one asks for the other."""
     value = f"the manifests' ({rule.target:.0%} of {costs.slots} slots, {rule.least} to {rule.most} replicas)"
-    manifests = Setting("", value, rule, costs.slots, NODE)
+    manifests = Setting("", value, rule, pod, costs.slots, NODE)
     return [manifests, *(_gateways(manifests) if quick else _variants(manifests, costs))]
 
 

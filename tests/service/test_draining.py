@@ -44,6 +44,7 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(tmp_path: Pa
         request = threading.Thread(target=ask)
         request.start()
         while not server.slots()["live"]:
+            assert request.is_alive(), answers
             time.sleep(0.05)
         begun, rest = send_half(server)
         time.sleep(0.5)

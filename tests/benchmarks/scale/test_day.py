@@ -9,19 +9,21 @@ import pytest
 from benchmarks.options import RESULTS, Options
 from benchmarks.scale.autoscaler import EVERY, Rule
 from benchmarks.scale.costs import Costs
-from benchmarks.scale.day import PRE_STOP, Outcome, Setting, simulate
+from benchmarks.scale.day import Outcome, Setting, simulate
 from benchmarks.scale.demand import BURST, DAY, QUIETEST, Request, rate, requests
+from benchmarks.scale.manifests import Pod
 from benchmarks.scale.report import COMPARED, cost, waits
 from benchmarks.scale.run import run, settings
 from benchmarks.statistics import percentile
 
 COSTS = Costs.measured(RESULTS)
 RULE = Rule.read()
+POD = Pod.read()
 BUSY = list(requests(0.3, seed=3))
 
 
 def day(rule: Rule, calls: list[Request], node: float = 60.0, *, gateway: bool = False) -> Outcome:
-    return simulate(Setting("", "test", rule, COSTS.slots, node, gateway), COSTS, calls)
+    return simulate(Setting("", "test", rule, POD, COSTS.slots, node, gateway), COSTS, calls)
 
 
 def test_the_same_day_twice():
@@ -49,7 +51,7 @@ def test_as_many_come_as_the_rate_says():
 
 def test_a_day_without_callers_costs_the_least_there_is():
     quiet = day(replace(RULE, least=2), [])
-    assert quiet.replica_seconds == 2 * (DAY + PRE_STOP)
+    assert quiet.replica_seconds == 2 * (DAY + POD.pre_stop)
     assert quiet.cold_starts == 0
 
 
@@ -93,13 +95,13 @@ def test_the_simulation_agrees_with_what_was_measured():
 
 
 def test_the_plot_finds_what_it_compares():
-    assert set(COMPARED) <= {setting.name for setting in settings(RULE, COSTS, quick=False)}
+    assert set(COMPARED) <= {setting.name for setting in settings(RULE, POD, COSTS, quick=False)}
 
 
 def test_a_report_is_written_with_the_machine_that_was_measured(tmp_path: Path):
     run(Options(quick=True, out=tmp_path, cache=tmp_path, precisions=("auto",), price=0.5, peak=0.05))
     written = json.loads((tmp_path / "scale.json").read_text())
     assert written["hardware"] == json.loads((RESULTS / "engine.json").read_text())["hardware"]
-    assert [each["name"] for each in written["settings"]] == [s.name for s in settings(RULE, COSTS, quick=True)]
+    assert [each["name"] for each in written["settings"]] == [s.name for s in settings(RULE, POD, COSTS, quick=True)]
     assert (tmp_path / "scale-day.svg").exists()
     assert "$0.5 an hour" in (tmp_path / "scale.md").read_text()

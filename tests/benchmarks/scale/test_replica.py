@@ -1,4 +1,6 @@
-"""A simulated server: nobody is lost, nobody is served twice, and alone it is as quick as what was measured."""
+"""A simulated server: nobody is lost, who waits takes turns, and alone it is as quick as what was measured."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -19,8 +21,8 @@ COSTS = Costs(
 CALLS = st.lists(st.tuples(st.floats(0, 5), st.integers(1, 5)), min_size=1, max_size=30)
 
 
-def replica(slots: int = 4, most_waiting: int = 256) -> Replica:
-    return Replica(COSTS, slots, most_waiting, asked=0.0, ready=0.0)
+def replica(slots: int = 4, max_waiting: int = 256) -> Replica:
+    return Replica(COSTS, slots, max_waiting, asked=0.0, ready=0.0)
 
 
 def test_alone_it_takes_what_was_measured():
@@ -47,11 +49,21 @@ def test_who_finds_no_slot_waits_for_one():
     assert second.first == pytest.approx(0.1 + 2.0 + COSTS.firsts[0])
 
 
-def test_a_full_line_turns_away_at_once():
-    server = replica(slots=2, most_waiting=1)
-    assert server.take(Call(0.0, 3))
+def test_who_waits_takes_turns_and_slots_that_come_free_together_are_taken_together():
+    flat = replace(COSTS, prefills=(0.1, 0.1, 0.1))  # one after the other would take longer
+    server = Replica(flat, 2, 256, asked=0.0, ready=0.0)
+    running, long, single = Call(0.0, 2), Call(0.0, 3), Call(0.0, 1)
+    assert all(server.take(call) for call in (running, long, single))
+    server.idle_by()
+    freed = flat.prefill(2) + flat.codes * flat.step(2)
+    assert long.first == single.first == pytest.approx(freed + flat.first(2))
+
+
+def test_a_line_may_be_overshot_and_then_turns_away_at_once():
+    server = replica(slots=2, max_waiting=1)
+    assert server.take(Call(0.0, 5))
     assert not server.take(Call(0.0, 1))
-    assert server.load == 3
+    assert server.load == 5
 
 
 def test_speech_that_comes_slower_than_it_is_heard_has_gaps():
@@ -60,6 +72,16 @@ def test_speech_that_comes_slower_than_it_is_heard_has_gaps():
     server.take(Call(0.0, 7))
     server.idle_by()  # a step of 80 ms, a code of 46
     assert call.gaps
+
+
+@pytest.mark.parametrize(("others", "gaps"), [(1, False), (2, True)])
+def test_a_sentence_that_begins_late_is_a_gap_even_if_it_ends_in_time(others: int, gaps: bool):
+    """Each takes 2.1 s and lasts 4.6 s: a single may have its turn between the call's two, but two singles may not."""
+    server, call = replica(slots=1), Call(0.0, 2)
+    for each in (Call(0.0, 1), call, *(Call(0.0, 1) for _ in range(others))):
+        server.take(each)
+    server.idle_by()
+    assert call.gaps is gaps
 
 
 @settings(max_examples=60, deadline=None)
