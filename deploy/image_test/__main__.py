@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
+from shutil import disk_usage, which
 
 import yaml
 
@@ -22,6 +22,7 @@ from deploy.image_test.workshop import Workshop
 TAG = "xtts:image-test"
 BAKED = "demo-model:1"
 BENTOML = Path(sys.executable).with_name("bentoml")
+ROOM = 22e9  # bytes: a layer of packages is there three times while it is made
 TOOLS = ("buildah", "podman", "runc", "debootstrap")
 A_GPU = "a GPU (everything ran on the CPU, with the demo model)"
 THE_BASE = (
@@ -54,9 +55,12 @@ def build_and_try() -> None:
     missing = [tool for tool in TOOLS if not which(tool)]
     if missing:
         sys.exit(f"image-test needs {', '.join(missing)}: apt-get install --no-install-recommends {' '.join(TOOLS)}")
+    if (free := disk_usage("/var/tmp").free) < ROOM:
+        sys.exit(f"image-test needs {ROOM / 1e9:.0f} GB in /var/tmp, where there are {free / 1e9:.0f}")
     with Workshop(Path(tempfile.mkdtemp(prefix="image-test-", dir="/var/tmp"))) as workshop:
         build(workshop)
         try_image(workshop.engine, f"localhost/{TAG}")
+        workshop.engine.run("rmi", f"localhost/{TAG}")  # room for the next one, with which it shares little
         bake(workshop)
         try_baked(workshop.engine, f"localhost/{TAG}-baked")
 
