@@ -37,7 +37,7 @@ runroot = "{folder}/run"
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    folder: Path  # empty at first, on a disk with 22 GB free
+    folder: Path  # empty at first, on a disk with 26 GB free
 
     def __enter__(self) -> Self:
         certificates = "system-certs = true\n"
