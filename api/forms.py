@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import answer
+from api.limits import replay
 from runners.errors import InvalidInput
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -35,7 +36,8 @@ class FormBodies:
         except InvalidInput as error:
             return await answer(error)(scope, receive, send)
         headers["content-type"], headers["content-length"] = "application/json", str(len(body))
-        await self.app({**scope, "headers": headers.raw}, _once(body, receive), send)
+        message: Message = {"type": "http.request", "body": body, "more_body": False}
+        await self.app({**scope, "headers": headers.raw}, replay([message], receive), send)
 
 
 def _fields(form: FormData) -> dict[str, Any]:
@@ -52,13 +54,3 @@ def _json(value: str) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):  # a name, such as a style; or nonsense, which validation will name
         return value
-
-
-def _once(body: bytes, receive: Receive) -> Receive:
-    """The body, then what comes after it: the client's leaving."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replayed() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replayed

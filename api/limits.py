@@ -31,7 +31,7 @@ class BodyLimit:
             declared = Headers(scope=scope).get("content-length", "0")
             if declared.isdecimal() and int(declared) > limit:
                 raise _too_large(limit)
-            passed = counted if upload is not None else _replay(await _read(counted), receive)
+            passed = counted if upload is not None else replay(await _read(counted), receive)
         except (BodyTooLarge, ClientGone) as refusal:
             return await answer(refusal)(scope, receive, send)
         await self.app(scope, passed, send)
@@ -66,7 +66,7 @@ def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"The request's body is larger than {limit} bytes.")
 
 
-def _replay(messages: list[Message], receive: Receive) -> Receive:
+def replay(messages: list[Message], receive: Receive) -> Receive:
     """What was read, then whatever comes after it: the client's leaving."""
     waiting = iter(messages)
 

@@ -72,7 +72,7 @@ def build(workshop: Workshop) -> None:
     with timed("bento"):
         workshop.run(BENTOML, "build")
     with timed("image"):
-        workshop.run(BENTOML, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", "-t", TAG)
+        containerize(workshop, TAG)
 
 
 def bake(workshop: Workshop) -> None:
@@ -82,8 +82,11 @@ def bake(workshop: Workshop) -> None:
         workshop.run(sys.executable, "-m", "runners.models.importing", "demo", BAKED)
         bentofile.write_text(workshop.run(sys.executable, "deploy/bake.py", BAKED))
         workshop.run(BENTOML, "build", "--bentofile", bentofile, ".")
-        tag = f"{TAG}-baked"
-        workshop.run(BENTOML, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", "-t", tag)
+        containerize(workshop, f"{TAG}-baked")
+
+
+def containerize(workshop: Workshop, tag: str) -> None:
+    workshop.run(BENTOML, "containerize", "xtts:latest", "--backend=buildah", "--opt=pull-never", "-t", tag)
 
 
 def try_image(engine: Engine, image: str) -> None:
