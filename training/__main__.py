@@ -9,7 +9,7 @@ import torch
 
 from training.codebook import train_codebook
 from training.corpus import make_corpus
-from training.export import export
+from training.export import export, keep_all
 from training.gpt import train_gpt
 from training.plan import Plan
 from training.speaker import train_speaker
@@ -23,6 +23,7 @@ STEPS: dict[str, Callable[[Plan], None]] = {
     "vocoder": train_vocoder,
     "tune": tune_vocoder,
     "export": export,
+    "keep": keep_all,
 }
 
 
@@ -30,19 +31,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"{', '.join(STEPS)}; none means all")
     parser.add_argument("--threads", type=int, help="of the CPU (torch's own choice)")
-    for field in fields(Plan):
-        name = field.name.replace("_", "-")
-        kind = int if field.type is int else Path
-        if field.name == "work":
-            parser.add_argument("--work", type=Path, default=Path("build/training"), help="(build/training)")
-        else:
-            parser.add_argument(f"--{name}", type=kind, default=field.default, help=f"({field.default})")
+    parser.add_argument("--work", type=Path, default=Path("build/training"), help="(build/training)")
+    parser.add_argument("--sources", type=Path, default=Path("/"), help="where word lists and manuals are (/)")
+    parser.add_argument("--afresh", action="store_true", help="do not go on from the weights in training/state")
+    counts = [field for field in fields(Plan) if field.name.endswith(("_steps", "shards", "_count"))]
+    for field in counts:
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=int, default=field.default)
     asked = parser.parse_args()
     if unknown := set(asked.steps) - set(STEPS):
         parser.error(f"there is no step {', '.join(sorted(unknown))}; there are {', '.join(STEPS)}")
     if asked.threads:
         torch.set_num_threads(asked.threads)
-    plan = Plan(**{field.name: getattr(asked, field.name) for field in fields(Plan)})
+    numbers = {field.name: getattr(asked, field.name) for field in counts}
+    plan = Plan(asked.work, sources=asked.sources, **({"kept": None} if asked.afresh else {}), **numbers)
     plan.work.mkdir(parents=True, exist_ok=True)
     for name in asked.steps or STEPS:
         STEPS[name](plan)

@@ -1,5 +1,6 @@
 """The codes: k-means over four stacked envelopes, from which the speaker's mean is taken."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +70,11 @@ class Codebook:
 
 
 def train_codebook(plan: Plan) -> None:
+    """A codebook that was kept is taken: the weights that were kept with it know no other."""
+    kept = plan.kept / "codebook.safetensors" if plan.kept else None
+    if kept and kept.exists():
+        shutil.copy(kept, plan.work)
+        return
     torch.manual_seed(0)
     shards = [load_shard(path) for path in plan.shards[: plan.codebook_shards]]
     points = torch.cat([rows for shard in shards for rows in vectors(shard)])

@@ -6,6 +6,7 @@ channels that are always zero: the same function in upstream's shapes.
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from runners.demo.checkpoint import checkpoint_config
 from training.features import MEL_SCALE
 from training.model import HEADS, LAYERS, WIDTH
 from training.plan import Plan
+from training.runs import keep
 from training.vocabulary import write_vocabulary
 
 _SAMPLING = {"temperature": 0.6, "top_k": 50, "top_p": 0.85, "repetition_penalty": 1.0}
@@ -96,3 +98,13 @@ def export(plan: Plan) -> None:
 def _load(path: Path) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+def keep_all(plan: Plan) -> None:
+    """What another run can go on from, for the repository."""
+    folder = Path(__file__).parent / "state"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(plan.work / "codebook.safetensors", folder)
+    for path in (plan.work / f"{name}.pt" for name in ("gpt", "speaker", "vocoder", "tuned")):
+        if path.exists():
+            keep(path, folder)

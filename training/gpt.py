@@ -70,7 +70,7 @@ def train_gpt(plan: Plan) -> None:
         return {name: sum(float(losses[name]) for losses in every) / len(every) for name in every[0]}
 
     parts = {"gpt": gpt.model, "teller": gpt.teller, "muon": muon, "adam": adam}
-    Run(plan.work / "gpt.pt", parts).train(plan.gpt_steps, advance, examine)
+    Run(plan.work / "gpt.pt", parts, plan.kept).train(plan.gpt_steps, advance, examine)
 
 
 def _is_for_muon(name: str, parameter: nn.Parameter) -> bool:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 SAVE_EVERY, LOG_EVERY = 120.0, 25  # seconds, steps
 Measures = Mapping[str, Tensor | float]
@@ -26,15 +28,24 @@ class Run:
 
     path: Path
     parts: Mapping[str, Stateful]
+    kept: Path | None = None  # a folder of weights that earlier runs came to, see `keep`
 
     def resume(self) -> int:
-        """Fills the parts from the file, if it is there. Returns the number of steps they have had."""
-        if not self.path.exists():
+        """Fills the parts from the file, or the modules from what was kept. Returns the steps that they have had."""
+        if self.path.exists():
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            for name, part in self.parts.items():
+                part.load_state_dict(state[name])
+            return int(state["step"])
+        kept = self.kept / f"{self.path.stem}.safetensors" if self.kept else None
+        if kept is None or not kept.exists():
             return 0
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
-        for name, part in self.parts.items():
-            part.load_state_dict(state[name])
-        return int(state["step"])
+        with safe_open(kept, "pt") as file:
+            for name, part in self.parts.items():
+                if isinstance(part, nn.Module):
+                    mine = [key for key in file.keys() if key.startswith(f"{name}/")]  # noqa: SIM118 (not a dict)
+                    part.load_state_dict({key.partition("/")[2]: file.get_tensor(key).float() for key in mine})
+            return int(file.metadata()["step"])
 
     def save(self, step: int) -> None:
         partial = self.path.with_suffix(".partial")
@@ -66,6 +77,14 @@ class Run:
         print(line, flush=True)
         with self.path.with_suffix(".log").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def keep(path: Path, folder: Path) -> None:
+    """The weights of a run's file in half precision, without what its optimizers hold."""
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    modules = {name: part for name, part in state.items() if isinstance(part, dict) and "param_groups" not in part}
+    tensors = {f"{name}/{key}": tensor.half() for name, part in modules.items() for key, tensor in part.items()}
+    save_file(tensors, folder / f"{path.stem}.safetensors", {"step": str(state["step"])})
 
 
 def set_rate(optimizers: tuple[torch.optim.Optimizer, ...], rate: float) -> None:

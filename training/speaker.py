@@ -27,7 +27,7 @@ AUDIO = {  # TTS/tts/layers/xtts/hifigan_decoder.py
 }
 COEFFICIENTS = 16  # of the mean envelope
 DESCRIPTION = 2 * COEFFICIENTS + 2
-_ROWS, _SECONDS, _PEAK_RATE = 16, (1.5, 4.0), 3e-3
+_ROWS, _SECONDS, _PEAK_RATE = 12, (1.5, 3.0), 3e-3
 _GAIN = 20.0  # of the embedding, whose length is 1, before it is read
 
 
@@ -92,7 +92,7 @@ def train_speaker(plan: Plan) -> None:
         return {"loss": loss}
 
     parts = {"encoder": encoder, "teller": teller, "adam": adam}
-    Run(plan.work / "speaker.pt", parts).train(plan.speaker_steps, advance, examine)
+    Run(plan.work / "speaker.pt", parts, plan.kept).train(plan.speaker_steps, advance, examine)
 
 
 def _clips(shards: list[Path]) -> list[tuple[Tensor, Tensor]]:

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGES = (
+    "espeak-ng wamerican fortunes libreoffice-help-en-us hunspell-hu libreoffice-help-hu hunspell-de-de hunspell-es "
+    "hunspell-it hunspell-pl"
+)
 _DICTIONARIES = {"en": "american-english", "hu": "hu_HU", "de": "de_DE", "es": "es_ES", "it": "it_IT", "pl": "pl_PL"}
 _LOCALES = {"en": "en_GB"}
 _HELP = {"en": "en-US"}
@@ -67,6 +71,8 @@ def load_texts(language: str, sources: Path) -> Texts:
     words = sorted({word for word in _dictionary(language, sources) if _WORD.fullmatch(word)})
     found = {text.strip() for text in (*_translations(language), *_help(language, sources))}
     sentences = sorted(text for text in found if _SENTENCE.fullmatch(text) and len(text.split()) > 2)
+    if not words or not sentences:
+        raise SystemExit(f"There are no texts in '{language}': apt-get install {PACKAGES}")
     return Texts(words, [text for text in sentences if _plain(text) not in held_out])
 
 

@@ -143,4 +143,4 @@ def _train(plan: Plan, name: str, steps: int, vocoder: Any, peak: float, speech:
         adam.step()
         return {"loss": loss.detach()}
 
-    Run(plan.work / f"{name}.pt", {"vocoder": vocoder, "adam": adam}).train(steps, advance)
+    Run(plan.work / f"{name}.pt", {"vocoder": vocoder, "adam": adam}, plan.kept).train(steps, advance)

@@ -16,8 +16,8 @@ from benchmarks.speech.measures import Judge
 from benchmarks.speech.speakers import Ours, Theirs
 
 METHOD = (
-    "Texts of language_texts.yaml, of which none is in the demo voice's corpus, were said with the default voice and the "
-    "checkpoint's own sampling, and by espeak-ng. Whisper base read both."
+    "Texts of language_texts.yaml, of which none is in the demo voice's corpus, were said with the default voice and "
+    "the checkpoint's own sampling, and by espeak-ng. Whisper base read both."
 )
 
 
