@@ -11,7 +11,7 @@ from training.codebook import train_codebook
 from training.corpus import make_corpus
 from training.export import export, keep_all
 from training.gpt import train_gpt
-from training.plan import Plan
+from training.plan import KEPT, Plan
 from training.speaker import train_speaker
 from training.vocoder import train_vocoder, tune_vocoder
 
@@ -43,7 +43,7 @@ def main() -> None:
     if asked.threads:
         torch.set_num_threads(asked.threads)
     numbers = {field.name: getattr(asked, field.name) for field in counts}
-    plan = Plan(asked.work, sources=asked.sources, **({"kept": None} if asked.afresh else {}), **numbers)
+    plan = Plan(asked.work, sources=asked.sources, kept=None if asked.afresh else KEPT, **numbers)
     plan.work.mkdir(parents=True, exist_ok=True)
     for name in asked.steps or STEPS:
         STEPS[name](plan)

@@ -63,7 +63,7 @@ class Codebook:
     def assign(self, points: Tensor) -> Tensor:
         """The nearest centre of each."""
         half = self.centres.square().sum(1) / 2
-        return torch.cat([(part @ self.centres.T - half).argmax(1) for part in points.split(8192)])
+        return torch.cat([(part @ self.centres.T - half).argmax(1) for part in torch.split(points, 8192)])
 
     def normalise(self, told: Tensor) -> Tensor:
         return (told - self.mean) / self.spread
@@ -99,7 +99,7 @@ def _cluster(points: Tensor) -> Tensor:
     centres = points[torch.randperm(len(points), generator=generator)[:CODES]].clone()
     for _ in range(_ROUNDS):
         half = centres.square().sum(1) / 2
-        nearest = torch.cat([(part @ centres.T - half).argmax(1) for part in points.split(8192)])
+        nearest = torch.cat([(part @ centres.T - half).argmax(1) for part in torch.split(points, 8192)])
         counts = torch.bincount(nearest, minlength=CODES)
         centres = torch.zeros_like(centres).index_add_(0, nearest, points) / counts.clamp(min=1)[:, None]
         lost = torch.nonzero(counts < 5)[:, 0]

@@ -1,4 +1,4 @@
-"""The corpus: shards of utterances, each of which follows from its number alone."""
+"""The corpus: shards of utterances. Who says what in a shard follows from its number alone."""
 
 import random
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ from TTS.tts.models.xtts import Xtts
 from runners.demo.checkpoint import checkpoint_config
 from training.features import MEL_SCALE
 from training.model import HEADS, LAYERS, WIDTH
-from training.plan import Plan
+from training.plan import KEPT, Plan
 from training.runs import keep
 from training.vocabulary import write_vocabulary
 
@@ -102,9 +102,8 @@ def _load(path: Path) -> dict[str, Any]:
 
 def keep_all(plan: Plan) -> None:
     """What another run can go on from, for the repository."""
-    folder = Path(__file__).parent / "state"
-    folder.mkdir(exist_ok=True)
-    shutil.copy(plan.work / "codebook.safetensors", folder)
+    KEPT.mkdir(exist_ok=True)
+    shutil.copy(plan.work / "codebook.safetensors", KEPT)
     for path in (plan.work / f"{name}.pt" for name in ("gpt", "speaker", "vocoder", "tuned")):
         if path.exists():
-            keep(path, folder)
+            keep(path, KEPT)

@@ -57,7 +57,7 @@ def train_gpt(plan: Plan) -> None:
         set_rate((muon, adam), rate(step, plan.gpt_steps, PEAK_RATE))
         with torch.autocast(plan.device, torch.bfloat16, enabled=plan.device == "cuda"):
             losses = gpt.losses(examples.batch(step, longest(step), corrupt=CORRUPT))
-        (losses["code"] + TOLD_WEIGHT * losses["told"]).backward()
+        (losses["code"] + TOLD_WEIGHT * losses["told"]).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([*matrices, *others], LONGEST_GRADIENT)
         for optimizer in (muon, adam):
             optimizer.step()

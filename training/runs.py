@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-SAVE_EVERY, LOG_EVERY = 120.0, 25  # seconds, steps
+SAVE_EVERY, LOG_EVERY, EXAMINE_EVERY = 120.0, 25, 200  # seconds, steps, steps
 Measures = Mapping[str, Tensor | float]
 
 
@@ -67,9 +67,9 @@ class Run:
                 sums, began = {}, time.time()
             if time.time() - saved > SAVE_EVERY or step + 1 == steps:
                 self.save(step + 1)
-                if examine:
-                    self._log(step + 1, {f"held out {name}": value for name, value in examine().items()})
                 saved = time.time()
+            if examine and ((step + 1) % EXAMINE_EVERY == 0 or step + 1 == steps):
+                self._log(step + 1, {f"held out {name}": value for name, value in examine().items()})
 
     def _log(self, step: int, measures: Measures) -> None:
         told = ", ".join(f"{name} {float(value):.3f}" for name, value in measures.items())

@@ -80,7 +80,7 @@ def train_speaker(plan: Plan) -> None:
         rng = random.Random(step)
         loss = distance(rng, rng.choices(clips, k=_ROWS))
         adam.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
         return {"loss": loss.detach()}
 

@@ -111,7 +111,7 @@ def _translations(language: str) -> Iterator[str]:
 def _catalogue(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file:
-            return gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined,no-any-return]
+            return gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
     except UnicodeDecodeError:  # one of a few says another encoding than it has
         return {}
 

@@ -9,7 +9,7 @@ from runners.demo.vocabulary import _SPECIALS, _characters, _special
 def write_vocabulary(path: Path) -> dict[str, int]:
     """Writes `vocab.json`. Returns token -> id."""
     tokens = {token: number for number, token in enumerate((*_SPECIALS, *sorted(_characters())))}
-    vocabulary = {
+    vocabulary: dict[str, object] = {
         "version": "1.0",
         "truncation": None,
         "padding": None,

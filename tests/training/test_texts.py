@@ -46,5 +46,5 @@ def test_dictionaries_are_read_without_their_affixes(tmp_path: Path) -> None:
 
 
 def test_where_no_words_are_the_packages_are_named(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="apt-get install .*hunspell-hu"):
+    with pytest.raises(SystemExit, match="hunspell-hu"):
         load_texts("hu", tmp_path)
