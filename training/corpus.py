@@ -58,7 +58,7 @@ def make_corpus(plan: Plan) -> None:
         path = plan.work / f"shard-{number:04d}.npz"
         with suppress(Timeout), FileLock(path.with_suffix(".lock"), blocking=False):
             if not path.exists():
-                _write(path, make_shard(number, texts, reader, espeak), audio=number < plan.audio_shards)
+                write(path, make_shard(number, texts, reader, espeak), audio=number < plan.audio_shards)
                 print(path.stem, flush=True)
 
 
@@ -83,7 +83,7 @@ def measured(piece: Piece, samples: torch.Tensor, who: int) -> Utterance:
     return Utterance(torch.tensor(piece.tokens), log_mel(samples), pitch(samples).numpy(), audio, who)
 
 
-def _write(path: Path, utterances: list[Utterance], *, audio: bool) -> None:
+def write(path: Path, utterances: list[Utterance], *, audio: bool) -> None:
     """Tokens, mel, F0 and, if asked for, samples, of one utterance after the other."""
     partial = path.with_name(f"partial-{path.name}")
     np.savez(

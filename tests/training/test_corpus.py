@@ -67,7 +67,7 @@ def test_a_shard_follows_from_its_number(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(one.utterances) > 3
     for ours, theirs in zip(one.utterances, two.utterances, strict=True):
         assert torch.equal(ours.tokens, theirs.tokens)
-        assert abs(len(ours.audio) - len(theirs.audio)) <= 2 * STRIDE  # espeak's voices waver, from one text to the next
+        assert abs(len(ours.audio) - len(theirs.audio)) <= 2 * STRIDE  # espeak's voices waver
         assert len(ours.mel) == len(ours.f0) == len(ours.audio) // 256
 
 
