@@ -1,4 +1,4 @@
-"""All steps after the corpus, each for a step or two, on tones instead of speech: they fit together."""
+"""All steps after the corpus, each for a single step, on tones instead of speech: they fit together."""
 
 import pytest
 import torch
@@ -34,10 +34,10 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
         kept=None,
         audio_shards=2,
         codebook_shards=2,
-        gpt_steps=2,
-        speaker_steps=2,
-        vocoder_steps=2,
-        tuning_steps=2,
+        gpt_steps=1,
+        speaker_steps=1,
+        vocoder_steps=1,
+        tuning_steps=1,
     )
     for shard in range(2):
         said = [
@@ -79,7 +79,8 @@ def test_what_is_told_comes_one_code_late(plan: Plan) -> None:
 def test_every_step_runs_and_the_server_loads_what_comes_out(plan: Plan) -> None:
     for step in (train_speaker, train_gpt, train_vocoder, tune_vocoder, export):
         step(plan)
-    rows, speakers, samples = Speech(plan).batch(0, Speech(plan).told)
+    speech = Speech(plan)
+    rows, speakers, samples = speech.batch(0, speech.told)
     assert rows.shape[:2] == (ROWS, WINDOW)
     assert speakers.shape == (ROWS, 512, 1)
     assert samples.shape[1] == stretch(rows).shape[2] * HOP
