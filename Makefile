@@ -17,7 +17,7 @@ BIN := .venv/bin
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings are in README.md)
+serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings: docs/configuration.md)
 	$(BIN)/bentoml serve service:XTTS --host $(HOST) --port $(PORT)
 
 batch: .venv/serve  ## say a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
