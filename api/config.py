@@ -21,7 +21,7 @@ REFERENCES = Path(__file__).resolve().parent.parent / "references"  # beside ser
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Each field is a row of the README's configuration table; the defaults stand there and in `from_env`."""
+    """Each field is a row of the table in docs/configuration.md; the defaults stand there and in `from_env`."""
 
     voices_dir: Path  # XTTS_VOICES_DIR: absolute; a folder for every voice
     data_dir: Path  # XTTS_DATA_DIR: absolute; holds voices/ (uploads) and jobs/; servers may share it
