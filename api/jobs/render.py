@@ -1,19 +1,19 @@
 """One sample of a job on its way from passages to a file."""
 
+import dataclasses
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from api.audio.assemble import Segment, assemble, join_pieces
-from api.audio.formats import encode
+from api.audio.recording import AudioSpec, Recording
 from api.jobs.schemas import Sample
 from api.jobs.store import Entry
 from api.runner_client import UtteranceAudio
-from runners.errors import EngineFailure, SpeechError
-from runners.types import Utterance
-
-NOT_FINITE = "The model produced values that are not numbers for this sample."
+from runners.errors import SpeechError
+from runners.types import Audio, Event, PieceDone, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +50,32 @@ class RenderTask:
 
     def _file(self, rate: int) -> tuple[Entry, bytes]:
         parts = self.sample.parts
-        pieces: list[list[NDArray[np.float32]]] = [[] for _ in parts]
-        for index, passage in enumerate(self.passages):
-            pieces[passage.part] += self.speeches[index].pieces
-        segments = [Segment(join_pieces(own, rate), part.pause_after) for own, part in zip(pieces, parts, strict=True)]
-        audio = assemble(segments, rate, trim=self.sample.trims)
+        pauses = [part.pause_after for part in parts]
+        file = io.BytesIO()
+        with Recording(AudioSpec(self.sample.output_format, rate, pauses, self.sample.trims), file) as recording:
+            for event in self._events(len(parts)):
+                recording.feed(event)
+            recording.end()
         entry = {
             "id": self.sample.id,
             "file": f"{self.sample.id}.{self.sample.output_format}",
-            "duration": round(len(audio.samples) / rate, 3),
+            "duration": round(recording.seconds, 3),
             "seed": self.sample.seed,
             "language": [self._language(part) for part in range(len(parts))],
-            "spans": [[round(start, 3), round(end, 3)] for start, end in audio.spans],
+            "spans": recording.spans,
         }
-        try:
-            return entry, encode(audio.samples, self.sample.output_format, rate)
-        except ValueError:
-            raise EngineFailure(NOT_FINITE) from None
+        return entry, file.getvalue()
+
+    def _events(self, parts: int) -> Iterator[Event]:
+        """The speeches as the engine's events, a part of the sample being an utterance."""
+        pieces: list[list[tuple[NDArray[np.float32], PieceDone]]] = [[] for _ in range(parts)]
+        for index, passage in enumerate(self.passages):
+            speech = self.speeches[index]
+            pieces[passage.part] += zip(speech.pieces, speech.done, strict=True)
+        for part, own in enumerate(pieces):
+            for number, (samples, done) in enumerate(own):
+                yield Audio(part, number, samples)
+                yield dataclasses.replace(done, utterance=part, piece=number, last=number == len(own) - 1)
 
     def _language(self, part: int) -> str:
         return next(passage.utterance.language for passage in self.passages if passage.part == part)
