@@ -3,21 +3,18 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from api.audio.assemble import Segment, assemble, join_pieces
-from api.audio.formats import encode
+from api.audio.recording import AudioSpec, Recording
 from api.jobs.manifest import Entry, SampleFault
 from api.jobs.schemas import Sample
 from api.runner_client import UtteranceAudio
-from runners.errors import EngineFailure, SpeechError
-from runners.types import Utterance
+from runners.errors import SpeechError
+from runners.types import Audio, Event, PieceDone, StopReason, Utterance
 from runners.whole_file import whole_file
-
-NOT_FINITE = "The model produced values that are not numbers for this sample."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +54,40 @@ class RenderTask:
                 self._path(index).unlink(missing_ok=True)
 
     def _write(self, folder: Path, rate: int) -> Entry:
-        parts = self.sample.parts
-        languages = {passage.part: passage.utterance.language for passage in self.passages}
-        pieces: list[list[NDArray[np.float32]]] = [[] for _ in parts]
-        for index, passage in enumerate(self.passages):
-            pieces[passage.part] += self._pieces(index)
-        segments = [Segment(join_pieces(own, rate), part.pause_after) for own, part in zip(pieces, parts, strict=True)]
-        audio = assemble(segments, rate, trim=self.sample.trims)
-        name = f"{self.sample.id}.{self.sample.output_format}"
-        try:
-            content = encode(audio.samples, self.sample.output_format, rate)
-        except ValueError:
-            raise EngineFailure(NOT_FINITE) from None
-        with whole_file(folder / name) as file:
-            file.write(content)
+        pauses = [part.pause_after for part in self.sample.parts]
+        path = folder / f"{self.sample.id}.{self.sample.output_format}"
+        spec = AudioSpec(self.sample.output_format, rate, pauses, self.sample.trims)
+        with whole_file(path) as file, Recording(spec, file) as recording:
+            for event in self._events():
+                recording.feed(event)
+            recording.end()
+        with path.open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
         return Entry.of(
             self.sample,
-            file=name,
+            file=path.name,
             seed=self.sample.seed,
-            language=list(languages.values()),
+            language=list({passage.part: passage.utterance.language for passage in self.passages}.values()),
             sample_rate=rate,
-            duration=round(len(audio.samples) / rate, 3),
-            spans=[(round(start, 3), round(end, 3)) for start, end in audio.spans],
-            bytes=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
+            duration=round(recording.seconds, 3),
+            spans=recording.spans,
+            bytes=path.stat().st_size,
+            sha256=digest,
         )
 
-    def _pieces(self, index: int) -> Iterator[NDArray[np.float32]]:
-        with np.load(self._path(index)) as pieces:
-            yield from (pieces[name] for name in pieces.files)
+    def _events(self) -> Iterator[Event]:
+        """The passages as the engine's events, a part of the sample being an utterance."""
+        for part, passages in groupby(enumerate(self.passages), key=lambda each: each[1].part):
+            *before, last = [self._path(index) for index, _ in passages]
+            number = 0
+            for path in (*before, last):
+                with np.load(path) as pieces:
+                    names = pieces.files
+                    for name in names:
+                        yield Audio(part, number, pieces[name])
+                        ends = path is last and name == names[-1]
+                        yield PieceDone(part, number, 0, StopReason.STOP_CODE, last=ends)
+                        number += 1
 
     def _path(self, index: int) -> Path:
         return self.stem.with_name(f"{self.stem.name}-{index}.npz")
