@@ -9,8 +9,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from api.auth.security import PROBES
 from api.config import ServerConfig
+from api.paths import PROBES
 from deploy.tests.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, container
 from runners.config import EngineConfig
 

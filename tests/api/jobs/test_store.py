@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
+from api.errors import StorageFailure, UnknownJob
 from api.jobs.manifest import Entry, Manifest
-from api.jobs.store import KEPT, JobStore, State, UnknownJob
-from api.voices.store import StorageFailure
+from api.jobs.store import KEPT, JobStore, State
 from tests.api.jobs.conftest import long_request
 
 EMPTY = Manifest.of([], 0)
