@@ -11,6 +11,7 @@ import bentoml
 
 from runners.bulk import Bulk
 from runners.config import EngineConfig
+from runners.cpu import settle_openmp
 from runners.disconnects import Callers
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
 from runners.lifetime import Lifetime
@@ -37,6 +38,7 @@ LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so th
 )
 class XTTSRunner:
     def __init__(self) -> None:
+        settle_openmp()
         from runners.synthesizer import Synthesizer
 
         log_as_bentoml_does("runners", CONFIG.log_format)
