@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 from limits import RateLimitItem
 
-from api.callers.cors import parse_origins
-from api.callers.keys import ApiKey, read_keys
-from api.callers.rates import MEMORY, parse_limit, parse_store
-from api.callers.security import parse_proxies
+from api.auth.cors import parse_origins
+from api.auth.keys import ApiKey, read_keys
+from api.auth.rates import MEMORY, parse_limit, parse_store
+from api.auth.security import parse_proxies
 from api.openai.schemas import parse_voices
 from runners.environment import Environment
 from runners.logs import read_format

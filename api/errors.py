@@ -18,7 +18,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.callers.rates import RateLimited
+from api.auth.rates import RateLimited
 from api.jobs.store import JobNotDone, UnknownJob
 from api.observe.record import record
 from api.openai import errors as openai_errors
@@ -89,10 +89,10 @@ def error_type(status: int) -> str:
     return LIKELY.get(status, "invalid_request" if status < 500 else "internal_error")
 
 
-def answer(error: SpeechError, **beside: Any) -> JSONResponse:
-    """The error's response; `beside` goes into its body next to `error`."""
+def answer(error: SpeechError, **extra: Any) -> JSONResponse:
+    """The error's response; `extra` goes into its body next to `error`."""
     record().error = error.type
-    body = {**beside, **_body(error.type, error.message, error.param)}
+    body = {**extra, **_body(error.type, error.message, error.param)}
     return JSONResponse(body, status_of(error), _headers(error))
 
 

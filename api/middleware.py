@@ -5,12 +5,12 @@ from typing import Any
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.types import ASGIApp
 
-from api.callers.cors import CrossOrigin
-from api.callers.security import Callers, RateLimits, refuse
+from api.auth.cors import CrossOrigin
+from api.auth.security import Callers, RateLimits, refuse
 from api.config import ServerConfig
 from api.errors import ErrorBodies
 from api.forms import FormBodies
-from api.jobs.routes import Ahead
+from api.jobs.routes import RouteOverride
 from api.limits import BodyLimit
 from api.observe.access import Access
 from api.voices.form import LARGEST_UPLOAD
@@ -28,4 +28,4 @@ def install(service: Any, config: ServerConfig, app: ASGIApp) -> None:
     long = dict.fromkeys(("/generate/long", "/generate/long/submit"), config.max_job_body)
     add(BodyLimit, limit=config.max_body, uploads={"/voices": LARGEST_UPLOAD}, larger=long)
     add(FormBodies, path="/generate/")
-    add(Ahead, other=app, path="/generate/long/")
+    add(RouteOverride, other=app, path="/generate/long/")

@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.callers.security import is_open
+from api.auth.security import is_open
 from api.docs import described_routes
 from api.docs.described_errors import COMMON, WITH_BODY, ErrorBody, OpenAIErrorBody, response_of
 from api.openai.errors import PATH as OPENAI

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.callers.security import PROBES
+from api.auth.security import PROBES
 from api.errors import ClientGone, error_type
 from api.observe.metrics import OK, ServiceMetrics
 from api.observe.record import Record, start_record

@@ -17,7 +17,7 @@ from api.voices.listing import VoiceDescription, VoiceList, VoiceListing
 from api.voices.settings import VoiceSettings
 from api.voices.store import BuiltInVoice, VoiceStore
 from api.voices.upload import VoiceUploads
-from runners.hearing.voice_file import VoiceLatents
+from runners.conditioning.voice_file import VoiceLatents
 from runners.types import Voice
 
 SPEAKERS_STYLE = "neutral"  # what the one style of a model's speaker is called in a latents file

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from api.callers.security import PROBES
+from api.auth.security import PROBES
 from api.config import ServerConfig
 from runners.config import EngineConfig
 from tests.deploy.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, container

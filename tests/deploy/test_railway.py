@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.callers.security import PROBES
+from api.auth.security import PROBES
 from api.config import ServerConfig
 from tests.deploy.conftest import MODULES, ROOT
 

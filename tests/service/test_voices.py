@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from runners.hearing.voice_file import VoiceLatents
+from runners.conditioning.voice_file import VoiceLatents
 from tests.api.recordings import file_of, noise, speech
 from tests.service.server import ROOT, Server, serving
 from tests.service.test_errors import check

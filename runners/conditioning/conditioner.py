@@ -19,6 +19,10 @@ import torchaudio
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
+from runners.conditioning.cache import LatentsCache, cache_key
+from runners.conditioning.clip import Clip, decode_clip
+from runners.conditioning.latents import Latents, LatentShapes, blend
+from runners.conditioning.voice_file import VoiceLatents
 from runners.errors import (
     ConfigurationError,
     EngineFailure,
@@ -28,11 +32,7 @@ from runners.errors import (
     UnreadableClip,
     UnreadableLatents,
 )
-from runners.hearing.cache import LatentsCache, cache_key
-from runners.hearing.clip import Clip, decode_clip
-from runners.hearing.latents import Latents, LatentShapes, blend
-from runners.hearing.voice_file import VoiceLatents
-from runners.threads import apart
+from runners.threads import in_fresh_thread
 from runners.types import Reference, Voice
 
 RATE = 22050  # Hz; upstream's conditioning hears at no other
@@ -92,7 +92,7 @@ class Conditioner:
             return self._stored(voice.speaker)
         return blend([(self._cached(reference), reference.weight) for reference in voice.references])
 
-    def hear(self, clip: Clip) -> Latents:
+    def compute_latents(self, clip: Clip) -> Latents:
         """One reference, as `get_conditioning_latents` does it for a file (TTS/tts/models/xtts.py)."""
         model, settings = self._model, self._settings
         audio = at_model_rate(clip)[:, : RATE * settings.max_ref_len].to(model.device)
@@ -131,7 +131,7 @@ class Conditioner:
     def _compute(self, reference: Reference) -> Latents:
         # A second more than the model hears, so that resampling meets no edge there.
         clip = decode_clip(_read(reference, UnreadableClip), longest=self._settings.max_ref_len + 1)
-        return apart(lambda: self.hear(clip))
+        return in_fresh_thread(lambda: self.compute_latents(clip))
 
     def _load(self, reference: Reference, style: str) -> Latents:
         file = VoiceLatents.unpack(_read(reference, UnreadableLatents))

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.callers.cors import EXPOSED, CrossOrigin, parse_origins
+from api.auth.cors import EXPOSED, CrossOrigin, parse_origins
 from api.errors import ErrorBodies
 
 SITE, STRANGER = "https://app.example.com", "https://evil.example.com"

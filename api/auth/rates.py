@@ -92,10 +92,10 @@ class Limit:
         standing = await self._standing(caller)
         if within:
             return standing
-        left = await self.give_back(caller, amount, standing)
+        left = await self.refund(caller, amount, standing)
         raise RateLimited(f"The limit is {self._rule}; {left.remaining} are left for {left.seconds_left} s.", left)
 
-    async def give_back(self, caller: str, amount: int, taken: Standing) -> Standing:
+    async def refund(self, caller: str, amount: int, taken: Standing) -> Standing:
         """Undo a take, unless its window is over: the next one owes nothing."""
         if time.time() < taken.ends:
             await self._store.incr(self._item.key_for(self._unit, caller), self._item.get_expiry(), -amount)

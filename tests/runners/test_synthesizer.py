@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from TTS.tts.models.xtts import Xtts
 
+from runners.conditioning.voice_file import VoiceLatents
 from runners.config import EngineConfig
 from runners.errors import ConfigurationError, InvalidInput, SpeechError
-from runners.hearing.voice_file import VoiceLatents
-from runners.speech import Speech
-from runners.types import Audio, Finished, Heard, PieceDone, Reference, Sampling, StopReason, Utterance, Voice
+from runners.synthesizer import Synthesizer
+from runners.types import Audio, Finished, LatentsReady, PieceDone, Reference, Sampling, StopReason, Utterance, Voice
 from runners.xtts.checkpoint import Defaults, choose_device, sampling_defaults
 from tests.studio import snr
 
@@ -28,13 +28,13 @@ GREEDY = Sampling(temperature=0.0)
 LOW = Voice(speaker="Demo Low")
 
 
-def load(model: Path, cache: Path, slots: int = 4) -> Speech:
+def load(model: Path, cache: Path, slots: int = 4) -> Synthesizer:
     environ = {"XTTS_MODEL": str(model), "XTTS_CACHE_DIR": str(cache), "XTTS_DEVICE": "cpu", "XTTS_SLOTS": str(slots)}
-    return Speech.load(EngineConfig.from_env({"XTTS_PRECISION": "fp32"} | environ))
+    return Synthesizer.load(EngineConfig.from_env({"XTTS_PRECISION": "fp32"} | environ))
 
 
 @pytest.fixture(scope="module")
-def speech(demo_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Speech]:
+def speech(demo_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Synthesizer]:
     loaded = load(demo_dir, tmp_path_factory.mktemp("cache"))
     yield loaded
     loaded.stop()
@@ -45,10 +45,12 @@ def reference(style: str, weight: float = 1.0) -> Reference:
     return Reference(str(clip), hashlib.sha256(clip.read_bytes()).hexdigest(), weight)
 
 
-async def say(speech: Speech, utterances: Sequence[Utterance]) -> tuple[list[NDArray[np.float32]], list[PieceDone]]:
+async def say(
+    speech: Synthesizer, utterances: Sequence[Utterance]
+) -> tuple[list[NDArray[np.float32]], list[PieceDone]]:
     parts: dict[tuple[int, int], list[NDArray[np.float32]]] = {}
     done = []
-    async for event in speech.speak(utterances):
+    async for event in speech.synthesize(utterances):
         if isinstance(event, Audio):
             parts.setdefault((event.utterance, event.piece), []).append(event.samples)
         elif isinstance(event, PieceDone):
@@ -62,7 +64,7 @@ async def say(speech: Speech, utterances: Sequence[Utterance]) -> tuple[list[NDA
 @pytest.mark.parametrize(
     "voice", [LOW, Voice((reference("neutral", 0.25), reference("question", 0.75)))], ids=["stored", "blend"]
 )
-async def test_greedy_speech_is_upstreams(speech: Speech, xtts: Xtts, voice: Voice) -> None:
+async def test_greedy_speech_is_upstreams(speech: Synthesizer, xtts: Xtts, voice: Voice) -> None:
     latents = speech._conditioner.latents(voice)
     texts = [("hu", "Jó napot kívánok!"), ("en", "It costs $20, Mr. Smith.")]
     waves, _ = await say(speech, [Utterance(text, language, voice, 1, sampling=GREEDY) for language, text in texts])
@@ -73,7 +75,7 @@ async def test_greedy_speech_is_upstreams(speech: Speech, xtts: Xtts, voice: Voi
         assert snr(theirs, ours) >= 60
 
 
-async def test_what_is_left_out_is_the_checkpoints_own(speech: Speech, xtts: Xtts, demo_dir: Path) -> None:
+async def test_what_is_left_out_is_the_checkpoints_own(speech: Synthesizer, xtts: Xtts, demo_dir: Path) -> None:
     config = json.loads((demo_dir / "config.json").read_text())
     names = ("temperature", "top_k", "top_p", "repetition_penalty")
     assert sampling_defaults(xtts) == Defaults(**{name: config[name] for name in names})
@@ -87,7 +89,7 @@ async def test_what_is_left_out_is_the_checkpoints_own(speech: Speech, xtts: Xtt
         assert other.shape != waves[0].shape or not np.allclose(other, waves[0], atol=1e-3), name
 
 
-async def test_a_long_text_comes_in_pieces_that_stand_alone(speech: Speech) -> None:
+async def test_a_long_text_comes_in_pieces_that_stand_alone(speech: Synthesizer) -> None:
     sentences = [
         "Ez az első mondat, amely elég hosszú ahhoz, hogy ne férjen össze a többivel, bárhogyan is.",
         "Ez a második, amely szintén hosszú, és amelyet ezért külön kell elmondani, ha tetszik, ha nem.",
@@ -104,7 +106,7 @@ async def test_a_long_text_comes_in_pieces_that_stand_alone(speech: Speech) -> N
     assert np.array_equal(alone, waves[0])  # the first piece draws from the same stream as its text alone
 
 
-async def test_faults_name_the_utterance(speech: Speech) -> None:
+async def test_faults_name_the_utterance(speech: Synthesizer) -> None:
     good = Utterance("Jó napot!", "hu", LOW, 1)
     for bad in (replace(good, text="?"), replace(good, language="xx"), replace(good, voice=Voice(speaker="Nobody"))):
         with pytest.raises(InvalidInput) as refused:
@@ -113,9 +115,9 @@ async def test_faults_name_the_utterance(speech: Speech) -> None:
     assert speech.status().load.live == 0
 
 
-async def test_leaving_frees_the_slots(speech: Speech) -> None:
+async def test_leaving_frees_the_slots(speech: Synthesizer) -> None:
     long = Utterance("Ez egy hosszú mondat, amelyet senki sem hallgat végig. " * 4, "hu", LOW, 1)
-    async with aclosing(speech.speak([long] * 3)) as events:
+    async with aclosing(speech.synthesize([long] * 3)) as events:
         async for _ in events:
             break
     for _ in range(100):
@@ -125,10 +127,10 @@ async def test_leaving_frees_the_slots(speech: Speech) -> None:
     pytest.fail("the slots are still taken")
 
 
-async def test_a_voices_latents_are_a_file_that_says_the_same(speech: Speech, tmp_path: Path) -> None:
+async def test_a_voices_latents_are_a_file_that_says_the_same(speech: Synthesizer, tmp_path: Path) -> None:
     styles = {"question": Voice((reference("question"),)), "neutral": Voice((reference("neutral"),)), "low": LOW}
     heard, finished = [event async for event in speech.latents(styles)]
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, LatentsReady)
     assert finished == Finished()
     file = tmp_path / "latents.safetensors"
     file.write_bytes(heard.latents)
@@ -143,7 +145,7 @@ async def test_a_voices_latents_are_a_file_that_says_the_same(speech: Speech, tm
         assert np.array_equal(*waves)
 
 
-async def test_latents_of_what_cannot_be_heard(speech: Speech) -> None:
+async def test_latents_of_what_cannot_be_heard(speech: Synthesizer) -> None:
     with pytest.raises(InvalidInput, match="Nobody"):
         await anext(speech.latents({"a": Voice(speaker="Nobody")}))
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from api.jobs.foreman import AT_ONCE, Foreman
+from api.jobs.job_runner import AT_ONCE, JobRunner
 from api.jobs.store import Job, JobStore, State
 from tests.api.jobs.conftest import long_request
 
@@ -37,10 +37,10 @@ class Labour:
 @pytest.fixture
 async def labour(store: JobStore) -> AsyncIterator[Labour]:
     labour = Labour()
-    foreman = Foreman(store, labour.do, look=0.02)
-    foreman.start()
+    job_runner = JobRunner(store, labour.do, poll=0.02)
+    job_runner.start()
     yield labour
-    await foreman.stop()
+    await job_runner.stop()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -72,7 +72,7 @@ async def test_two_servers_never_do_the_same_job(store: JobStore, labour: Labour
     job = store.create(REQUEST)
     await until(lambda: labour.begun == [job.id])
     other = Labour()
-    second = Foreman(JobStore(store.folder), other.do, look=0.02)
+    second = JobRunner(JobStore(store.folder), other.do, poll=0.02)
     second.start()
     await asyncio.sleep(0.1)
     await second.stop()
@@ -83,12 +83,12 @@ async def test_what_stops_leaves_the_job_to_the_next(store: JobStore) -> None:
     first, second = Labour(), Labour()
     second.may_end.set()
     job = store.create(REQUEST)
-    foreman = Foreman(store, first.do, look=0.02)
-    foreman.start()
+    job_runner = JobRunner(store, first.do, poll=0.02)
+    job_runner.start()
     await until(lambda: first.begun == [job.id])
-    await foreman.stop()
+    await job_runner.stop()
     assert not job.over
-    successor = Foreman(JobStore(store.folder), second.do, look=0.02)
+    successor = JobRunner(JobStore(store.folder), second.do, poll=0.02)
     successor.start()
     await until(lambda: job.state is State.COMPLETED)
     await successor.stop()

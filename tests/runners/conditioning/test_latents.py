@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runners.hearing.latents import Latents, LatentShapes, blend
+from runners.conditioning.latents import Latents, LatentShapes, blend
 
 WEIGHTS = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=6)
 

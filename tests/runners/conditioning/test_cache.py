@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from runners.hearing.cache import LatentsCache, cache_key
-from runners.hearing.latents import Latents, LatentShapes
+from runners.conditioning.cache import LatentsCache, cache_key
+from runners.conditioning.latents import Latents, LatentShapes
 
 SHAPES = LatentShapes((1, 32, 16), (1, 512, 1))
 ROOT = Path(__file__).parents[3]
@@ -200,8 +200,8 @@ def test_a_full_disk_fails_no_request_and_leaves_no_scraps(tmp_path: Path, caplo
 import resource, signal, sys
 from pathlib import Path
 import torch
-from runners.hearing.latents import Latents, LatentShapes
-from runners.hearing.cache import LatentsCache
+from runners.conditioning.latents import Latents, LatentShapes
+from runners.conditioning.cache import LatentsCache
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 latents = Latents(torch.zeros(1, 32, 16), torch.zeros(1, 512, 1))
@@ -259,8 +259,8 @@ def test_two_processes_on_an_empty_cache_do_not_trip_over_each_other(tmp_path: P
 import sys, time
 from pathlib import Path
 import torch
-from runners.hearing.latents import Latents, LatentShapes
-from runners.hearing.cache import LatentsCache, cache_key
+from runners.conditioning.latents import Latents, LatentShapes
+from runners.conditioning.cache import LatentsCache, cache_key
 folder, ready, other = map(Path, sys.argv[1:])
 cache = LatentsCache(folder, LatentShapes((1, 32, 16), (1, 512, 1)))
 ready.touch()

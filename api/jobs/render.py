@@ -9,7 +9,7 @@ from api.audio.assemble import Segment, assemble, join_pieces
 from api.audio.formats import encode
 from api.jobs.schemas import Sample
 from api.jobs.store import Entry
-from api.runner_client import Speech
+from api.runner_client import UtteranceAudio
 from runners.errors import EngineFailure, SpeechError
 from runners.types import Utterance
 
@@ -23,14 +23,14 @@ class Passage:
 
 
 @dataclass(slots=True, eq=False)
-class Take:
+class RenderTask:
     sample: Sample
     passages: list[Passage]
-    speeches: dict[int, Speech] = field(default_factory=dict)  # by passage
+    speeches: dict[int, UtteranceAudio] = field(default_factory=dict)  # by passage
     error: SpeechError | None = None
     over: bool = False  # all is said, or nothing will come of it
 
-    def note(self, index: int, outcome: Speech | SpeechError) -> bool:
+    def note(self, index: int, outcome: UtteranceAudio | SpeechError) -> bool:
         """What came of a passage; whether that was the last that was missing."""
         if isinstance(outcome, SpeechError):
             self.error = outcome

@@ -12,18 +12,18 @@ from pathlib import Path
 import torch
 from TTS.tts.models.xtts import Xtts
 
+from runners.conditioning.cache import LatentsCache
+from runners.conditioning.conditioner import Conditioner, latent_shapes
+from runners.conditioning.voice_file import StyleLatents, VoiceLatents
 from runners.config import EngineConfig
 from runners.engine import Engine
 from runners.errors import SpeechError
-from runners.hearing.cache import LatentsCache
-from runners.hearing.conditioner import Conditioner, latent_shapes
-from runners.hearing.voice_file import StyleLatents, VoiceLatents
 from runners.metrics import RunnerMetrics
 from runners.models.source import is_demo, resolve_model
 from runners.sequence import Request, Sequence
 from runners.text.pieces import TextFrontend
-from runners.threads import apart
-from runners.types import Event, Failed, Finished, Heard, ModelCard, PieceDone, Status, Utterance, Voice
+from runners.threads import in_fresh_thread
+from runners.types import Event, Failed, Finished, LatentsReady, ModelCard, PieceDone, Status, Utterance, Voice
 from runners.xtts.build import build_decoder, build_vocoder, give_memory_back, prepare_kernels, slots_that_fit
 from runners.xtts.checkpoint import choose_device, load_checkpoint, sampling_defaults
 from runners.xtts.decoder import Decoder
@@ -41,7 +41,7 @@ DEMO_NOTICE = (
 log = logging.getLogger(__name__)
 
 
-class Speech:
+class Synthesizer:
     def __init__(
         self, card: ModelCard, xtts: Xtts, conditioner: Conditioner, engine: Engine, metrics: RunnerMetrics
     ) -> None:
@@ -55,17 +55,17 @@ class Speech:
         self._defaults = sampling_defaults(xtts)
 
     @classmethod
-    def load(cls, config: EngineConfig, worker: int = 0, on_death: Callable[[], None] = lambda: None) -> "Speech":
+    def load(cls, config: EngineConfig, worker: int = 0, on_death: Callable[[], None] = lambda: None) -> "Synthesizer":
         """Everything a process needs, its engine running. Raises ConfigurationError when that cannot be.
 
         `worker` counts the processes from 0; `on_death` is called if the engine is lost.
         """
-        speech = apart(lambda: cls._load(config, worker, on_death))
+        speech = in_fresh_thread(lambda: cls._load(config, worker, on_death))
         speech.start()
         return speech
 
     @classmethod
-    def _load(cls, config: EngineConfig, worker: int, on_death: Callable[[], None]) -> "Speech":
+    def _load(cls, config: EngineConfig, worker: int, on_death: Callable[[], None]) -> "Synthesizer":
         folder = resolve_model(config.model, config.cache_dir, config.tos_agreed)
         device = choose_device(config.device, worker, torch.cuda.device_count())
         torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, in convolutions too
@@ -117,7 +117,7 @@ class Speech:
     def status(self) -> Status:
         return Status(self._card, self._engine.load)
 
-    async def speak(self, utterances: Items[Utterance], *, bulk: bool = False) -> AsyncGenerator[Event, None]:
+    async def synthesize(self, utterances: Items[Utterance], *, bulk: bool = False) -> AsyncGenerator[Event, None]:
         """All utterances enter the engine at once; their events come as they happen, `Finished` last.
 
         Those of bulk requests wait for as long as it takes, and are prepared one by one, so that no thread is missing
@@ -151,10 +151,10 @@ class Speech:
 
     async def latents(self, styles: Mapping[str, Voice]) -> AsyncGenerator[Event, None]:
         """What the model hears in each style of a voice, as one file. Raises what `Conditioner.latents` raises."""
-        yield Heard(await asyncio.to_thread(self._heard, styles))
+        yield LatentsReady(await asyncio.to_thread(self._voice_file, styles))
         yield Finished()
 
-    def _heard(self, styles: Mapping[str, Voice]) -> bytes:
+    def _voice_file(self, styles: Mapping[str, Voice]) -> bytes:
         heard = {style: self._conditioner.latents(voice) for style, voice in styles.items()}
         tensors = {
             style: StyleLatents(latents.gpt_cond_latent.numpy(), latents.speaker_embedding.numpy())

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.callers.account import Account, account, charged
-from api.callers.rates import Limit, RateLimited, Standing, open_store, parse_limit
+from api.auth.account import Account, account, charged
+from api.auth.rates import Limit, RateLimited, Standing, open_store, parse_limit
 from runners.errors import EngineFailure, InvalidInput
 
 
@@ -105,7 +105,7 @@ async def test_a_store_that_is_away_limits_nothing_and_says_so(caplog: pytest.Lo
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             assert await mine.take("requests", 1) is None
-        await mine.give_back("requests", 1, Standing(1, 0, time.time() + 60))
+        await mine.refund("requests", 1, Standing(1, 0, time.time() + 60))
     assert time.monotonic() - began < 2
     assert mine.standing is None
     assert "does not answer, so nothing is limited" in caplog.text

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
+from runners.conditioning.voice_file import FORMAT, LARGEST, StyleLatents, VoiceLatents, safetensors_metadata
 from runners.errors import UnreadableLatents
-from runners.hearing.voice_file import FORMAT, LARGEST, StyleLatents, VoiceLatents, safetensors_metadata
 
 ROOT = Path(__file__).parents[3]
 STYLES = st.lists(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True), min_size=1, max_size=5, unique=True)
@@ -104,5 +104,5 @@ def test_a_flipped_byte_is_refused_or_harmless(at: int, flip: int) -> None:
 
 
 def test_it_needs_no_torch() -> None:
-    script = "import sys, runners.hearing.voice_file; sys.exit('torch' in sys.modules)"
+    script = "import sys, runners.conditioning.voice_file; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0

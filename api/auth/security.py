@@ -14,9 +14,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.callers.account import Account, account
-from api.callers.keys import ApiKey, recognise
-from api.callers.rates import Limit, RateLimited, Unit, open_store
+from api.auth.account import Account, account
+from api.auth.keys import ApiKey, recognise
+from api.auth.rates import Limit, RateLimited, Unit, open_store
 from api.errors import Unauthorized, answer
 
 log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from api.callers.account import charged
-from api.callers.keys import read_keys
-from api.callers.rates import RateLimited, parse_limit
-from api.callers.security import Callers, RateLimits, address_of, is_open, parse_proxies, refuse
+from api.auth.account import charged
+from api.auth.keys import read_keys
+from api.auth.rates import RateLimited, parse_limit
+from api.auth.security import Callers, RateLimits, address_of, is_open, parse_proxies, refuse
 from api.errors import answer
 
 KEY = "correct-horse"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.callers.keys import ApiKey, read_keys, recognise
+from api.auth.keys import ApiKey, read_keys, recognise
 
 KEYS = st.text([*string.ascii_letters, *string.digits, *"!#$%&()*+-./:;<=>?[]^_{|}~@"], min_size=1, max_size=40).filter(
     lambda key: not key.startswith("@")

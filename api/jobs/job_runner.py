@@ -18,21 +18,21 @@ LOOK = 2.0  # seconds between two looks into the folder; what other servers were
 REST = 30.0  # seconds until a job whose folder could not be written is tried again
 
 
-class Foreman:
+class JobRunner:
     def __init__(
         self,
         store: JobStore,
         do: Callable[[Job], Coroutine[Any, Any, None]],
-        look: float = LOOK,
-        tell: Callable[[int], object] = lambda unfinished: None,
+        poll: float = LOOK,
+        report: Callable[[int], object] = lambda unfinished: None,
     ) -> None:
         """`do`: works on a job until it is completed, or raises OSError where its folder cannot be written.
         `tell`: is called with the number of jobs that are not over, at every look.
         """
         self._store = store
         self._do = do
-        self._look = look
-        self._tell = tell
+        self._poll = poll
+        self._report = report
         self._doing: dict[str, tuple[Job, asyncio.Task[None]]] = {}
         self._knock = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
@@ -49,7 +49,7 @@ class Foreman:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def knock(self) -> None:
+    def wake(self) -> None:
         """There is something to see: look now."""
         self._knock.set()
 
@@ -60,13 +60,13 @@ class Foreman:
             except OSError as error:
                 log.warning("The jobs' folder cannot be read: %s", error)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._knock.wait(), self._look)
+                await asyncio.wait_for(self._knock.wait(), self._poll)
             self._knock.clear()
 
     async def _look_round(self) -> None:
         await asyncio.to_thread(self._store.sweep)
         unfinished = await asyncio.to_thread(self._store.unfinished)
-        self._tell(len(unfinished))
+        self._report(len(unfinished))
         wanted = {job.id for job in unfinished}
         for id, (_, task) in self._doing.items():
             if id not in wanted:  # canceled, here or elsewhere; or just completed, which a cancel does not hurt
@@ -82,7 +82,7 @@ class Foreman:
             with job.claimed() as ours:
                 if ours and not job.over:
                     await self._attempt(job)
-                    self.knock()  # the next one has a place
+                    self.wake()  # the next one has a place
         finally:
             del self._doing[job.id]
 

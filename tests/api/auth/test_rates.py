@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPerSecond
 
-from api.callers.rates import Limit, RateLimited, Standing, open_store, parse_limit, parse_store
+from api.auth.rates import Limit, RateLimited, Standing, open_store, parse_limit, parse_store
 from runners.errors import InvalidInput
 
 
@@ -119,7 +119,7 @@ async def test_what_is_given_back_late_does_not_swell_the_next_window():
     limit = characters("5/second")
     taken = await limit.take("a", 5)
     await asyncio.sleep(taken.ends - time.time() + 0.05)
-    assert (await limit.give_back("a", 5, taken)).remaining == 5
+    assert (await limit.refund("a", 5, taken)).remaining == 5
     assert (await limit.take("a", 1)).remaining == 4
 
 

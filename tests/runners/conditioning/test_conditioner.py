@@ -16,6 +16,11 @@ import torchaudio
 from numpy.typing import NDArray
 from TTS.tts.models.xtts import Xtts, load_audio
 
+from runners.conditioning.cache import LatentsCache
+from runners.conditioning.clip import Clip, decode_clip
+from runners.conditioning.conditioner import Conditioner, at_model_rate, latent_shapes
+from runners.conditioning.latents import Latents
+from runners.conditioning.voice_file import StyleLatents, VoiceLatents
 from runners.errors import (
     ConfigurationError,
     EngineFailure,
@@ -24,11 +29,6 @@ from runners.errors import (
     UnreadableClip,
     UnreadableLatents,
 )
-from runners.hearing.cache import LatentsCache
-from runners.hearing.clip import Clip, decode_clip
-from runners.hearing.conditioner import Conditioner, at_model_rate, latent_shapes
-from runners.hearing.latents import Latents
-from runners.hearing.voice_file import StyleLatents, VoiceLatents
 from runners.types import Reference, Voice
 
 DEFAULT_VOICE = Path(__file__).parents[3] / "references" / "default"

@@ -19,8 +19,8 @@ from typing import Literal
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from runners.hearing.latents import Latents, LatentShapes
-from runners.hearing.voice_file import safetensors_metadata
+from runners.conditioning.latents import Latents, LatentShapes
+from runners.conditioning.voice_file import safetensors_metadata
 
 Lookup = Literal["memory", "disk", "miss"]  # where latents were found
 

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 
 from limits.errors import StorageError
 
-from api.callers.rates import Limit, RateLimited, Standing, Unit
+from api.auth.rates import Limit, RateLimited, Standing, Unit
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +37,10 @@ class Account:
             return None
         return self._standings[unit]
 
-    async def give_back(self, unit: Unit, amount: int, taken: Standing | None) -> None:
+    async def refund(self, unit: Unit, amount: int, taken: Standing | None) -> None:
         if taken is not None:
             try:
-                self._standings[unit] = await self._limits[unit].give_back(self._caller, amount, taken)
+                self._standings[unit] = await self._limits[unit].refund(self._caller, amount, taken)
             except StorageError as error:
                 _tell(error)
 
@@ -71,7 +71,7 @@ async def charged(characters: int, param: str) -> AsyncIterator[None]:
     try:
         yield
     except Exception:  # whatever it was, nothing was said
-        await mine.give_back("characters", characters, taken)
+        await mine.refund("characters", characters, taken)
         raise
 
 

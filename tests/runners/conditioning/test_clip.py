@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from runners.conditioning.clip import Clip, decode_clip
 from runners.errors import UnreadableClip
-from runners.hearing.clip import Clip, decode_clip
 
 
 def tone(seconds: float = 1.0, rate: int = 24_000, channels: int = 1) -> NDArray[np.float32]:
