@@ -26,7 +26,7 @@ class Files(Protocol):
 
     def has(self, name: str) -> bool: ...
 
-    def open(self, name: str) -> BinaryIO:
+    def open_file(self, name: str) -> BinaryIO:
         """The file, to read and to seek in. Raises OSError."""
 
 
@@ -44,7 +44,7 @@ class LocalFiles:
     def has(self, name: str) -> bool:
         return (self.path / name).is_file()
 
-    def open(self, name: str) -> BinaryIO:
+    def open_file(self, name: str) -> BinaryIO:
         return (self.path / name).open("rb")
 
 
@@ -92,7 +92,7 @@ def what_it_is(head: bytes) -> str:
 def read_small(files: Files, name: str) -> bytes:
     """The whole file. Raises ConfigurationError where it cannot be read, or is another than its name says."""
     try:
-        with files.open(name) as file:
+        with files.open_file(name) as file:
             content = file.read()
     except OSError as error:
         raise refusal(files, f"{name} cannot be read ({error.strerror or error}).") from error

@@ -77,7 +77,7 @@ def look(files: Files, weights: str | None = None) -> Checkpoint:
 
 def _index(files: Files, name: str) -> Any:
     try:
-        with files.open(name) as file:
+        with files.open_file(name) as file:
             return read_index(file)
     except Unreadable as error:
         raise refusal(files, f"{name} {error}.") from error

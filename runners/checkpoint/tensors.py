@@ -4,6 +4,7 @@ Of a pickle nothing runs: the names that upstream's own files hold become descri
 Imports no torch.
 """
 
+import io
 import json
 import math
 import pickle
@@ -65,8 +66,8 @@ class TensorInfo:
     dtype: str  # as PyTorch names it, e.g. float32
     shape: tuple[int, ...]
     record: Record
-    offset: int = 0  # bytes into the record
-    stride: tuple[int, ...] | None = None  # elements; None: one row after the other
+    offset: int  # bytes into the record
+    stride: tuple[int, ...]  # elements
 
     @property
     def elements(self) -> int:
@@ -80,7 +81,13 @@ class TensorInfo:
     @property
     def fills_record(self) -> bool:
         """Whether the record's bytes are the tensor's, in order."""
-        return self.offset == 0 and self.size == self.record.size and self.stride in (None, _rows(self.shape))
+        return self.in_rows and self.size == self.record.size
+
+    @property
+    def in_rows(self) -> bool:
+        """Whether its elements lie one after the other."""
+        strides = zip(self.shape, self.stride, _rows(self.shape), strict=True)
+        return all(stride == rows or length == 1 for length, stride, rows in strides)
 
 
 def itemsize(dtype: str) -> int:
@@ -202,8 +209,7 @@ def _read_archive(file: BinaryIO) -> Any:
             )
             for member in members
         }
-        with archive.open(index) as pickled:
-            return _Unpickler(pickled, records).load()
+        return _Unpickler(io.BytesIO(archive.read(index)), records).load()
 
 
 def _read_legacy(file: BinaryIO) -> Any:
@@ -236,9 +242,8 @@ def _read_safetensors(file: BinaryIO) -> dict[str, TensorInfo]:
     tensors = {}
     for name, entry in entries.items():
         begin, end = entry["data_offsets"]
-        tensors[name] = TensorInfo(
-            _SAFETENSORS[entry["dtype"]], tuple(entry["shape"]), Record(8 + length + begin, end - begin)
-        )
+        shape, record = tuple(entry["shape"]), Record(8 + length + begin, end - begin)
+        tensors[name] = TensorInfo(_SAFETENSORS[entry["dtype"]], shape, record, 0, _rows(shape))
         if not tensors[name].fills_record:
             raise Unreadable("is damaged: a tensor is larger than its data")
     return tensors

@@ -76,7 +76,7 @@ def _no_memory_for_parameters() -> Iterator[None]:
     def register_unfilled(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         register(module, name, None if parameter is None else nn.Parameter(parameter.to("meta")))
 
-    nn.Module.register_parameter = register_unfilled  # type: ignore[method-assign]
+    nn.Module.register_parameter = register_unfilled  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

@@ -27,17 +27,16 @@ class MappedFile:
 
     def _tensor(self, info: TensorInfo, start: int) -> Tensor:
         dtype: torch.dtype = getattr(torch, info.dtype)
-        record = self._storage[start : start + info.record.size]
-        if start % dtype.itemsize:  # outside of archives nothing is aligned
-            record = record.clone()
-        stride = info.stride or torch.empty(info.shape, device="meta").stride()
-        tensor = torch.empty(0, dtype=dtype)
-        return tensor.set_(record, info.offset // dtype.itemsize, info.shape, stride).contiguous()
+        at = start + info.offset
+        content = self._storage[at : at + info.size if info.in_rows else start + info.record.size]
+        if at % dtype.itemsize:  # outside of archives nothing is aligned
+            content = content.clone()
+        return torch.empty(0, dtype=dtype).set_(content, 0, info.shape, info.stride).contiguous()
 
 
 def checksum(tensor: Tensor) -> int:
     """CRC-32 of its content, as archives hold it."""
-    return zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy())
+    return zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data)
 
 
 def own_memory(module: nn.Module) -> None:
