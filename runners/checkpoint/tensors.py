@@ -10,6 +10,7 @@ import math
 import pickle
 import struct
 import zipfile
+import zlib
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -194,22 +195,25 @@ class _Unpickler(pickle.Unpickler):
 
 def _read_archive(file: BinaryIO) -> Any:
     with zipfile.ZipFile(file) as archive:
-        index = next((name for name in archive.namelist() if name.split("/")[1:] == ["data.pkl"]), None)
-        if index is None:
-            raise Unreadable("is an archive, but none of PyTorch's")
-        if archive.getinfo(index).file_size > _LONGEST_INDEX:
-            raise Unreadable("is damaged: its index is too long")
-        data = f"{index.partition('/')[0]}/data/"
-        members = [member for member in archive.infolist() if member.filename.startswith(data)]
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise Unreadable("is a compressed archive, which PyTorch does not write: unpack it, and use what is in it")
-        records = {
-            member.filename.removeprefix(data): Record(
-                member.header_offset, member.file_size, member.CRC or None, in_archive=True
-            )
-            for member in members
-        }
-        return _Unpickler(io.BytesIO(archive.read(index)), records).load()
+        members = archive.infolist()
+    index = next((member for member in members if member.filename.split("/")[1:] == ["data.pkl"]), None)
+    if index is None:
+        raise Unreadable("is an archive, but none of PyTorch's")
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise Unreadable("is a compressed archive, which PyTorch does not write: unpack it, and use what is in it")
+    data = f"{index.filename.partition('/')[0]}/data/"
+    records = {
+        member.filename.removeprefix(data): _member(member) for member in members if member.filename.startswith(data)
+    }
+    file.seek(data_start(file, _member(index)))
+    pickled = file.read(min(index.file_size, _LONGEST_INDEX))
+    if index.CRC and zlib.crc32(pickled) != index.CRC:  # PyTorch may be told to leave it out
+        raise Unreadable("is cut off or damaged: copy or download it again")
+    return _Unpickler(io.BytesIO(pickled), records).load()
+
+
+def _member(info: zipfile.ZipInfo) -> Record:
+    return Record(info.header_offset, info.file_size, info.CRC or None, in_archive=True)
 
 
 def _read_legacy(file: BinaryIO) -> Any:
