@@ -134,7 +134,7 @@ def parts_of_hub(url: str) -> tuple[str, str, str]:
 def _on_hub(url: str, endpoint: str | None) -> tuple[str, str]:
     """The commit that the revision is, and where huggingface_hub's filesystem finds the folder."""
     repo, folder, revision = parts_of_hub(url)
-    commit = HfApi(endpoint=endpoint).model_info(repo, revision=revision or None, timeout=SILENCE).sha
+    commit = HfApi(endpoint=endpoint).model_info(repo, revision=revision or "main", timeout=SILENCE).sha
     if not commit:
         raise ValueError("the answer is not a hub's. Check HF_ENDPOINT and any proxy")
     return commit, f"{HUB}{repo}@{commit}/{folder}"
@@ -195,4 +195,5 @@ def _in_words(error: Exception, url: str) -> str:
     if _is_denied(error):
         hint = " S3 also says so of a file that is not there to who may not list the bucket (s3:ListBucket)."
         return f"access is denied ({_status(error) or 403}). {advice}{hint if url.startswith(_S3) else ''}"
-    return f"{type(error).__name__}: {error}. {advice} Files that have come are kept."
+    first, *_ = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {first}. {advice} Files that have come are kept."
