@@ -15,11 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth.account import charged
 from api.config import ServerConfig
-from api.docs.described_errors import errors
+from api.described import errors
+from api.errors import JobNotDone
 from api.jobs.job_runner import JobRunner
 from api.jobs.planner import JobPlanner
 from api.jobs.schemas import LongRequest
-from api.jobs.store import Job, JobNotDone, JobStore, State
+from api.jobs.store import Job, JobStore, State
 from api.jobs.work import Work
 from api.observe.metrics import unfinished_jobs
 from api.plan import Planner

@@ -1,4 +1,4 @@
-"""railway.ts as Railway's command line reads it: values that suit the server (`make lint` checks its types)."""
+"""railway.ts as Railway's command line reads it: values that suit the server (`make lint-deploy` checks its types)."""
 
 import json
 import os
@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from api.auth.security import PROBES
 from api.config import ServerConfig
-from tests.deploy.conftest import MODULES, ROOT
+from api.paths import PROBES
+from deploy.tests.conftest import MODULES, ROOT
 
 FILE = ROOT / ".railway" / "railway.ts"
 PAGE = (ROOT / "deploy" / "railway.md").read_text()
@@ -30,7 +30,7 @@ console.log(JSON.stringify(await program({})));
 def evaluate(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """The file's project in JSON, from a folder where it finds the package that it imports."""
     if not (MODULES / "railway").exists():
-        raise FileNotFoundError(f"there is no package `railway` in {MODULES}: `make lint` installs it")
+        raise FileNotFoundError(f"there is no package `railway` in {MODULES}: `make lint-deploy` installs it")
     (folder / "node_modules").symlink_to(MODULES)
     copy = shutil.copy(FILE, folder)
     node = [Path(sys.executable).with_name("node"), "--input-type=module", "--eval", EVALUATE, copy]

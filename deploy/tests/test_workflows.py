@@ -1,4 +1,4 @@
-"""Workflows: what actionlint and the schema, which `make lint` runs, do not look at."""
+"""Workflows: what actionlint and the schema, which `make lint-deploy` runs, do not look at."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.conftest import ROOT
+from deploy.tests.conftest import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 MAY_WRITE = {"release.yml": {"packages", "id-token", "attestations"}}

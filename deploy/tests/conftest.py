@@ -25,7 +25,9 @@ def kustomize() -> list[str]:
     for command in (["kustomize", "build"], ["kubectl", "kustomize"]):
         if found := shutil.which(command[0]):
             return [found, command[1]]
-    raise FileNotFoundError("there is no kustomize: `make lint` installs one on Linux; elsewhere install it yourself")
+    raise FileNotFoundError(
+        "there is no kustomize: `make lint-deploy` installs one on Linux; elsewhere install it yourself"
+    )
 
 
 class Rendered:

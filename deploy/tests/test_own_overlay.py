@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.conftest import NAMES, OVERLAYS, Object, Rendered, container, render
+from deploy.tests.conftest import NAMES, OVERLAYS, Object, Rendered, container, render
 
 README = (OVERLAYS.parent / "README.md").read_text()
 Change = Callable[[Object], None]

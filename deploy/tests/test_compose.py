@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.deploy.conftest import ROOT
+from deploy.tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())

@@ -10,7 +10,7 @@ import pytest
 from deploy.image_test.container import Container
 from deploy.image_test.engine import Engine
 from deploy.image_test.workshop import mounts_below
-from tests.deploy.conftest import ROOT
+from deploy.tests.conftest import ROOT
 
 MOUNTS = r"""
 22 1 254:0 / / rw,relatime - ext4 /dev/vda rw

@@ -9,10 +9,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from api.auth.security import PROBES
 from api.config import ServerConfig
+from api.paths import PROBES
+from deploy.tests.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, container
 from runners.config import EngineConfig
-from tests.deploy.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, container
 
 CUSTOM = yaml.safe_load(Path(__file__).with_name("custom_resources.yaml").read_text())
 NOT_OURS = {"BENTOML_HOME", "OMP_NUM_THREADS", "PORT"}  # variables of BentoML and OpenMP

@@ -1,4 +1,4 @@
-"""The README's configuration table and the code name the same variables, with the same defaults."""
+"""The configuration table of the docs and the code name the same variables, with the same defaults."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,11 @@ from runners.config import EngineConfig
 
 ROOT = Path(__file__).parent.parent
 ROW = re.compile(r"^\| `((?:XTTS|COQUI)_\w+)` \| (?:`([^`]*)`)?")
-ROWS = dict(ROW.match(line).groups() for line in (ROOT / "README.md").read_text().splitlines() if ROW.match(line))
+ROWS = dict(
+    ROW.match(line).groups()
+    for line in (ROOT / "docs" / "configuration.md").read_text().splitlines()
+    if ROW.match(line)
+)
 
 
 class Recorder(Mapping[str, str]):

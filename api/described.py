@@ -1,9 +1,16 @@
-"""The errors of each route, for its documentation: what a status means, and the one body that all errors have."""
+"""What routes say of their answers, for the documentation: their errors, and audio files with their headers."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, Field
+
+from api.audio.formats import media_type
+from api.schemas import OutputFormat
+
+RATE: Final = 24_000
+BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+AUDIO: Final = {media_type(form, RATE).partition(";")[0]: BINARY for form in get_args(OutputFormat)}
 
 
 class ErrorDetail(BaseModel):
@@ -58,3 +65,26 @@ def response_of(status: int, body: type[BaseModel]) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{body.__name__}"}
     description = MEANINGS.get(status, HTTPStatus(status).phrase)
     return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _header(kind: str, description: str) -> dict[str, Any]:
+    return {"schema": {"type": kind}, "description": description}
+
+
+AUDIO_HEADERS: Final = {
+    "X-Seed": _header("integer", "The same one gives the same audio."),
+    "X-Audio-Duration": _header("number", "Seconds."),
+    "X-Sample-Rate": _header("integer", "Hz."),
+    "X-Language": _header("string", "The language of the text; of segments, one for each."),
+}
+SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment.")}
+
+
+def audio_file(more: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: an audio file, or why there is none. `more`: headers besides the usual ones."""
+    file = {
+        "description": "An audio file in the format asked for.",
+        "content": AUDIO,
+        "headers": {**AUDIO_HEADERS, **(more or {})},
+    }
+    return {200: file, **errors(404, 503, 504)}

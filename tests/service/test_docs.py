@@ -1,4 +1,4 @@
-"""The README's commands, typed as they stand there, against a running server."""
+"""The commands of README.md and docs/, typed as they stand there, against a running server."""
 
 import os
 import re
@@ -12,10 +12,16 @@ import soundfile
 
 from tests.service.server import ROOT, Server
 
-BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-SNIPPETS = [(language, code) for language, code in BLOCKS if "localhost:3000" in code]
+SNIPPET = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SNIPPETS = {
+    f"{page.stem}-{number}": (language, code)
+    for page in PAGES
+    for number, (language, code) in enumerate(SNIPPET.findall(page.read_text()), 1)
+    if "localhost:3000" in code
+}
 
-# Machines that run tests have no loudspeakers: what the README plays with is replaced by what writes files.
+# Machines that run tests have no loudspeakers: players are replaced by programs that write files.
 FFPLAY = """#!/bin/sh
 cat > played.mp3
 """
@@ -41,11 +47,13 @@ def shell(server: Server, tmp_path: Path) -> dict[str, object]:
     return {"cwd": tmp_path, "env": environ, "timeout": 120, "capture_output": True, "text": True}
 
 
-def test_the_readme_has_curl_and_python() -> None:
-    assert [language for language, _ in SNIPPETS] == ["bash", "bash", "python", "bash", "python", "python", "python"]
+def test_readme_and_requests_have_curl_and_python() -> None:
+    for page in ("README", "requests"):
+        languages = {language for name, (language, _) in SNIPPETS.items() if name.startswith(page)}
+        assert languages == {"bash", "python"}
 
 
-@pytest.mark.parametrize(("language", "code"), SNIPPETS, ids=lambda value: value.split()[0])
+@pytest.mark.parametrize(("language", "code"), SNIPPETS.values(), ids=SNIPPETS)
 def test_snippets_run(server: Server, shell: dict[str, object], tmp_path: Path, language: str, code: str) -> None:
     code = code.replace("http://localhost:3000", server.url).replace("localhost:3000", server.url)
     command = ["bash", "-euo", "pipefail", "-c", code] if language == "bash" else [sys.executable, "-c", code]
