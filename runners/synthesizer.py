@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from TTS.tts.models.xtts import Xtts
 
+from runners.checkpoint.look import look_at
 from runners.conditioning.cache import LatentsCache
 from runners.conditioning.conditioner import Conditioner, latent_shapes
 from runners.conditioning.voice_file import StyleLatents, VoiceLatents
@@ -70,11 +71,12 @@ class Synthesizer:
         folder = resolve_model(config.model, config.cache_dir, config.tos_agreed)
         device = choose_device(config.device, worker, torch.cuda.device_count())
         torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, in convolutions too
-        xtts = load_checkpoint(folder, device)
+        checkpoint = look_at(folder)
+        xtts = load_checkpoint(checkpoint, device)
         shapes = latent_shapes(xtts)
         metrics = RunnerMetrics(xtts.args.output_sample_rate, _memory_of(device))
         cache = LatentsCache(config.latents_dir, shapes, capacity=config.latents_in_memory, count=metrics.looked_up)
-        conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(folder), cache=cache)
+        conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(checkpoint), cache=cache)
         precision = choose_precision(config.precision, device, xtts.gpt.gpt.h[0])
         decoder, vocoder = cls._parts_of(xtts, shapes.gpt_cond_latent[1], precision, config)
         slots = decoder.slots

@@ -1,8 +1,6 @@
 """The BentoML service that owns the model: one copy in each worker process. All that is heavy loads in `__init__`."""
 
 import logging
-import os
-import signal
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, cast
@@ -10,13 +8,14 @@ from typing import Any, cast
 import bentoml
 
 from runners.bulk import Bulk
+from runners.checkpoint.look import look_at
 from runners.config import EngineConfig
 from runners.cpu import settle_openmp
 from runners.disconnects import Callers
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
+from runners.failed_start import end_server, watch_workers
 from runners.lifetime import Lifetime
 from runners.logs import log_as_bentoml_does, write_as
-from runners.models.checkpoint_files import check_checkpoint
 from runners.models.source import resolve_model
 from runners.request_id import RequestIds
 from runners.timeouts import mend_timeouts
@@ -51,15 +50,15 @@ class XTTSRunner:
             )  # the supervisor starts a fresh worker
         except ConfigurationError as error:
             log.critical("%s", error)
-            os.kill(os.getppid(), signal.SIGTERM)  # or the supervisor would start this worker again and again
-            raise
+            end_server()
 
     @bentoml.on_deployment
     @staticmethod
     def fetch_model() -> None:
         """Once, before any process starts: what cannot be served stops the server with one message."""
         write_as(CONFIG.log_format)
-        check_checkpoint(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        look_at(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        watch_workers()
         if CONFIG.device.startswith("cuda"):
             import torch
 
