@@ -7,8 +7,6 @@ is trusted (no pickle; key, shapes, digest and numbers are checked), and no faul
 import hashlib
 import json
 import logging
-import os
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -21,6 +19,7 @@ from safetensors.torch import load, save
 
 from runners.conditioning.latents import Latents, LatentShapes
 from runners.conditioning.voice_file import safetensors_metadata
+from runners.whole_file import private_folder, write_whole
 
 Lookup = Literal["memory", "disk", "miss"]  # where latents were found
 
@@ -136,8 +135,8 @@ class _LatentsFiles:
         path = self._path(key)
         tensors = {"gpt_cond_latent": latents.gpt_cond_latent, "speaker_embedding": latents.speaker_embedding}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(path, save(tensors, metadata=_stamp(key, latents)))
+            private_folder(path.parent)
+            write_whole(path, save(tensors, metadata=_stamp(key, latents)))
         except OSError as error:
             logger.warning("Cannot keep latents in %s (%s): in memory only", path, error.strerror)
 
@@ -149,17 +148,3 @@ def _stamp(key: str, latents: Latents) -> dict[str, str]:
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.numpy().tobytes())
     return {"format": FORMAT, "key": key, "digest": digest.hexdigest()}
-
-
-def _write_atomically(path: Path, raw: bytes) -> None:
-    """Whole or not at all, for any reader in any process. A crash leaves a `.tmp` beside it at worst."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

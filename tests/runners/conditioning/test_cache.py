@@ -1,6 +1,7 @@
 """Computed once, then found in memory or on disk, and not believed when the file is not what was written."""
 
 import logging
+import stat
 import subprocess
 import sys
 import threading
@@ -217,6 +218,13 @@ assert cache.get("ab" * 32, lambda: latents) is latents
 def run_python(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", script, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_latents_are_nobodys_business_but_the_servers(tmp_path: Path) -> None:
+    LatentsCache(tmp_path / "latents", SHAPES).get("ab" * 32, lambda: latents_of("a"))
+    (file,) = tmp_path.rglob("*.safetensors")
+    paths = [file, file.parent, file.parent.parent]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o600, 0o700, 0o700]
 
 
 def test_threads_that_miss_together_compute_once(tmp_path: Path) -> None:
