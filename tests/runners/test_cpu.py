@@ -84,12 +84,13 @@ def test_openmp_obeys(tmp_path: Path) -> None:
 def test_the_runner_sets_it_before_openmp_is_loaded(tmp_path: Path) -> None:
     """As BentoML's worker does it: the module is imported, then the service is made. This one fails for its model."""
     done = run(
-        f"import os, signal, sys; os.environ['XTTS_MODEL'] = {str(tmp_path)!r}\n"
+        f"import asyncio, os, signal, sys; os.environ['XTTS_MODEL'] = {str(tmp_path)!r}\n"
         "signal.signal(signal.SIGUSR1, signal.SIG_IGN); os.getppid = os.getpid\n"  # the service ends its supervisor
         "os._exit = sys.exit\n"
         "from runners.xtts_runner import XTTSRunner\n"
         "assert 'libgomp' not in open('/proc/self/maps').read()\n"
-        "try: XTTSRunner.inner()\n"
+        "async def start(): XTTSRunner.inner()\n"
+        "try: asyncio.run(start())\n"
         "except SystemExit as ended: assert ended.code == 1\n"
         "assert 'libgomp' in open('/proc/self/maps').read()"
     )
