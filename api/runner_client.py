@@ -1,8 +1,5 @@
 """The runner as the API sees it: a request's utterances in, its events or its whole speech out; a voice in, its
 latents out. Knows no engine.
-
-BentoML's own proxy to a dependency is passed over for one reason: it closes its session every 100 requests or 300
-seconds, and with it every stream that is still running.
 """
 
 import asyncio
@@ -10,15 +7,12 @@ import base64
 import dataclasses
 import json
 import logging
-import os
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 import httpx
 import numpy as np
@@ -27,40 +21,33 @@ from numpy.typing import NDArray
 from api.observe.record import record
 from runners.errors import EngineFailure, ModelLoading, SpeechError
 from runners.request_id import HEADER, request_id
-from runners.types import Audio, Event, Failed, Finished, Heard, Load, ModelCard, PieceDone, Status, Utterance, Voice
+from runners.types import (
+    Audio,
+    Event,
+    Failed,
+    Finished,
+    LatentsReady,
+    Load,
+    ModelCard,
+    PieceDone,
+    Status,
+    Utterance,
+    Voice,
+)
 from runners.wire import CALL, Unpacker
 
 log = logging.getLogger(__name__)
 
 STATUS_TIMEOUT = 2.0  # seconds; a runner that is loading, or was lost, does not answer
-LIMITS = httpx.Limits(max_keepalive_connections=32, keepalive_expiry=2.0)  # the runner closes idle ones after 5 s
 GONE = "The model's process went away while it worked on this request. Try again."
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class UtteranceAudio:
     """What one utterance came out as."""
 
     pieces: tuple[NDArray[np.float32], ...]  # float32 mono; several where the text was over the model's limit
     done: tuple[PieceDone, ...]  # one a piece
-
-
-def connect(url: str) -> httpx.AsyncClient:
-    """A client of the runner at `url`, as BentoML names it: `file://` and a socket's path, or `tcp://host:port`.
-
-    Its connections are not limited: a request waits in the engine's queue, which knows how long it is, or nowhere.
-    """
-    parsed = urlparse(url)
-    uds = _handle(url2pathname(parsed.path)) if parsed.scheme == "file" else None
-    transport = httpx.AsyncHTTPTransport(uds=uds, limits=LIMITS)
-    base_url = "http://runner" if uds else f"http://{parsed.netloc}"
-    return httpx.AsyncClient(base_url=base_url, transport=transport, timeout=None)
-
-
-def _handle(path: str) -> str:
-    """A name of the socket that lasts: BentoML removes its own as soon as the server is told to stop, and the requests
-    in flight still need it then."""
-    return f"/proc/self/fd/{os.open(path, os.O_PATH)}" if hasattr(os, "O_PATH") else path
 
 
 class RunnerClient:
@@ -109,10 +96,10 @@ class RunnerClient:
             SpeechError: the request failed.
         """
         record().asked(utterances)
-        return self._events("/speak", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
+        return self._events("/synthesize", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
 
     async def latents(self, styles: Mapping[str, Voice]) -> bytes:
-        """What the model hears in each style of a voice, as a file (see runners/hearing/voice_file.py).
+        """What the model hears in each style of a voice, as a file (see runners/conditioning/voice_file.py).
 
         Raises:
             SpeechError: the model cannot hear one of them.
@@ -120,7 +107,7 @@ class RunnerClient:
         body = {"styles": {style: dataclasses.asdict(voice) for style, voice in styles.items()}}
         async with aclosing(self._events("/latents", body)) as events:
             async for event in events:
-                if isinstance(event, Heard):
+                if isinstance(event, LatentsReady):
                     return event.latents
         raise EngineFailure(GONE)
 
@@ -149,7 +136,7 @@ class RunnerClient:
         log.error("The model's process was lost: %s: %s", type(error).__name__, error)
         self._model = None  # so that the next request asks whether there is one again
 
-    async def speak_bulk(self, utterances: Sequence[Utterance]) -> list[Speech | SpeechError]:
+    async def synthesize_bulk(self, utterances: Sequence[Utterance]) -> list[UtteranceAudio | SpeechError]:
         """Each utterance's speech or what it failed of, when all are there and nobody else waits for the engine.
 
         A cancelled call takes its utterances out of the engine.
@@ -167,13 +154,8 @@ class RunnerClient:
             raise EngineFailure(GONE) from error
         return await asyncio.to_thread(_read_batch, response.content)
 
-    async def speak(self, utterances: Sequence[Utterance]) -> list[Speech]:
-        """All utterances, decoded together, in the order of the request."""
-        async with aclosing(self.events(utterances)) as events:
-            return _joined([event async for event in events], len(utterances))
 
-
-def _joined(events: Iterable[Event], utterances: int) -> list[Speech]:
+def _joined(events: Iterable[Event], utterances: int) -> list[UtteranceAudio]:
     parts: dict[tuple[int, int], list[NDArray[np.float32]]] = defaultdict(list)
     done: dict[tuple[int, int], PieceDone] = {}
     for event in events:
@@ -184,16 +166,17 @@ def _joined(events: Iterable[Event], utterances: int) -> list[Speech]:
                 done[utterance, piece] = event
     order = [sorted(key for key in done if key[0] == index) for index in range(utterances)]
     return [
-        Speech(tuple(np.concatenate(parts[key]) for key in keys), tuple(done[key] for key in keys)) for keys in order
+        UtteranceAudio(tuple(np.concatenate(parts[key]) for key in keys), tuple(done[key] for key in keys))
+        for keys in order
     ]
 
 
-def _read_batch(answer: bytes) -> list[Speech | SpeechError]:
+def _read_batch(answer: bytes) -> list[UtteranceAudio | SpeechError]:
     """What `synthesize_batch` answers. Takes as long as the audio is long, so it belongs in a thread."""
     return [_read_item(base64.b64decode(item)) for item in json.loads(answer)]
 
 
-def _read_item(frames: bytes) -> Speech | SpeechError:
+def _read_item(frames: bytes) -> UtteranceAudio | SpeechError:
     events = list(Unpacker().feed(frames))
     match events[-1:]:
         case [Failed(error)]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.hardware import cores
 from benchmarks.options import QUICK_RESULTS, RESULTS, Options
 from runners.config import PRECISIONS, EngineConfig
+from runners.cpu import cores
 
 NAMES = ("engine", "service", "growth", "accuracy", "scale")  # packages, each with a `run.run(options)`
 
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="seven minutes on two idle cores instead of an hour; README.md is left alone",
+        help="seven minutes on two idle cores instead of an hour; no page is changed",
     )
     parser.add_argument(
         "--out", type=Path, help="folder of the results (benchmarks/results; output/benchmarks if quick)"

@@ -1,30 +1,32 @@
 """The BentoML service that owns the model: one copy in each worker process. All that is heavy loads in `__init__`."""
 
 import logging
-import os
-import signal
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any, cast
 
 import bentoml
 
+from bentoml_patches.disconnects import BulkCalls
+from bentoml_patches.failed_start import end_server, watch_workers
+from bentoml_patches.lifetime import Lifetime
+from bentoml_patches.logs import log_as_bentoml_does, write_as
 from runners.bulk import Bulk
-from runners.callers import Callers
+from runners.checkpoint.look import look_at
 from runners.config import EngineConfig
+from runners.cpu import settle_openmp
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
-from runners.lifetime import Lifetime
-from runners.logs import log_as_bentoml_does, write_as
-from runners.models.checkpoint_files import check_checkpoint
+from runners.logs import formatter
 from runners.models.source import resolve_model
 from runners.request_id import RequestIds
-from runners.timeouts import mend_timeouts
 from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
-from runners.wire import pack
+from runners.wire import CALL, pack
 
 log = logging.getLogger(__name__)
 
 CONFIG = EngineConfig.from_env()
+LINES = partial(formatter, CONFIG.log_format)
 LARGEST_BATCH = 512  # utterances of long jobs
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
 
@@ -37,25 +39,29 @@ LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so th
 )
 class XTTSRunner:
     def __init__(self) -> None:
-        from runners.speech import Speech
+        settle_openmp()
+        from runners.synthesizer import Synthesizer
 
-        log_as_bentoml_does("runners", CONFIG.log_format)
-        self.bulk = Bulk(lambda utterance: _packed(self.speech.speak([utterance], bulk=True)))
+        write_as(LINES)
+        log_as_bentoml_does("runners")
+        self.bulk = Bulk(lambda utterance: _packed(self.synthesizer.synthesize([utterance], bulk=True)))
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:
             lifetime = Lifetime()
-            self.speech = Speech.load(CONFIG, worker, on_death=lifetime.end)  # the supervisor starts a fresh worker
+            self.synthesizer = Synthesizer.load(
+                CONFIG, worker, on_death=lifetime.end
+            )  # the supervisor starts a fresh worker
         except ConfigurationError as error:
             log.critical("%s", error)
-            os.kill(os.getppid(), signal.SIGTERM)  # or the supervisor would start this worker again and again
-            raise
+            end_server()
 
     @bentoml.on_deployment
     @staticmethod
     def fetch_model() -> None:
         """Once, before any process starts: what cannot be served stops the server with one message."""
-        write_as(CONFIG.log_format)
-        check_checkpoint(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        write_as(LINES)
+        look_at(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        watch_workers()
         if CONFIG.device.startswith("cuda"):
             import torch
 
@@ -65,13 +71,13 @@ class XTTSRunner:
 
     @bentoml.on_shutdown
     def stop(self) -> None:
-        self.speech.stop()
+        self.synthesizer.stop()
 
     @bentoml.api
-    async def speak(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]:
+    async def synthesize(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]:
         """Events of the request (see runners/wire.py), as they happen. Closing the stream frees its slots."""
         yield b""  # BentoML begins its answer with the first chunk, and does not notice a caller that leaves before
-        async with aclosing(_packed(self.speech.speak(utterances))) as frames:
+        async with aclosing(_packed(self.synthesizer.synthesize(utterances))) as frames:
             async for frame in frames:
                 yield frame
 
@@ -80,27 +86,26 @@ class XTTSRunner:
         """The bulk lane. BentoML gathers the items of all callers, and runs one batch at a time.
 
         An answer is the events of one item (see runners/wire.py) in base64; what an item fails of is among them, and
-        fails no other. A call names itself in a header and its items (see runners/callers.py): when its caller leaves,
-        they leave the engine.
+        fails no other. A call names itself in a header and in its items: when its caller leaves, they leave the engine
+        (see bentoml_patches/disconnects.py).
         """
-        return await self.bulk.say(items)
+        return await self.bulk.synthesize(items)
 
     @bentoml.api
     async def latents(self, styles: dict[str, Voice]) -> AsyncGenerator[bytes, None]:
-        """What the model hears in each style of a voice: one `Heard`."""
-        async with aclosing(_packed(self.speech.latents(styles))) as frames:
+        """What the model hears in each style of a voice: one `LatentsReady`."""
+        async with aclosing(_packed(self.synthesizer.latents(styles))) as frames:
             async for frame in frames:
                 yield frame
 
     @bentoml.api
     async def status(self) -> Status:
-        return self.speech.status()
+        return self.synthesizer.status()
 
 
 _service = cast(Any, XTTSRunner)
 _service.add_asgi_middleware(RequestIds)
-_service.add_asgi_middleware(Callers)
-mend_timeouts()
+_service.add_asgi_middleware(BulkCalls, header=CALL)
 
 
 async def _packed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:

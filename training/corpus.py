@@ -10,7 +10,7 @@ import torch
 from filelock import FileLock, Timeout
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
-from runners.demo.vocabulary import LANGUAGES
+from runners.demo.vocabulary import LANGUAGES, write_vocabulary
 from runners.errors import InvalidInput
 from runners.text.pieces import Piece, TextFrontend
 from training.espeak import Espeak, Speaker
@@ -18,7 +18,6 @@ from training.features import RATE, STRIDE, log_mel, pitch
 from training.plan import Plan
 from training.shards import Utterance
 from training.texts import Texts, load_texts
-from training.vocabulary import write_vocabulary
 
 UTTERANCES_PER_SPEAKER, SPEAKERS_PER_SHARD = 20, 12
 LEAD_IN, LEAD_OUT = 0.05, 0.20  # seconds of silence
@@ -37,7 +36,7 @@ MIX = {"hu": 0.45, "en": 0.45, "de": 0.025, "es": 0.025, "it": 0.025, "pl": 0.02
 def frontend(folder: Path) -> TextFrontend:
     """The server's own text path, over the new vocabulary."""
     vocabulary = folder / "vocab.json"
-    write_vocabulary(vocabulary)
+    write_vocabulary(vocabulary, pairs=())
     return TextFrontend(VoiceBpeTokenizer(str(vocabulary)), LANGUAGES, 402)
 
 

@@ -16,11 +16,11 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
 from runners.demo.checkpoint import checkpoint_config
+from runners.demo.vocabulary import write_vocabulary
 from training.features import MEL_SCALE
 from training.model import HEADS, LAYERS, WIDTH
 from training.plan import KEPT, Plan
 from training.runs import keep
-from training.vocabulary import write_vocabulary
 
 _SAMPLING = {"temperature": 0.6, "top_k": 50, "top_p": 0.85, "repetition_penalty": 1.0}
 
@@ -75,7 +75,7 @@ def config(tokens: dict[str, int]) -> dict[str, object]:
 def write(folder: Path, state: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    tokens = write_vocabulary(folder / "vocab.json")
+    tokens = write_vocabulary(folder / "vocab.json", pairs=())
     (folder / "config.json").write_text(json.dumps(config(tokens), indent=4), encoding="utf-8")
     upstream = XttsConfig()
     upstream.load_json(str(folder / "config.json"))

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from runners.demo.vocabulary import write_vocabulary
 from training.codebook import load_codebook
 from training.examples import Batch, Examples, delayed
 from training.features import TARGETS
@@ -11,7 +12,6 @@ from training.model import STOP, WIDTH, build_gpt, latents
 from training.muon import Muon
 from training.plan import Plan
 from training.runs import Measures, Run, rate, set_rate
-from training.vocabulary import write_vocabulary
 
 CORRUPT = 0.06  # of the codes that are fed
 TOLD_WEIGHT = 1.0
@@ -29,7 +29,7 @@ class Gpt:
         self.codebook = load_codebook(plan.work)
         self.device = torch.device(plan.device)
         torch.manual_seed(0)
-        self.model = build_gpt(write_vocabulary(plan.work / "vocab.json")).to(self.device)
+        self.model = build_gpt(write_vocabulary(plan.work / "vocab.json", pairs=())).to(self.device)
         self.teller = nn.Linear(WIDTH, TARGETS).to(self.device)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from runners.config import EngineConfig
-from runners.speech import Speech
+from runners.synthesizer import Synthesizer
 from runners.text.pieces import TextFrontend
 from runners.types import Audio, Failed, PieceDone, Reference, StopReason, Utterance, Voice
 from training.corpus import spoken
@@ -35,7 +35,7 @@ class Take:
 
 class Ours:
     def __init__(self, model: str) -> None:
-        self._speech = Speech.load(EngineConfig.from_env({**os.environ, "XTTS_MODEL": model}))
+        self._speech = Synthesizer.load(EngineConfig.from_env({**os.environ, "XTTS_MODEL": model}))
 
     @property
     def frontend(self) -> TextFrontend:

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 
+from runners.checkpoint.look import look_at
+from runners.demo.vocabulary import write_vocabulary
 from runners.xtts.checkpoint import load_checkpoint
 from training.export import folded, widened, write
 from training.features import TARGETS
 from training.model import WIDTH, build_gpt
 from training.speaker import build_encoder
-from training.vocabulary import write_vocabulary
 from training.vocoder import build_vocoder, stretch
 
 
@@ -68,7 +69,7 @@ def test_the_teller_goes_into_the_vocoders_first_layer() -> None:
 
 def test_the_server_loads_the_folder_and_it_is_what_was_trained(narrow: tuple[Any, Any], tmp_path: Path) -> None:
     encoder, vocoder = narrow
-    tokens = write_vocabulary(tmp_path / "vocab.json")
+    tokens = write_vocabulary(tmp_path / "vocab.json", pairs=())
     gpt = build_gpt(tokens)
     state: dict[str, dict[str, Tensor]] = {
         "gpt": gpt.state_dict(),
@@ -76,7 +77,7 @@ def test_the_server_loads_the_folder_and_it_is_what_was_trained(narrow: tuple[An
         "encoder": encoder.state_dict(),
     }
     write(tmp_path, state)
-    xtts = load_checkpoint(tmp_path, torch.device("cpu"))
+    xtts = load_checkpoint(look_at(tmp_path), torch.device("cpu"))
     torch.testing.assert_close(xtts.gpt.mel_head.weight, gpt.mel_head.weight, atol=1e-3, rtol=1e-3)
     assert xtts.config.languages[:2] == ["en", "es"]
     assert torch.equal(xtts.mel_stats, torch.full((80,), 4.0))

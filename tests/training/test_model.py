@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 import torch
 
+from runners.demo.vocabulary import write_vocabulary
 from training.examples import Batch, Example
 from training.model import STOP, VECTORS, WIDTH, build_gpt, is_trained, latents, style
-from training.vocabulary import write_vocabulary
 
 
 @pytest.fixture(scope="module")
 def gpt(tmp_path_factory: pytest.TempPathFactory) -> Any:
     torch.manual_seed(0)
-    model = build_gpt(write_vocabulary(tmp_path_factory.mktemp("vocabulary") / "vocab.json"))
+    model = build_gpt(write_vocabulary(tmp_path_factory.mktemp("vocabulary") / "vocab.json", pairs=()))
     for block in model.conditioning_encoder.attn[:1]:
         torch.nn.init.normal_(block.proj_out.weight, std=0.1)
     return model.eval()

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from runners.checkpoint.look import look_at
 from runners.text.pieces import Piece
 from runners.xtts.checkpoint import load_checkpoint
 from training.codebook import load_codebook, train_codebook
@@ -84,7 +85,7 @@ def test_every_step_runs_and_the_server_loads_what_comes_out(plan: Plan) -> None
     assert rows.shape[:2] == (ROWS, WINDOW)
     assert speakers.shape == (ROWS, 512, 1)
     assert samples.shape[1] == stretch(rows).shape[2] * HOP
-    xtts = load_checkpoint(plan.work / "checkpoint", torch.device("cpu"))
+    xtts = load_checkpoint(look_at(plan.work / "checkpoint"), torch.device("cpu"))
     with torch.inference_mode():
         sound = xtts.hifigan_decoder(torch.randn(1, 6, WIDTH), torch.zeros(1, 512, 1))
     assert sound.isfinite().all()
