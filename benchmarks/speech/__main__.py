@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.hardware import cores, hardware
+from benchmarks.hardware import hardware
 from benchmarks.options import ROOT
 from benchmarks.report import Report, Table, publish
 from benchmarks.speech import measures
 from benchmarks.speech.measures import Figure, Judge
 from benchmarks.speech.speakers import Ours, Theirs
+from runners.cpu import cores
 
 METHOD = (
     "Texts of language_texts.yaml, of which none is in the demo voice's corpus, were said with the default voice and "

@@ -35,11 +35,11 @@ class Take:
 
 class Ours:
     def __init__(self, model: str) -> None:
-        self._speech = Synthesizer.load(EngineConfig.from_env({**os.environ, "XTTS_MODEL": model}))
+        self._synthesizer = Synthesizer.load(EngineConfig.from_env({**os.environ, "XTTS_MODEL": model}))
 
     @property
     def frontend(self) -> TextFrontend:
-        return self._speech._frontend
+        return self._synthesizer._frontend
 
     def say(self, texts: Sequence[tuple[str, str, Voice]], seed: int = 0) -> list[Take]:
         """(text, language, voice) each, as many at once as the engine has slots."""
@@ -51,14 +51,14 @@ class Ours:
         utterances = [Utterance(text, language, voice, seed) for text, language, voice in texts]
         parts: list[list[NDArray[np.float32]]] = [[] for _ in texts]
         stopped = [True] * len(texts)
-        async for event in self._speech.speak(utterances):
+        async for event in self._synthesizer.synthesize(utterances):
             if isinstance(event, Audio):
                 parts[event.utterance].append(event.samples)
             elif isinstance(event, PieceDone):
                 stopped[event.utterance] &= event.stop_reason is StopReason.STOP_CODE
             elif isinstance(event, Failed):
                 raise event.error
-        rate = self._speech.status().model.sample_rate
+        rate = self._synthesizer.status().model.sample_rate
         return [Take(np.concatenate(part), rate, stop) for part, stop in zip(parts, stopped, strict=True)]
 
 
