@@ -65,7 +65,7 @@ def errors(
             clips = [write(take, out / f"{language}-{k:03d}-{who}.wav") for k, take in enumerate(takes)]
             heard = judge.hear(clips, language)
             (out / f"{language}-{who}.txt").write_text("\n".join(heard), encoding="utf-8")
-            rates[who] = error_rate(texts, heard)
+            rates[who] = error_rate(*([theirs.read(text, language) for text in each] for each in (texts, heard)))
         target = "10 %" if language == "en" else f"{rates['espeak-ng'] + 8:.1f} %"
         told = f"{rates['ours']:.1f} % (espeak-ng {rates['espeak-ng']:.1f} %)"
         yield Figure(f"characters wrong, {language}, {len(texts)} texts", told, f"<= {target}")

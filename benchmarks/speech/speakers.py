@@ -12,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from runners.config import EngineConfig
+from runners.errors import InvalidInput
 from runners.synthesizer import Synthesizer
 from runners.text.pieces import TextFrontend
 from runners.types import Audio, Failed, PieceDone, Reference, StopReason, Utterance, Voice
@@ -67,6 +68,13 @@ class Theirs:
 
     def __init__(self, frontend: TextFrontend) -> None:
         self._espeak, self._frontend = Espeak(), frontend
+
+    def read(self, text: str, language: str) -> str:
+        """The text with its numbers in words, as both of us read it. Empty if there is nothing to say."""
+        try:
+            return " ".join(piece.text for piece in self._frontend.pieces(text, language))
+        except InvalidInput:
+            return ""
 
     def say(self, text: str, language: str, speaker: Speaker = DEFAULT_SPEAKER) -> Take:
         pieces = self._frontend.pieces(text, language)
