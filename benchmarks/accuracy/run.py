@@ -14,8 +14,8 @@ from benchmarks.hardware import hardware
 from benchmarks.options import Options
 from benchmarks.report import Report, Table, publish
 from benchmarks.texts import LANGUAGE, texts
-from runners.config import EngineConfig
 from runners.checkpoint.look import look_at
+from runners.config import EngineConfig
 from runners.demo import make_demo
 from runners.models.landing import land
 from runners.models.source import resolve_model
