@@ -167,7 +167,7 @@ def shared_buffer(plain: Path, folder: Path) -> None:
     state = weights(plain)
     floats = {name: tensor for name, tensor in state.items() if tensor.dtype == torch.float32}
     buffer = torch.cat([tensor.reshape(-1) for tensor in floats.values()])
-    parts = buffer.split([tensor.numel() for tensor in floats.values()])
+    parts = torch.split(buffer, [tensor.numel() for tensor in floats.values()])
     state |= {name: part.view(tensor.shape) for part, (name, tensor) in zip(parts, floats.items(), strict=True)}
     state["gpt.mel_head.weight"] = state["gpt.mel_head.weight"].t().contiguous().t()
     torch.save({"model": state}, folder / "model.pth")
