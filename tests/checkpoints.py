@@ -3,6 +3,7 @@
 Each is given the folder of a plain checkpoint in upstream's layout and an empty one to fill.
 """
 
+import hashlib
 import json
 import os
 import pickle
@@ -41,6 +42,15 @@ def copy(plain: Path, folder: Path, *but: str) -> None:
     for path in plain.iterdir():
         if path.name not in but:
             shutil.copy(path, folder / path.name)
+
+
+def traces(folder: Path) -> dict[str, tuple[str, int, int, int]]:
+    """Everything of a folder that a write would change."""
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    stats = {path.name: path.stat() for path in (folder, *folder.iterdir())}
+    return {
+        name: (files.get(name, ""), stat.st_mtime_ns, stat.st_ctime_ns, stat.st_mode) for name, stat in stats.items()
+    }
 
 
 def official(plain: Path, folder: Path) -> None:
