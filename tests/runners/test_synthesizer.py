@@ -190,10 +190,10 @@ async def test_a_language_that_a_fine_tune_added(demo_dir: Path, tmp_path: Path)
     synthesizer = load(folder, tmp_path)
     try:
         assert synthesizer.status().model.languages[-1] == "vi"
-        (wave,), _ = await synthesize(synthesizer, [Utterance("Xin chào thế giới!", "vi", LOW, 1)])
+        (wave,), _ = await say(synthesizer, [Utterance("Xin chào thế giới!", "vi", LOW, 1)])
         assert len(wave) > 1000
         with pytest.raises(SpeechError, match="has no language 'be'"):
-            await synthesize(synthesizer, [Utterance("Прывітанне", "be", LOW, 1)])
+            await say(synthesizer, [Utterance("Прывітанне", "be", LOW, 1)])
     finally:
         synthesizer.stop()
 

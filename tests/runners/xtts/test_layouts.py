@@ -1,6 +1,7 @@
 """Checkpoints in every layout that people have: the same model comes of them, and they stay as they are."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
