@@ -103,7 +103,7 @@ def test_two_strangers_at_once_on_a_read_only_mount(demo_dir: Path, tmp_path: Pa
     before = traces(source)
     command = [sys.executable, "-c", LOAD, demo_dir, read_only]
     processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
-    answers = {process.communicate(timeout=240)[0] for process in processes}
+    answers = {process.communicate(timeout=600)[0] for process in processes}
     assert [process.returncode for process in processes] == [0, 0]
     assert answers == {f"{checkpoint_identity(look_at(demo_dir))}\n".encode()}
     assert traces(source) == before
