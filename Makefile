@@ -50,7 +50,10 @@ lock: .venv/uv  ## pin the requirements anew after a change to requirements*.in
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 .ci/requirements.in -o .ci/requirements.txt
 
-model-import: .venv/serve  ## put a model into BentoML's store (MODEL=hf://coqui/XTTS-v2 TAG=xtts-v2:v2.0.3)
+check-model: .venv/serve  ## say whether a model can be served, and what it is (MODEL=hf://coqui/XTTS-v2)
+	@$(BIN)/python -m runners.models.check $(MODEL)
+
+model-import: .venv/serve  ## put a model into BentoML's store, without what training left (MODEL=hf://coqui/XTTS-v2 TAG=xtts-v2:v2.0.3)
 	$(BIN)/python -m runners.models.importing $(MODEL) $(TAG)
 
 build: .venv/serve  ## build the bento (MODEL=xtts-v2:v2.0.3 puts a model of BentoML's store into it)
@@ -90,5 +93,5 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test lint lint-deploy bench references lock model-import build image image-test clean
+.PHONY: help serve batch test lint lint-deploy bench references lock check-model model-import build image image-test clean
 .DEFAULT_GOAL := help

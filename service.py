@@ -74,7 +74,7 @@ class XTTS:
         voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir)
         voices.report()
         report(CONFIG.api_keys)
-        self.client = RunnerClient(connect(self.runner.to_async.url))
+        self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
         planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
         self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
