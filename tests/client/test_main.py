@@ -16,8 +16,8 @@ import pytest
 
 from api.batch.__main__ import main
 from api.batch.options import KEY_VARIABLE, Exit
-from tests.api.batch.conftest import Serve
-from tests.api.batch.fake_server import FakeServer, sound
+from tests.client.conftest import Serve
+from tests.client.fake_server import FakeServer, sound
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "input_samples.json"
@@ -25,7 +25,7 @@ EXAMPLE = ROOT / "examples" / "input_samples.json"
 WITH_FAKE = """
 import sys
 from api.batch.__main__ import main
-fake = [sys.executable, "-m", "tests.api.batch.fake_server", "--slowness", "0.3", "--loading", "2", "--port"]
+fake = [sys.executable, "-m", "tests.client.fake_server", "--slowness", "0.3", "--loading", "2", "--port"]
 sys.exit(main(sys.argv[1:], lambda port: [*fake, str(port)]))
 """
 
@@ -277,7 +277,7 @@ def assert_nobody_listens(log: Path) -> None:
 
 
 def own(*arguments: str) -> Any:
-    return lambda port: [sys.executable, "-m", "tests.api.batch.fake_server", "--port", str(port), *arguments]
+    return lambda port: [sys.executable, "-m", "tests.client.fake_server", "--port", str(port), *arguments]
 
 
 def test_without_a_server_it_starts_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
