@@ -1,5 +1,6 @@
 """A batch file's samples, and every fault in it: of its shape, and beside the voices and languages of a server."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -49,8 +50,9 @@ def load(path: Path, output_format: str | None = None) -> tuple[Document, list[S
             faults.setdefault((fault.line, fault.column), fault)
     if faults:
         raise BatchFileError(sorted(faults.values()))
-    for sample in samples:
-        sample.output_format = output_format or sample.output_format  # type: ignore[assignment]
+    if output_format:
+        for sample in samples:
+            sample.output_format = output_format  # type: ignore[assignment]
     return document, samples
 
 
@@ -58,7 +60,7 @@ def server_faults(
     document: Document, samples: Sequence[Sample], voices: Mapping[str, Sequence[str]], languages: Sequence[str]
 ) -> list[Fault]:
     """What a server with these `voices`, styles by name, and `languages` lacks. Each fault once."""
-    known = {_code(language) for language in languages}
+    known = {_code(language): language for language in (*languages, "auto")}
     faults: dict[Fault, None] = {}
     for index, sample in enumerate(samples):
         for number, part in enumerate(sample.parts):
@@ -70,17 +72,19 @@ def server_faults(
 
 
 def _lacking(
-    sample: Sample, part: Part, voices: Mapping[str, Sequence[str]], languages: set[str]
+    sample: Sample, part: Part, voices: Mapping[str, Sequence[str]], languages: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Fields of a part, and what is wrong with them."""
     language = part.language or sample.language
-    if language and _code(language) not in {*languages, "auto"}:
-        yield "language", f"the model has no language {shown(language)}; {nearest(language, {*languages, 'auto'})}"
+    if language and _code(language) not in languages:
+        yield "language", f"the model has no language {shown(language)}; {nearest(language, languages.values())}"
     voice = part.voice or sample.voice
     if voice not in voices:
         yield "voice", f"the server has no voice {shown(voice)}; {nearest(voice, voices)}"
         return
     style = sample.style if part.style is None and voice == sample.voice else part.style
+    if isinstance(style, dict) and not any(style.values()):
+        yield "style", "the weights are all 0: at least one reference must count"
     for name in [style] if isinstance(style, str) else style or {}:
         if name not in voices[voice]:
             yield "style", f"voice {shown(voice)} has no style {shown(name)}; {nearest(name, voices[voice])}"
@@ -122,3 +126,7 @@ def _fault(document: Document, place: Place, message: str, *, at_name: bool = Fa
 
 def _code(language: str) -> str:
     return language.lower().partition("-")[0]
+
+
+if __name__ == "__main__":  # python -m client.batch_file > examples/schema.json
+    print(json.dumps(schema(), ensure_ascii=False, indent=2))

@@ -48,6 +48,8 @@ class Defaults(Settings):
 class Sample(Settings):
     """A text of any length up to a chapter's, or segments."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["segments"]}]})
+
     id: SampleId
     text: Text | None = Field(None, description="What to synthesize. Blank lines separate paragraphs.")
     segments: Segments | None = None
