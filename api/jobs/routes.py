@@ -12,7 +12,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth.account import charged
 from api.config import ServerConfig
@@ -127,19 +126,6 @@ def _zip(job: Job) -> Response:
 def _canceled(job: Job) -> dict[str, Any]:
     job.cancel()
     return job.status()
-
-
-class RouteOverride:
-    """Passes what is under `path` to `other`, and the rest on: BentoML's routes would come before those of its app."""
-
-    def __init__(self, app: ASGIApp, other: ASGIApp, path: str) -> None:
-        self.app = app
-        self.other = other
-        self.path = path
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ahead = scope["type"] == "http" and scope["path"].startswith(self.path)
-        await (self.other if ahead else self.app)(scope, receive, send)
 
 
 def _of_this_server(request: Request) -> Jobs:

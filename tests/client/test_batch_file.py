@@ -226,7 +226,9 @@ def test_each_kind_of_fault_has_its_line_and_what_is_right(
 def test_two_ids_that_would_be_one_file_are_refused(tmp_path: Path) -> None:
     text = '{"samples": [\n{"id": "a", "text": "x"},\n{"id": "b", "text": "x"},\n{"id": "A", "text": "x"}]}'
 
-    assert refused(write(tmp_path, text)) == [(4, "$.samples[2].id", '"A" is already the id on line 2; each needs its own')]
+    assert refused(write(tmp_path, text)) == [
+        (4, "$.samples[2].id", '"A" is already the id on line 2; each needs its own')
+    ]
 
 
 def test_all_faults_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:

@@ -1,28 +1,29 @@
-"""Notices that the caller of a bulk call has left, which BentoML does not: it would go on saying the whole batch."""
+"""Notices that the caller of a batched API has left, which BentoML does not: it would work on the whole batch."""
 
 import asyncio
 
 import bentoml
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runners.wire import CALL
+from bentoml_patches.replay import replay
 
 
-class Callers:
-    """Opens the call in the service's `bulk` for as long as its caller is connected."""
+class BulkCalls:
+    """Opens the call that `header` names in the service's `bulk` for as long as its caller is connected."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, header: str) -> None:
         self.app = app
+        self.header = header
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = Headers(scope=scope).get(CALL) if scope["type"] == "http" else None
+        name = Headers(scope=scope).get(self.header) if scope["type"] == "http" else None
         if name is None:
             return await self.app(scope, receive, send)
         request = [await receive()]
         while request[-1].get("more_body", False):
             request.append(await receive())
-        answering = asyncio.ensure_future(self.app(scope, _replay(request), send))
+        answering = asyncio.ensure_future(self.app(scope, replay(request, receive), send))
         with bentoml.get_current_service().bulk.call(name):
             await _ended_or_left(answering, receive)
         await answering  # of whoever has left, too: the rest of its batch may belong to others
@@ -34,14 +35,3 @@ async def _ended_or_left(answering: asyncio.Future[None], receive: Receive) -> N
         await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
     finally:
         leaving.cancel()
-
-
-def _replay(request: list[Message]) -> Receive:
-    waiting = iter(request)
-
-    async def replayed() -> Message:
-        for message in waiting:
-            return message
-        return await asyncio.Future()  # the caller's leaving is noticed elsewhere
-
-    return replayed

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from runners.lifetime import WORKER
+from bentoml_patches.lifetime import WORKER
 
 ROOT = Path(__file__).parents[2]
 RUNNER = """
 import asyncio, signal, sys, threading
 import bentoml
-from runners.lifetime import Lifetime
+from bentoml_patches.lifetime import Lifetime
 
 async def serve():
     ended = asyncio.Event()

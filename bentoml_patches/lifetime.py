@@ -1,10 +1,11 @@
-"""When this process ends: after those that ask it for speech, though all are told to stop at the same moment.
-
-What a request has begun may need the model once more: its latents, its speech. Knows nothing of requests.
+"""When a worker ends: a dependency after the services that call it, though all are told to stop at the same moment, and
+every one with its supervisor, however that ended. Knows nothing of requests.
 """
 
 import asyncio
+import ctypes
 import signal
+import sys
 from types import FrameType
 
 import bentoml
@@ -12,10 +13,14 @@ import psutil
 
 LOOK_AGAIN = 0.1  # seconds
 WORKER = "_bentoml_impl.worker.service"  # what every process of a service runs
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Lifetime:
-    """Takes over SIGTERM and SIGINT. To be made in the event loop, once the server has set its own handlers."""
+    """Of a dependency: what a request has begun may need it once more.
+
+    Takes over SIGTERM and SIGINT. To be made in the event loop, once the server has set its own handlers.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -55,3 +60,10 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:  # it ended meanwhile
         return []
+
+
+def end_with_supervisor() -> None:
+    """This process gets SIGTERM when its parent is gone, however it went: nobody else would stop it, and it holds the
+    port. Of Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,16 +1,9 @@
-"""BentoML's time-out, but with a timer that ends when the request does.
-
-BentoML 1.4 lets the timer of every request run on until it would have gone off, and what the request's context holds
-stays in memory as long: of a runner whose calls may take a day, gigabytes.
-"""
+"""BentoML's time-out, but with a timer that ends when the request does."""
 
 import asyncio
 
-from bentoml._internal.server.http import traffic
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from runners.errors import DeadlineExceeded
 
 
 class Timeout:
@@ -35,10 +28,5 @@ class Timeout:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            error = {"type": DeadlineExceeded.type, "message": f"Not done within {self.timeout:g} s.", "param": None}
+            error = {"type": "deadline_exceeded", "message": f"Not done within {self.timeout:g} s.", "param": None}
             await JSONResponse({"error": error}, 504)(scope, receive, send)
-
-
-def mend_timeouts() -> None:
-    """To be called before BentoML makes its apps: it then takes ours."""
-    traffic.TimeoutMiddleware = Timeout
