@@ -20,8 +20,8 @@ help:  ## this list
 serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings: docs/configuration.md)
 	$(BIN)/bentoml serve service:XTTS --host $(HOST) --port $(PORT)
 
-batch: .venv/serve  ## say a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
-	$(BIN)/python -m api.batch $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
+batch: .venv/serve  ## synthesize a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
+	$(BIN)/python -m client $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
 
 test: .venv/dev  ## run the tests (ARGS='-k name')
 	$(BIN)/python -m pytest $(ARGS)
