@@ -85,7 +85,7 @@ SAID: Final = {
     "X-Sample-Rate": _header("integer", "Hz."),
     "X-Language": _header("string", "What it was said in; of segments, one for each."),
 }
-SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment, exact to the sample.")}
+SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment, sample-exact.")}
 
 
 def spoken(more: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
