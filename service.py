@@ -12,30 +12,32 @@ from starlette.responses import Response
 from api.auth.security import report
 from api.config import ServerConfig
 from api.docs.page import router as docs_router
-from api.draining import refuse_connections_on_sigterm
 from api.jobs.routes import Jobs
 from api.jobs.routes import router as job_router
 from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
 from api.middleware import install
-from api.observe.logs import leave_out_bad_requests
 from api.observe.metrics import router as metrics_router
 from api.openai.routes import OpenAIRoutes
 from api.openai.routes import router as openai_router
 from api.plan import Planner
 from api.responses import health, refuse_in_app, refuse_invalid, respond
-from api.runner_client import RunnerClient, connect
+from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
 from api.synthesis import Synthesis
 from api.voices.library import VoiceLibrary
 from api.voices.routes import VoiceRoutes
 from api.voices.routes import router as voice_router
 from api.voices.store import VoiceStore
+from bentoml_patches.draining import refuse_connections_on_sigterm
+from bentoml_patches.install import install as patch_bentoml
+from bentoml_patches.logs import log_as_bentoml_does, write_as
+from bentoml_patches.proxy import connect
 from image import image
 from runners.errors import SpeechError
-from runners.logs import log_as_bentoml_does
-from runners.xtts_runner import XTTSRunner
+from runners.xtts_runner import LINES, XTTSRunner
 
+patch_bentoml()
 CONFIG = ServerConfig.from_env()
 os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn reads it once this is loaded
 AudioFile = Annotated[bytes, ContentType("audio/*")]
@@ -65,8 +67,8 @@ class XTTS:
     runner = bentoml.depends(XTTSRunner)
 
     def __init__(self) -> None:
-        log_as_bentoml_does("api", CONFIG.log_format)
-        leave_out_bad_requests()
+        write_as(LINES)
+        log_as_bentoml_does("api", "bentoml_patches")
         store = VoiceStore(CONFIG.uploads_dir)
         store.sweep()
         voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir)

@@ -12,7 +12,6 @@ from api.auth.cors import parse_origins
 from api.auth.keys import ApiKey, read_keys
 from api.auth.rates import MEMORY, parse_limit, parse_store
 from api.auth.security import parse_proxies
-from api.openai.schemas import parse_voices
 from runners.environment import Environment
 from runners.logs import read_format
 
@@ -65,7 +64,7 @@ class ServerConfig:
             rate_limit_store=env.parsed("XTTS_RATE_LIMIT_STORE", MEMORY, parse_store, secret=True),
             trusted_proxies=env.parsed("XTTS_TRUSTED_PROXIES", (), parse_proxies),
             cors_origins=env.parsed("XTTS_CORS_ORIGINS", (), parse_origins),
-            openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voices),
+            openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voice_names),
         )
         env.check()
         return config
@@ -82,3 +81,11 @@ class ServerConfig:
     @property
     def uploads_dir(self) -> Path:
         return self.data_dir / "voices"
+
+
+def parse_voice_names(text: str) -> Mapping[str, str]:
+    """`alloy=anna,nova=eva`. Raises ValueError, which says what would be right."""
+    pairs = [[side.strip() for side in pair.split("=")] for pair in text.split(",") if pair.strip()]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise ValueError("pairs of OpenAI's name and ours, separated by commas, such as alloy=anna,nova=eva")
+    return MappingProxyType(dict(pairs))

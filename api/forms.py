@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import answer
-from api.limits import replay
+from api.error_responses import answer
+from bentoml_patches.replay import replay
 from runners.errors import InvalidInput
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")

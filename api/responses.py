@@ -1,7 +1,6 @@
 """From a request's work to its response: an audio file, an error body, or nothing because the client has left."""
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -10,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.errors import ClientGone, answer, invalid
+from api.error_responses import answer, invalid, refuse
+from api.errors import ClientGone
 from api.live_response import LiveResponse
 from api.runner_client import RunnerClient
 from api.synthesis import Live, Rendered
@@ -18,29 +18,21 @@ from runners.errors import ModelLoading, SpeechError
 
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
 
-
-async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Live]) -> Response:
+async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Live | Response]) -> Response:
     """Does the work for as long as the client is there to hear of it. Its leaving cancels the work."""
     response: Response
     try:
         said = await while_connected(ctx.request, work)
         if isinstance(said, Live):
             response = LiveResponse(said.flow, said.flow, said.media_type, said.headers)
+        elif isinstance(said, Response):
+            response = said
         else:
             response = Response(said.body, media_type=said.media_type, headers=said.headers)
     except SpeechError as error:
         response = refuse(error)
     ctx.response.status_code = response.status_code  # BentoML overwrites the response's own with this one
-    return response
-
-
-def refuse(error: SpeechError) -> Response:
-    """The error's response. What is not the client's fault goes into the log with its cause."""
-    response = answer(error)
-    if response.status_code >= 500 and not isinstance(error, ModelLoading):
-        log.error("%s: %s", error.type, error.message, exc_info=error.__cause__)
     return response
 
 

@@ -1,11 +1,8 @@
-"""The bodies of the generate routes. What pydantic refuses here becomes a 422 that names the field and the limit.
-
-Numbers are strict: pydantic would take `true` for 1, and texts for numbers.
-"""
+"""The bodies of the generate routes. What pydantic refuses here becomes a 422 that names the field and the limit."""
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
 
@@ -46,11 +43,10 @@ Language = Annotated[
         examples=["hu"],
     ),
 ]
-Speed = Annotated[float, Field(strict=True, ge=0.25, le=4.0, description="2 is twice as fast.")]
+Speed = Annotated[float, Field(ge=0.25, le=4.0, description="2 is twice as fast.")]
 Seed = Annotated[
     int,
     Field(
-        strict=True,
         ge=0,
         le=2**32 - 1,
         description="The same seed gives the same audio. None: drawn, and reported in `X-Seed`.",
@@ -59,15 +55,27 @@ Seed = Annotated[
 Text = Annotated[str, Field(min_length=1, description="What to say.", examples=["Jó napot kívánok!"])]
 
 
+def number(value: object) -> object:
+    """pydantic would take `true` for 1, and texts for numbers."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")
+    return value
+
+
+NUMBERS = ("speed", "seed", "temperature", "top_k", "top_p", "repetition_penalty", "pause_after", "paragraph_pause")
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    _numbers = field_validator(*NUMBERS, mode="before", check_fields=False)(number)
 
 
 class Part(_Body):
     """One text of a request. What it leaves out comes from the request."""
 
     text: Text
-    pause_after: float = Field(0.0, strict=True, ge=0, le=60, description="Seconds of silence after this text, sample-exact.")
+    pause_after: float = Field(0.0, ge=0, le=60, description="Seconds of silence after this text, sample-exact.")
     language: Language = None
     voice: str | None = Field(None, max_length=128)
     style: Style = None
@@ -83,12 +91,12 @@ class Settings(_Body):
     style: Style = None
     output_format: OutputFormat = "mp3"
     speed: Speed = 1.0
-    temperature: Annotated[float, Field(strict=True, ge=0, le=2), AfterValidator(_greedy_or_warm)] | None = Field(
+    temperature: Annotated[float, Field(ge=0, le=2), AfterValidator(_greedy_or_warm)] | None = Field(
         None, description="0 is greedy. None: the checkpoint's default, as for the three below."
     )
-    top_k: int | None = Field(None, strict=True, ge=0, le=10_000, description="0 turns it off.")
-    top_p: float | None = Field(None, strict=True, gt=0, le=1, description="1 turns it off.")
-    repetition_penalty: float | None = Field(None, strict=True, ge=1, le=50, description="1 turns it off.")
+    top_k: int | None = Field(None, ge=0, le=10_000, description="0 turns it off.")
+    top_p: float | None = Field(None, gt=0, le=1, description="1 turns it off.")
+    repetition_penalty: float | None = Field(None, ge=1, le=50, description="1 turns it off.")
     seed: Seed | None = None
 
 

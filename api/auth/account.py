@@ -10,7 +10,8 @@ from contextvars import ContextVar
 
 from limits.errors import StorageError
 
-from api.auth.rates import Limit, RateLimited, Standing, Unit
+from api.auth.rates import Limit, Unit
+from api.errors import RateLimited, Standing
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from api.errors import answer
+from api.error_responses import answer
 from runners.errors import InvalidInput
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#*,]+")  # as browsers send it: no path, no slash at the end

@@ -4,9 +4,7 @@ The counting is the `limits` library's, in fixed windows: a caller's begins with
 seconds later, so a refusal can say to the second when there is room again. What is refused is not counted.
 """
 
-import math
 import time
-from dataclasses import dataclass
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
@@ -15,36 +13,13 @@ from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
 
-from runners.errors import InvalidInput, SpeechError
+from api.errors import RateLimited, Standing
+from runners.errors import InvalidInput
 
 Unit = Literal["requests", "characters"]
 
 MEMORY = "memory"
 STORE_TIMEOUT = 1.0  # seconds; a request waits no longer for a Redis that does not answer
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How one limit stands for one caller."""
-
-    limit: int
-    remaining: int
-    ends: float  # the window, in seconds since the epoch
-
-    @property
-    def seconds_left(self) -> int:
-        """At least 1, and rounded up: who comes back after them finds a new window."""
-        return max(1, math.ceil(self.ends - time.time()))
-
-
-class RateLimited(SpeechError):
-    """The caller has had what the window holds."""
-
-    type = "rate_limited"
-
-    def __init__(self, message: str, standing: Standing) -> None:
-        super().__init__(message)
-        self.standing = standing
 
 
 def parse_limit(text: str) -> RateLimitItem:

@@ -16,16 +16,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.account import Account, account
 from api.auth.keys import ApiKey, recognise
-from api.auth.rates import Limit, RateLimited, Unit, open_store
-from api.errors import Unauthorized, answer
+from api.auth.rates import Limit, Unit, open_store
+from api.error_responses import answer
+from api.errors import RateLimited, Unauthorized
+from api.paths import METRICS, is_open
 
 log = logging.getLogger(__name__)
-
-PROBES = {"/livez", "/readyz", "/healthz", "/health"}
-DOCUMENTATION = {"/", "/docs.json", "/schema.json"}  # browsers open it without a header; nothing in it is secret
-FILES = "/static_content/"  # of the documentation
-OPEN = PROBES | DOCUMENTATION
-METRICS = "/metrics"
 
 NO_KEY = "A key is needed: send `Authorization: Bearer KEY` or `X-API-Key: KEY`."
 WRONG_KEY = "There is no such key."
@@ -86,14 +82,9 @@ class RateLimits:
         await self.app(scope, receive, send_with_standing)
 
 
-def refuse(conn: HTTPConnection, error: Exception) -> Response:
+def refuse_caller(conn: HTTPConnection, error: Exception) -> Response:
     """What AuthenticationMiddleware answers where `Callers` found nobody."""
     return answer(Unauthorized(str(error)))
-
-
-def is_open(path: str) -> bool:
-    """Whether anybody may have what is there, key or no key, as often as they like."""
-    return path in OPEN or path.startswith(FILES)
 
 
 def address_of(conn: HTTPConnection) -> str:

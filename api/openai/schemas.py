@@ -5,12 +5,11 @@ Fields that OpenAI does not have are let pass: front ends send some to every ser
 
 import re
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator
 
-from api.schemas import OutputFormat, Speed
+from api.schemas import OutputFormat, Speed, number
 
 MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # and their dated versions: all of them are the one model
 VERSION: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -40,6 +39,8 @@ class SpeechRequest(BaseModel):
     )
     stream_format: Literal["audio", "sse"] = "audio"
 
+    _numbers = field_validator("speed", mode="before")(number)
+
 
 class Model(BaseModel):
     id: str
@@ -60,14 +61,6 @@ class SpeechVoice(BaseModel):
 
 class SpeechVoices(BaseModel):
     voices: list[SpeechVoice]
-
-
-def parse_voices(text: str) -> Mapping[str, str]:
-    """`alloy=anna,nova=eva`. Raises ValueError, which says what would be right."""
-    pairs = [[side.strip() for side in pair.split("=")] for pair in text.split(",") if pair.strip()]
-    if any(len(pair) != 2 or not all(pair) for pair in pairs):
-        raise ValueError("pairs of OpenAI's name and ours, separated by commas, such as alloy=anna,nova=eva")
-    return MappingProxyType(dict(pairs))
 
 
 def is_known(model: str, own: str) -> bool:

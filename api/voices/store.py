@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from api.errors import StorageFailure, VoiceExists
 from api.voices.folder import NAME, NAME_RULE
-from runners.errors import InvalidInput, SpeechError
+from runners.errors import InvalidInput
 from runners.whole_file import private_folder, sync_folder, write_whole
 
 log = logging.getLogger(__name__)
@@ -22,20 +23,6 @@ log = logging.getLogger(__name__)
 DRAFT: Final = ".draft-"  # before a folder's name: a voice on its way in
 DELETED: Final = ".deleted-"  # or on its way out. No voice's name begins with a dot, so that neither is ever one.
 ABANDONED: Final = 24 * 3600.0  # seconds; who left such a folder behind is not coming back for it
-
-
-class VoiceExists(SpeechError):
-    type = "voice_exists"
-
-
-class BuiltInVoice(SpeechError):
-    type = "built_in_voice"
-
-
-class StorageFailure(SpeechError):
-    """The disk is full, read-only or gone; the log says which."""
-
-    type = "storage_failure"
 
 
 class Draft:

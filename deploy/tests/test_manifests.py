@@ -9,13 +9,13 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from api.auth.security import PROBES
 from api.config import ServerConfig
+from api.paths import PROBES
 from deploy.tests.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, container
 from runners.config import EngineConfig
 
 CUSTOM = yaml.safe_load(Path(__file__).with_name("custom_resources.yaml").read_text())
-NOT_OURS = {"BENTOML_HOME", "OMP_NUM_THREADS", "PORT"}  # variables of BentoML and OpenMP
+NOT_OURS = {"BENTOML_HOME", "PORT"}  # variables of BentoML
 BY_HAND = {"xtts-keys", "xtts-metrics-key", "xtts-licence"}  # the README says how to make them
 README = (OVERLAYS.parent / "README.md").read_text()
 

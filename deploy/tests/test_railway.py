@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from api.auth.security import PROBES
 from api.config import ServerConfig
+from api.paths import PROBES
 from deploy.tests.conftest import MODULES, ROOT
 
 FILE = ROOT / ".railway" / "railway.ts"

@@ -58,6 +58,18 @@ def test_segmented(body: dict[str, Any]) -> None:
     assert BATCH.is_valid({"samples": [{"id": "x", **body}]}) == accepted(SegmentedRequest, body)
 
 
+NUMBERS = ("speed", "temperature", "top_k", "top_p", "repetition_penalty", "seed")
+
+
+@pytest.mark.parametrize("field", NUMBERS)
+@pytest.mark.parametrize("value", [True, False, "1", "one", [1]])
+def test_what_is_no_number_is_not_taken_for_one(field: str, value: Any) -> None:
+    assert accepted(SimpleRequest, {"text": "a", field: 1})
+    assert not accepted(SimpleRequest, {"text": "a", field: value})
+    for name in {field} & {"speed", "seed"} | {"pause_after"}:
+        assert not accepted(SegmentedRequest, {"segments": [{"text": "a", name: value}]})
+
+
 @pytest.mark.parametrize(("route", "count", "fits"), [("segments", 200, True), ("segments", 201, False)])
 def test_number_of_segments(route: str, count: int, fits: bool) -> None:
     body = {route: [{"text": "a"}] * count}

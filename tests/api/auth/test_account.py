@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from api.auth.account import Account, account, charged
-from api.auth.rates import Limit, RateLimited, Standing, open_store, parse_limit
+from api.auth.rates import Limit, open_store, parse_limit
+from api.errors import RateLimited, Standing
 from runners.errors import EngineFailure, InvalidInput
 
 

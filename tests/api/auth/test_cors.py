@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from api.auth.cors import EXPOSED, CrossOrigin, parse_origins
-from api.errors import ErrorBodies
+from api.error_bodies import ErrorBodies
 
 SITE, STRANGER = "https://app.example.com", "https://evil.example.com"
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPerSecond
 
-from api.auth.rates import Limit, RateLimited, Standing, open_store, parse_limit, parse_store
+from api.auth.rates import Limit, open_store, parse_limit, parse_store
+from api.errors import RateLimited, Standing
 from runners.errors import InvalidInput
 
 

@@ -19,9 +19,11 @@ from starlette.websockets import WebSocketDisconnect
 
 from api.auth.account import charged
 from api.auth.keys import read_keys
-from api.auth.rates import RateLimited, parse_limit
-from api.auth.security import Callers, RateLimits, address_of, is_open, parse_proxies, refuse
-from api.errors import answer
+from api.auth.rates import parse_limit
+from api.auth.security import Callers, RateLimits, address_of, parse_proxies, refuse_caller
+from api.error_responses import answer
+from api.errors import RateLimited
+from api.paths import is_open
 
 KEY = "correct-horse"
 NAME = "9dca666e"  # how its sha256 begins
@@ -42,7 +44,9 @@ def application(keys: str = "", requests: str = "", characters: str = "") -> Sta
     return Starlette(
         routes=[Route(path, say) for path in ("/say", "/health")],
         middleware=[
-            Middleware(AuthenticationMiddleware, backend=Callers(read_keys(keys) if keys else ()), on_error=refuse),
+            Middleware(
+                AuthenticationMiddleware, backend=Callers(read_keys(keys) if keys else ()), on_error=refuse_caller
+            ),
             Middleware(RateLimits, **limits, store="memory"),
         ],
     )

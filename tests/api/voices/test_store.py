@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.errors import StorageFailure, VoiceExists
 from api.voices.folder import NAME
 from api.voices.library import VoiceLibrary
-from api.voices.store import Draft, StorageFailure, VoiceExists, VoiceStore
+from api.voices.store import Draft, VoiceStore
 from runners.errors import InvalidInput
 
 ROOT = Path(__file__).parents[3]
