@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from api.body import Body
 
 OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
 
@@ -55,11 +57,7 @@ Seed = Annotated[
 Text = Annotated[str, Field(min_length=1, description="What to say.", examples=["Jó napot kívánok!"])]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class Part(_Body):
+class Part(Body):
     """One text of a request. What it leaves out comes from the request."""
 
     text: Text
@@ -71,7 +69,7 @@ class Part(_Body):
     seed: Seed | None = None
 
 
-class Settings(_Body):
+class Settings(Body):
     """What the generate routes share."""
 
     language: Language = None

@@ -15,6 +15,7 @@ from bentoml_patches.lifetime import Lifetime
 from bentoml_patches.logs import log_as_bentoml_does, write_as
 from runners.bulk import Bulk
 from runners.config import EngineConfig
+from runners.environment import Environment
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
 from runners.logs import formatter
 from runners.models.checkpoint_files import check_checkpoint
@@ -25,7 +26,8 @@ from runners.wire import CALL, pack
 
 log = logging.getLogger(__name__)
 
-CONFIG = EngineConfig.from_env()
+ENVIRONMENT = Environment(os.environ)  # its faults are raised once the service has read its part, too
+CONFIG = EngineConfig.read(ENVIRONMENT)
 LINES = partial(formatter, CONFIG.log_format)
 LARGEST_BATCH = 512  # utterances of long jobs
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
@@ -47,9 +49,9 @@ class XTTSRunner:
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:
             lifetime = Lifetime()
-            self.synthesizer = Synthesizer.load(
-                CONFIG, worker, on_death=lifetime.end
-            )  # the supervisor starts a fresh worker
+            self.synthesizer = Synthesizer.load(CONFIG, worker, on_death=lifetime.end)  # then a fresh worker starts
+            status = self.synthesizer.status()
+            CONFIG.check_model(status.model.languages, status.load.slots)
         except ConfigurationError as error:
             log.critical("%s", error)
             os.kill(os.getppid(), signal.SIGTERM)  # or the supervisor would start this worker again and again
@@ -59,6 +61,7 @@ class XTTSRunner:
     @staticmethod
     def fetch_model() -> None:
         """Once, before any process starts: what cannot be served stops the server with one message."""
+        ENVIRONMENT.check()
         write_as(LINES)
         check_checkpoint(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
         if CONFIG.device.startswith("cuda"):

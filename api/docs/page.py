@@ -39,5 +39,5 @@ def page() -> HTMLResponse:
 def docs(request: Request) -> dict[str, Any]:
     app = request.app
     if app.openapi_schema is None:
-        app.openapi_schema = document(app)
+        app.openapi_schema = document(app, keys=app.state.keys)
     return app.openapi_schema

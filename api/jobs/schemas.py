@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from api.body import Body
 from api.jobs.passages import paragraphs
 from api.schemas import Part, Segments, Settings, Text
 
@@ -62,10 +63,8 @@ def _each_named_once(samples: list[Sample]) -> list[Sample]:
     return samples
 
 
-class LongRequest(BaseModel):
+class LongRequest(Body):
     """Up to 1,000 samples, each with a `text` or with `segments`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     samples: Annotated[list[Sample], AfterValidator(_each_named_once)] = Field(min_length=1, max_length=1000)
 
