@@ -36,7 +36,6 @@ WORDS: Final = {  # by pydantic's type of the fault; filled in with its context
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
-    "json_invalid": "The body is not JSON: {error}",
 }
 
 
@@ -62,6 +61,8 @@ def words(fault: Mapping[str, Any], fields: Iterable[str] = ()) -> str:
     if kind == "literal_error" and isinstance(fault.get("input"), str) and context:
         choices = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         return WORDS[kind].format(**context) + _nearest(fault["input"], choices)
+    if kind == "json_invalid":
+        return f"The body is not JSON: {fault['msg'].removeprefix('Invalid JSON: ')}"
     try:
         return WORDS[kind].format(**context)
     except KeyError:  # ours, or one that none of our fields can have

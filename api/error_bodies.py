@@ -19,6 +19,10 @@ from api.paths import OPENAI
 log = logging.getLogger(__name__)
 
 NO_WEBSOCKET = "There is no WebSocket here; the other routes are in /docs.json."
+NO_ROUTE = {
+    404: "There is nothing at this path; the routes are in /docs.json.",
+    405: "Not by this method; the routes are in /docs.json.",
+}
 UNFORESEEN = "Internal Server Error; the server's log says why."
 
 
@@ -98,6 +102,8 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
             return JSONResponse(content, status, kept)
         case {"detail": [{"loc": _, "msg": _}, *_] as faults}:  # pydantic, by way of BentoML (400) or FastAPI (422)
             return invalid(faults, kept)
+        case {"detail": "Not Found" | "Method Not Allowed"}:  # Starlette's words
+            return JSONResponse(error_body(FALLBACKS[status], NO_ROUTE[status]), status, kept)
         case [{"error": str(message)}] | {"error": str(message)} | {"detail": str(message)} if status < 500:
             return JSONResponse(error_body(FALLBACKS.get(status, "invalid_request"), message), status, kept)
     message = UNFORESEEN if status == 500 else HTTPStatus(status).phrase

@@ -40,9 +40,7 @@ def invalid(faults: Sequence[Any], headers: Mapping[str, str] | None = None) -> 
     All of them are in one message; `param` names the first field, as a path such as `segments.2.text`.
     """
     where = [_field(fault) for fault in faults]
-    message = "; ".join(
-        f"{at}: {words(fault)}" if at else words(fault) for at, fault in zip(where, faults, strict=True)
-    )
+    message = "; ".join(f"{at or 'the body'}: {words(fault)}" for at, fault in zip(where, faults, strict=True))
     body = error_body("invalid_request", _encodable(message), _encodable(where[0]) or None)
     return JSONResponse(body, HTTPStatus.UNPROCESSABLE_ENTITY, headers)
 

@@ -56,7 +56,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         crowded = len(self.connections) > self.most and not self._make_room()
-        self.app = Guard(self.app, crowded)  # type: ignore[arg-type,assignment]
+        self.app = Guard(self.app, crowded)
         self._watch()
 
     def _make_room(self) -> bool:
