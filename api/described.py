@@ -78,7 +78,7 @@ AUDIO_HEADERS: Final = {
     "X-Sample-Rate": _header("integer", "Hz."),
     "X-Language": _header("string", "The language of the text; of segments, one for each."),
 }
-SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment.")}
+SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment, sample-exact.")}
 
 
 def audio_file(more: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:

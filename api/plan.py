@@ -1,9 +1,10 @@
-"""From a validated body to what the runner is asked for: voices, languages and seeds chosen. Says nothing itself."""
+"""From a validated body to what the runner is asked for: voices, languages and seeds chosen. Synthesizes nothing."""
 
 import asyncio
 import secrets
 from dataclasses import dataclass
 
+from api.audio.recording import AudioSpec
 from api.config import ServerConfig
 from api.language import AUTO, LanguageDetector, matched_language
 from api.observe.record import record
@@ -18,13 +19,10 @@ Body = SimpleRequest | SegmentedRequest
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One request, ready to be said. All that is known of the answer before the first sample is in here."""
+    """One request, ready for the runner. All that is known of the answer before the first sample is in here."""
 
     utterances: list[Utterance]
-    pauses: list[float]  # seconds after each
-    trim: bool  # drop the model's own silence
-    format: str
-    rate: int  # Hz
+    audio: AudioSpec
     seed: int
     characters: int
     text_field: str  # where the text is, in the request
@@ -33,7 +31,7 @@ class Plan:
     def headers(self) -> dict[str, str]:
         return {
             "X-Seed": str(self.seed),
-            "X-Sample-Rate": str(self.rate),
+            "X-Sample-Rate": str(self.audio.rate),
             "X-Language": ", ".join(utterance.language for utterance in self.utterances),
         }
 
@@ -56,10 +54,9 @@ class Planner:
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
         return Plan(
             utterances=await asyncio.to_thread(self.utterances, body, parts, seed, model),
-            pauses=[part.pause_after for part in parts],
-            trim=body.trim_silence,
-            format=body.output_format,
-            rate=model.sample_rate,
+            audio=AudioSpec(
+                body.output_format, model.sample_rate, [part.pause_after for part in parts], body.trim_silence
+            ),
             seed=seed,
             characters=characters,
             text_field=text_field,

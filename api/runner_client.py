@@ -154,11 +154,6 @@ class RunnerClient:
             raise EngineFailure(GONE) from error
         return await asyncio.to_thread(_read_batch, response.content)
 
-    async def synthesize(self, utterances: Sequence[Utterance]) -> list[UtteranceAudio]:
-        """All utterances, decoded together, in the order of the request."""
-        async with aclosing(self.events(utterances)) as events:
-            return _joined([event async for event in events], len(utterances))
-
 
 def _joined(events: Iterable[Event], utterances: int) -> list[UtteranceAudio]:
     parts: dict[tuple[int, int], list[NDArray[np.float32]]] = defaultdict(list)

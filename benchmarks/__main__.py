@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.hardware import cores
 from benchmarks.options import QUICK_RESULTS, RESULTS, Options
 from runners.config import PRECISIONS, EngineConfig
+from runners.cpu import cores
 
 NAMES = ("engine", "service", "growth", "accuracy", "scale")  # packages, each with a `run.run(options)`
 

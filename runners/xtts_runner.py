@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -11,14 +10,16 @@ from typing import Any, cast
 import bentoml
 
 from bentoml_patches.disconnects import BulkCalls
+from bentoml_patches.failed_start import end_server, watch_workers
 from bentoml_patches.lifetime import Lifetime
 from bentoml_patches.logs import log_as_bentoml_does, write_as
 from runners.bulk import Bulk
+from runners.checkpoint.look import look_at
 from runners.config import EngineConfig
+from runners.cpu import settle_openmp
 from runners.environment import Environment
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
 from runners.logs import formatter
-from runners.models.checkpoint_files import check_checkpoint
 from runners.models.source import resolve_model
 from runners.request_id import RequestIds
 from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
@@ -41,6 +42,7 @@ LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so th
 )
 class XTTSRunner:
     def __init__(self) -> None:
+        settle_openmp()
         from runners.synthesizer import Synthesizer
 
         write_as(LINES)
@@ -52,10 +54,10 @@ class XTTSRunner:
             self.synthesizer = Synthesizer.load(CONFIG, worker, on_death=lifetime.end)  # then a fresh worker starts
             status = self.synthesizer.status()
             CONFIG.check_model(status.model.languages, status.load.slots)
+            lifetime.begin()
         except ConfigurationError as error:
             log.critical("%s", error)
-            os.kill(os.getppid(), signal.SIGTERM)  # or the supervisor would start this worker again and again
-            raise
+            end_server()
 
     @bentoml.on_deployment
     @staticmethod
@@ -63,7 +65,8 @@ class XTTSRunner:
         """Once, before any process starts: what cannot be served stops the server with one message."""
         ENVIRONMENT.check()
         write_as(LINES)
-        check_checkpoint(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        look_at(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        watch_workers()
         if CONFIG.device.startswith("cuda"):
             import torch
 
