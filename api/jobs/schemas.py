@@ -4,8 +4,9 @@ import hashlib
 import json
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
+from api.body import Body
 from api.jobs.passages import paragraphs
 from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Segments, Settings, SimpleRequest, Text
 
@@ -116,10 +117,8 @@ def _bounded(samples: list[Sample]) -> list[Sample]:
     return samples
 
 
-class LongRequest(BaseModel):
+class LongRequest(Body):
     """Up to 1,000 samples, each with a `text` or with `segments`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     defaults: Defaults = Field(
         default_factory=Defaults, description="Fields that every sample takes unless it has its own."
