@@ -95,7 +95,7 @@ async def start():
         XTTSRunner.inner()
 
 assert not openmp_is_loaded()
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, lambda *_: None)
 os.getppid = os.getpid  # the runner ends its supervisor too
 asyncio.run(start())
 assert openmp_is_loaded()
