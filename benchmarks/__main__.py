@@ -11,7 +11,8 @@ from benchmarks.options import QUICK_RESULTS, RESULTS, Options
 from runners.config import PRECISIONS, EngineConfig
 from runners.cpu import cores
 
-NAMES = ("engine", "service", "growth", "accuracy", "loading", "scale")  # packages, each with a `run.run(options)`
+# Packages, each with a `run.run(options)`
+NAMES = ("engine", "service", "growth", "accuracy", "loading", "scale", "stress")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,17 +1,16 @@
-"""The command line of `python -m api.batch`: its options, help and exit codes. Does nothing itself."""
+"""The command line of `python -m client`: its options, help and exit codes."""
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import get_args
 
 import httpx
 
-from api.batch.client import Patience
+from api.schemas import OutputFormat
 
 KEY_VARIABLE = "XTTS_API_KEY"
-FORMATS = ("mp3", "wav", "flac", "opus", "aac", "pcm")
 
 
 class Exit(IntEnum):
@@ -22,9 +21,9 @@ class Exit(IntEnum):
     INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-_EPILOG = f"""\
+EPILOG = f"""\
 what is written to DIR:
-  ID.FORMAT        a sound file for each sample
+  ID.FORMAT        an audio file for each sample
   manifest.json    of each sample: text, seed, duration, size, sha256, timings; or why it failed
   server.log       what the server printed, where none was given
 
@@ -38,60 +37,28 @@ exit codes:
   {Exit.NO_SERVER}    the server cannot be reached, does not start, or went away
   {Exit.INTERRUPTED}  interrupted
 
-api/batch/schema.json describes FILE, examples/input_samples.json is one.
+examples/input_samples.json is such a FILE, examples/schema.json describes it.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    file: Path
-    server: str | None
-    output: Path
-    format: str | None
-    concurrency: int
-    resume: bool
-    timeout: float  # seconds
-    wait: float  # seconds
-
-
-def parse(arguments: Sequence[str]) -> Options:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Raises SystemExit: with code 0 for --help, with Exit.BAD_INPUT and a message on wrong usage."""
-    return Options(**vars(_parser().parse_args(arguments)))
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m api.batch",
+        prog="python -m client",
         description="Generates the samples of a batch file, several at a time, into a folder.",
-        epilog=_EPILOG,
+        epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add, patience = parser.add_argument, Patience()
+    add = parser.add_argument
     add("file", metavar="FILE", type=Path, help="the batch file (JSON)")
     add("--server", metavar="URL", type=_url, help="a running server (default: start one and stop it)")
     add("--output", metavar="DIR", type=Path, default=Path("output"), help="default: %(default)s")
-    add("--format", choices=FORMATS, help="write all samples in this format, whatever FILE says")
+    add("--format", choices=get_args(OutputFormat), help="write all samples in this format, whatever FILE says")
     add("--concurrency", metavar="N", type=_count, default=8, help="samples at a time (default: %(default)s)")
-    add(
-        "--resume",
-        action="store_true",
-        help="skip samples that are unchanged and whose file is intact",
-    )
-    add(
-        "--timeout",
-        metavar="S",
-        type=_seconds,
-        default=patience.answer,
-        help="longest wait for one answer (default: %(default)g s)",
-    )
-    add(
-        "--wait",
-        metavar="S",
-        type=_seconds,
-        default=patience.loading,
-        help="longest wait for the model to be loaded (default: %(default)g s)",
-    )
-    return parser
+    add("--resume", action="store_true", help="skip samples that are unchanged and whose file is intact")
+    add("--timeout", metavar="S", type=_seconds, default=600.0, help="longest wait for an answer (%(default)g s)")
+    add("--wait", metavar="S", type=_seconds, default=900.0, help="longest wait for the model (%(default)g s)")
+    return parser.parse_args(arguments)
 
 
 def _url(value: str) -> str:

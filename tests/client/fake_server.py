@@ -1,4 +1,4 @@
-"""A small real HTTP server that keeps the API's contract with silence for speech. Also a program: `--port N`.
+"""A small real HTTP server that keeps the API's contract with silence for audio. Also a program: `--port N`.
 
 What a sample gets is told by its text: "!busy" is refused with 429 at first, "!loading" with 503, "!slow"
 takes 5 s, "!wrong" is refused for good, "!crash" breaks the connection, "!die" ends the whole process,
@@ -55,6 +55,7 @@ class FakeServer:
         return Starlette(
             routes=[
                 Route("/health", self._health),
+                Route("/voices", self._voices),
                 Route("/generate/simple", self._simple, methods=["POST"]),
                 Route("/generate/segmented", self._segmented, methods=["POST"]),
             ]
@@ -81,7 +82,13 @@ class FakeServer:
         if self.loading_answers:
             self.loading_answers -= 1
             return JSONResponse({"status": "loading", "model_loaded": False}, 503)
-        return JSONResponse({"status": "ok", "model_loaded": True})
+        return JSONResponse({"status": "ok", "model_loaded": True, "languages": ["en", "hu", "zh-cn"]})
+
+    async def _voices(self, request: Request) -> Response:
+        if self.key is not None and request.headers.get("Authorization") != f"Bearer {self.key}":
+            return _error(401, "unauthorized", "no such key")
+        styles = {name: {} for name in ("neutral", "excitement", "question")}
+        return JSONResponse({"voices": [{"name": "default", "styles": styles}, {"name": "Ana", "styles": {}}]})
 
     async def _simple(self, request: Request) -> Response:
         body = await request.json()
@@ -135,6 +142,7 @@ class FakeServer:
             spans.append([at, end])
             at = end + part.get("pause_after", 0.0)
         headers = {"X-Seed": str(seed), "X-Audio-Duration": f"{at:.6f}", "X-Sample-Rate": str(RATE)}
+        headers["X-Language"] = ", ".join("hu" for _ in parts)
         if "segments" in body:
             headers["X-Segments"] = json.dumps(spans, separators=(",", ":"))
         return Response(sound(body, seed, at), headers=headers, media_type="audio/wav")

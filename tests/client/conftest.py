@@ -6,13 +6,13 @@ from contextlib import AsyncExitStack, ExitStack
 import httpx
 import pytest
 
-from api.batch.client import Patience, SpeechClient
-from tests.api.batch.fake_server import FakeServer
+from client.server import Patience, Server
+from tests.client.fake_server import FakeServer
 
 QUICK = Patience(answer=5.0, loading=5.0, busy_tries=4, broken_tries=3, pause=0.01, longest_pause=2.0)
 
 Serve = Callable[[FakeServer], str]
-Connect = Callable[..., SpeechClient]
+Connect = Callable[..., Server]
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ async def connect(serve: Serve) -> AsyncIterator[Connect]:
     async with AsyncExitStack() as stack:
         clients: list[httpx.AsyncClient] = []
 
-        def make(server: FakeServer | str, patience: Patience = QUICK) -> SpeechClient:
+        def make(server: FakeServer | str, patience: Patience = QUICK) -> Server:
             url = server if isinstance(server, str) else serve(server)
             http = httpx.AsyncClient(base_url=url, timeout=None, trust_env=False)
             clients.append(http)
             stack.push_async_callback(http.aclose)
-            return SpeechClient(http, patience)
+            return Server(http, patience)
 
         yield make

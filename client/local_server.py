@@ -1,4 +1,4 @@
-"""A server of this project's own for the length of a batch: started, watched and stopped whatever happens."""
+"""A server of this project's own, for the length of a batch or a benchmark: started, watched, and always stopped."""
 
 import contextlib
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import psutil
 
-from api.batch.client import ServerUnreachableError
+from client.server import ServerUnreachable
 
-ROOT = Path(__file__).resolve().parents[2]  # where service.py and bentofile.yaml are
-_NOT_FOR_US = {"XTTS_API_KEYS", "XTTS_RATE_LIMIT", "XTTS_CHARACTER_LIMIT"}  # what keeps strangers in check
-_TAIL = 20  # lines of the log shown when the server fails
+ROOT = Path(__file__).resolve().parents[1]  # where service.py and bentofile.yaml are
+NOT_FOR_US = {"XTTS_API_KEYS", "XTTS_RATE_LIMIT", "XTTS_CHARACTER_LIMIT"}  # they are meant for strangers
+TAIL = 20  # lines of the log shown when the server fails
 
 ServeCommand = Callable[[int], Sequence[str]]
 
@@ -39,14 +39,17 @@ def local_server(log: Path, command: ServeCommand = bentoml_serve, stopping: flo
     """Starts a server on a free port; what it prints goes to `log`. It need not be ready yet.
 
     At the end it is asked to stop, has `stopping` seconds to do so, and is killed if it does not.
-    A ServerUnreachableError inside the block leaves it with the end of the log in its message.
+    A ServerUnreachable inside the block leaves it with the end of the log in its message.
     """
-    port = _free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = {name: value for name, value in os.environ.items() if name not in NOT_FOR_US}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command(port),
             cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_US},
+            env={"BENTOML_DO_NOT_TRACK": "True", **environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -54,29 +57,28 @@ def local_server(log: Path, command: ServeCommand = bentoml_serve, stopping: flo
         )
     try:
         yield LocalServer(f"http://127.0.0.1:{port}", process)
-    except ServerUnreachableError as error:
-        raise ServerUnreachableError(f"{error}\n{_last_words(process, log)}") from error
+    except ServerUnreachable as error:
+        raise ServerUnreachable(f"{error}\n{_end_of(log, process)}") from error
     finally:
         _stop(process, stopping)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _last_words(process: subprocess.Popen[bytes], log: Path) -> str:
+def _end_of(log: Path, process: subprocess.Popen[bytes]) -> str:
     status = process.poll()
     state = "is still running" if status is None else f"ended with status {status}"
-    tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]
+    tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
     return "\n".join([f"The server {state}; the end of {log}:", *(f"  {line}" for line in tail)])
 
 
 def _stop(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Asks it to end, waits, then ends it and all that it started, at once on a second Ctrl-C."""
-    family = _family(process)
+    """Asks it to end, waits, then ends it and all that it started, at once on a second Ctrl-C.
+
+    The server's workers have sessions of their own: no signal reaches all.
+    """
+    family: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(process.pid)
+        family = [parent, *parent.children(recursive=True)]
     try:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -86,12 +88,3 @@ def _stop(process: subprocess.Popen[bytes], seconds: float) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         process.wait()
-
-
-def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """It and its descendants. The server's workers have sessions of their own: no signal reaches all."""
-    try:
-        parent = psutil.Process(process.pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.batch.client import ServerUnreachableError
-from api.batch.local_server import ROOT, bentoml_serve, local_server
+from client.local_server import ROOT, bentoml_serve, local_server
+from client.server import ServerUnreachable
 
 # Starts a child, tells its number and ignores every polite request to end.
 STUBBORN = """
@@ -25,7 +25,7 @@ time.sleep(60)
 
 
 def fake(port: int) -> Sequence[str]:
-    return [sys.executable, "-m", "tests.api.batch.fake_server", "--port", str(port)]
+    return [sys.executable, "-m", "tests.client.fake_server", "--port", str(port)]
 
 
 def program(code: str) -> Callable[[int], Sequence[str]]:
@@ -49,7 +49,7 @@ def is_alive(process: int) -> bool:
 
 
 def test_the_project_is_served_from_its_root() -> None:
-    assert (ROOT / "api" / "batch" / "local_server.py").is_file()
+    assert (ROOT / "client" / "local_server.py").is_file()
     command = bentoml_serve(1234)
     assert command[:5] == [sys.executable, "-m", "bentoml", "serve", "."]
     assert command[command.index("--port") + 1] == "1234"
@@ -105,9 +105,9 @@ def test_a_server_that_fails_shows_the_end_of_its_log(tmp_path: Path) -> None:
     def use() -> None:
         with local_server(log, program(code)) as server:
             wait_for(lambda: not server.is_running())
-            raise ServerUnreachableError("nobody answers")
+            raise ServerUnreachable("nobody answers")
 
-    with pytest.raises(ServerUnreachableError) as caught:
+    with pytest.raises(ServerUnreachable) as caught:
         use()
 
     lines = str(caught.value).splitlines()
