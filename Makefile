@@ -108,6 +108,6 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test lint lint-deploy bench demo-voice judge references lock check-model model-import build engine \\
+.PHONY: help serve batch test lint lint-deploy bench demo-voice judge references lock check-model model-import build engine \
 	image image-test clean
 .DEFAULT_GOAL := help
