@@ -1,0 +1,124 @@
+"""One language's rules for reading: its table (languages/*.yaml), CLDR's number words, months and units.
+
+What a table may hold is listed in languages/README.md. A language whose numbers change more than a table can say is a
+class of its own: english.py, hungarian.py, slavic.py.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from babel import Locale
+
+from runners.text.spellout import LARGEST, Spellout
+
+TABLES = Path(__file__).parent / "languages"
+
+
+class Language:
+    """Threads may share one."""
+
+    def __init__(self, code: str) -> None:
+        """Raises FileNotFoundError for a language that has no table."""
+        self.code = code
+        self.table: Mapping[str, Any] = yaml.safe_load((TABLES / f"{code}.yaml").read_text("utf-8"))
+        self._locale = Locale.parse(code)
+        self._spellout = Spellout(code)
+
+    def word(self, name: str) -> str:
+        """One of the words in the table's `words`; the empty string where the language has none for it."""
+        return str(self.table["words"].get(name, ""))
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        return self.table.get(name) or {}
+
+    # Numbers in words. `gender` is one of the table's: m, f or n.
+
+    def cardinal(self, number: int, gender: str = "") -> str:
+        if number >= LARGEST:
+            return self.digits(str(number))
+        numbers = self.section("numbers")
+        return self._spellout.words(number, numbers.get(gender) or numbers["rules"])
+
+    def count(self, number: int, gender: str = "") -> str:
+        """A cardinal with what it counts after it."""
+        return self.cardinal(number, gender)
+
+    def counts(self, word: str) -> bool:
+        """Whether a number before `word` counts it."""
+        return False
+
+    def digits(self, digits: str) -> str:
+        """One by one; of a very long run the first 300, as no more could be followed."""
+        return str(self.section("numbers").get("joint", " ")).join(self.cardinal(int(each)) for each in digits[:300])
+
+    def decimal(self, whole: str, fraction: str) -> str:
+        start = self.cardinal(int(whole))
+        if self.section("numbers").get("fraction") == "number" and len(fraction) <= 3:
+            zeros = [self.cardinal(0)] * (len(fraction) - len(fraction.lstrip("0")))
+            rest = [self.cardinal(int(fraction))] if fraction.strip("0") else []
+            return " ".join([start, self.word("point"), *zeros, *rest])
+        return self.join(start, self.word("point"), self.digits(fraction))
+
+    def join(self, *words: str) -> str:
+        return str(self.section("numbers").get("joint", " ")).join(word for word in words if word)
+
+    def ordinal(self, number: int, form: str = "") -> str:
+        """`form`: one of the table's under `ordinals`; the first of them by default."""
+        forms = self.section("ordinals")
+        return self._spellout.words(number % LARGEST, forms.get(form) or next(iter(forms.values())))
+
+    def year(self, number: int) -> str:
+        rules = self.section("numbers").get("year")
+        return self._spellout.words(number, rules) if rules else self.cardinal(number)
+
+    def attach(self, words: str, suffix: str) -> str:
+        """An ending that was written after a hyphen or an apostrophe, put on the last of `words`."""
+        return words + suffix
+
+    # What belongs to numbers.
+
+    def plural(self, number: Decimal | int) -> str:
+        """CLDR's plural category: one, two, few, many or other."""
+        return str(self._locale.plural_form(number))
+
+    def form(self, forms: str, number: Decimal | int) -> str:
+        """The one of `forms` (one/other or one/few/many) that goes with `number`."""
+        choices = forms.split("/")
+        category = self.plural(number)
+        if len(choices) == 1 or category == "one":
+            return choices[0]
+        if len(choices) == 2:
+            return choices[1]
+        return choices[1] if category in ("few", "two") or number != int(number) else choices[2]
+
+    def unit(self, name: str, number: Decimal | int) -> str:
+        """`{0} kilometers`, by CLDR's name of the unit."""
+        patterns = self._locale._data["unit_patterns"][name]["long"]
+        return " ".join(str(patterns.get(self.plural(number)) or patterns["other"]).split())
+
+    @cached_property
+    def months(self) -> Mapping[str, int]:
+        """Names and abbreviations as they are written in dates, lower-case and without a full stop."""
+        names: dict[str, int] = {}
+        for context in ("stand-alone", "format"):
+            for width in ("abbreviated", "wide"):
+                names |= {str(name): number for number, name in self._locale.months[context][width].items()}
+        names |= self.section("months")
+        return {name.lower().strip("."): number for name, number in names.items() if not name[0].isdigit()}
+
+    def month(self, number: int) -> str:
+        return str(self._locale.months["format"]["wide"][number])
+
+    @cached_property
+    def abbreviations(self) -> Mapping[str, str]:
+        """As they are written, with their full stops, and with ` #` or ` A` where a number or a capital must follow."""
+        return self.section("abbreviations")
+
+    @cached_property
+    def unmarked(self) -> frozenset[str]:
+        """Abbreviations that look like words."""
+        return frozenset(key.split()[0] for key in self.abbreviations if key.split()[0].isalpha())
