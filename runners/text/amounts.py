@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from runners.text.language import Language
-from runners.text.reading import Reading, word_after
+from runners.text.reading import REACH, Reading, word_after
 from runners.text.units import UNITS
 
 LETTER = r"[^\W\d_]"
@@ -34,14 +34,15 @@ class Grammar:
 @lru_cache
 def grammar(language: Language) -> Grammar:
     numbers = language.section("numbers")
-    groups, point = re.escape(numbers["groups"]), re.escape(numbers["decimal"])
-    other = "" if numbers["decimal"] == "." else r"|\.(?!\d{3}(?!\d))"  # as calculators write it
+    groups, point = re.escape(numbers["groups"]), numbers["decimal"]
+    other = r"|\.(?!\d{3}(?!\d))" if point == "," else ""  # as calculators write it
+    group = numbers.get("group", r"\d{3}")
 
     def number(name: str) -> str:
-        grouped = rf"\d{{1,3}}(?P<{name}_mark>[{groups}])\d{{3}}(?:(?P={name}_mark)\d{{3}}){{0,6}}(?!\d)"
+        grouped = rf"\d{{1,3}}(?P<{name}_mark>[{groups}]){group}(?:(?P={name}_mark){group}){{0,6}}(?!\d)"
         return rf"(?P<{name}>{grouped}|\d+)(?:(?:{point}{other})(?P<{name}_fraction>\d+)(?!\d|[.:]\d))?"
 
-    signs = _any(language.section("currencies"))
+    signs = _any({**language.section("currencies"), **language.section("percent")})
     ends = _any({**language.section("currencies"), **language.section("units"), **language.section("percent"), **UNITS})
     scales = _any(language.section("scales"))
     last = r"(?![A-Za-z\d])" if numbers.get("unspaced") else rf"(?!{LETTER}|\d)"
@@ -64,7 +65,7 @@ def _any(keys: dict[str, object] | object) -> str:
 
 
 def _symbols(language: Language) -> str:
-    return "".join(re.escape(key) for key in map(str, language.section("currencies")) if len(key) == 1)
+    return "%" + "".join(re.escape(key) for key in map(str, language.section("currencies")) if len(key) == 1)
 
 
 def number_in(found: re.Match[str], name: str = "first") -> Number:
@@ -93,6 +94,7 @@ def read_amount(text: str, at: int, language: Language) -> Reading | None:
     second = number_in(found, "second") if found["range"] else None
     if second is not None and not _is_range(first, second, found["range"]):
         return _read_without_range(text, at, found, language)
+    parts["gender"] = language.gender(text[found.end() : found.end() + REACH])
     parts["next"] = word_after(text, found.end())
     words = _measured(first, second, parts, language)
     if parts["sign"]:
@@ -129,7 +131,7 @@ def _measured(first: Number, second: Number | None, parts: dict[str, str], langu
     unit = language.section("units").get(what) or UNITS.get(what)
     known = what in UNITS and what not in language.section("units")  # by CLDR's name
     percent = language.section("percent").get(what)
-    amount = _scaled(first, second, parts["scale"], language, _gender(unit or "", language),
+    amount = _scaled(first, second, parts["scale"], language, _gender(unit or "", language) if what else parts["gender"],
         counts=bool(what) or language.counts(parts["next"]))
     if percent:
         return language.section("percent").get("pattern", "{0} {1}").format(amount, language.form(percent, last.value))
@@ -160,6 +162,8 @@ def _scaled(
     first: Number, second: Number | None, scale: str, language: Language, gender: str = "", *, counts: bool = False
 ) -> str:
     counts = counts or bool(scale)
+    if scale:
+        gender = language.section("numbers").get("scale gender", gender)
     words = in_words(first, language, gender, counts=counts)
     if second:
         words = _between(in_words(first, language, gender), in_words(second, language, gender, counts=counts), language)

@@ -55,7 +55,7 @@ def _fraction(stop: int, whole: str | None, above: int, below: int, language: La
     fractions = language.section("fractions")
     words = fractions.get(f"{above}/{below}")
     if words is None and (name := fractions.get(f"1/{below}")) and "{0}" in str(name):
-        words = str(name).format(language.count(above), language.cardinal(below))
+        words = str(name).format(language.count(above, fractions.get("gender", "")), language.cardinal(below))
     if words is None and above < 100:
         words = language.join(language.cardinal(above), language.word("over"), language.cardinal(below))
     if words is None:
@@ -75,6 +75,20 @@ def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
         if found := pattern.match(text, at):
             return Reading(found.end(), language.ordinal(int(found[1]), form))
     return _dotted(text, at, language) if language.section("dotted ordinals") else None
+
+
+_YEAR = re.compile(r"(\d{4})[ \u00a0]([^\W\d_]+\.?)")
+
+
+def read_year(text: str, at: int, language: Language) -> Reading | None:
+    """`2024 году`: where a word makes the number an ordinal. A table's `years`: the form for each such word."""
+    found = _YEAR.match(text, at) if language.section("years") else None
+    years = language.section("years")
+    if found is None or (found[2] not in years and found[2].rstrip(".") not in years):
+        return None
+    form = years.get(found[2]) or years[found[2].rstrip(".")]
+    form = language.section("years after").get(word_before(text, at).lower(), form)
+    return Reading(found.end(1), language.ordinal(int(found[1]), form))
 
 
 _DOTTED = re.compile(r"(\d{1,4})\.(?=[ \u00a0][^\W\d_])")

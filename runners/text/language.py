@@ -41,7 +41,16 @@ class Language:
         if number >= LARGEST:
             return self.digits(str(number))
         numbers = self.section("numbers")
-        return self._spellout.words(number, numbers.get(gender) or numbers["rules"])
+        if number == 0 and "zero" in numbers:
+            return str(numbers["zero"])
+        return self._started(self._spellout.words(number, numbers.get(gender) or numbers["rules"]))
+
+    def _started(self, words: str) -> str:
+        """What the table says of the first words: `одна тысяча` is `тысяча` in Russian."""
+        for start, better in self.section("numbers").get("starts", {}).items():
+            if words.startswith(start):
+                return str(better) + words[len(start) :]
+        return words
 
     def count(self, number: int, gender: str = "") -> str:
         """A cardinal with what it counts after it."""
@@ -50,6 +59,17 @@ class Language:
     def counts(self, word: str) -> bool:
         """Whether a number before `word` counts it."""
         return False
+
+    def gender(self, rest: str) -> str:
+        """The gender, or kind of number, that what follows a number asks for: by a table's `counters` or `endings`."""
+        for gender, words in self.section("counters").items():
+            if rest.lstrip(" ").startswith(tuple(words)):
+                return gender
+        word = rest[1:].split(" ", 1)[0].rstrip(".,;:!?") if rest[:1] == " " else ""
+        for gender, ends in self.section("endings").items():
+            if word.islower() and word.endswith(tuple(ends)):
+                return gender
+        return ""
 
     def digits(self, digits: str) -> str:
         """One by one; of a very long run the first 300, as no more could be followed."""
@@ -69,7 +89,7 @@ class Language:
     def ordinal(self, number: int, form: str = "") -> str:
         """`form`: one of the table's under `ordinals`; the first of them by default."""
         forms = self.section("ordinals")
-        return self._spellout.words(number % LARGEST, forms.get(form) or next(iter(forms.values())))
+        return self._started(self._spellout.words(number % LARGEST, forms.get(form) or next(iter(forms.values()))))
 
     def year(self, number: int) -> str:
         rules = self.section("numbers").get("year")

@@ -14,6 +14,7 @@ from runners.text.amounts import read_amount
 from runners.text.dates import read_date
 from runners.text.english import English, read_clock, read_year
 from runners.text.figures import read_fraction, read_ordinal, read_phone, read_version
+from runners.text.figures import read_year as read_ordinal_year, read_year
 from runners.text.hungarian import Hungarian
 from runners.text.hungarian_dates import read_date as read_hungarian_date
 from runners.text.hungarian_dates import read_ordinal as read_hungarian_ordinal
@@ -41,7 +42,7 @@ _WORDS: dict[str, tuple[Reader, ...]] = {"hu": (read_hungarian_roman,)}
 
 
 def _figures(code: str) -> tuple[Reader, ...]:
-    general = (read_date, read_time, read_phone, read_version, read_fraction, read_ordinal)
+    general = (read_date, read_ordinal_year, read_time, read_phone, read_version, read_fraction, read_ordinal)
     return (read_address, *_FIRST.get(code, ()), *general, *_LAST.get(code, ()), read_amount)
 
 

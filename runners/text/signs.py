@@ -5,6 +5,7 @@ import re
 from runners.text.language import Language
 from runners.text.reading import Reading
 
+SILENT = {"/": " ", "\\": "", "_": "", "|": "", "~": ""}  # between words; elsewhere readers of numbers have them
 _POWER = {"²": "squared", "³": "cubed"}
 _SPACED = re.compile(r"(?:[+−×÷=<>*/-]|<=|>=|!=|==|->)(?= )")
 
@@ -15,7 +16,7 @@ def read_sign(text: str, at: int, language: Language) -> Reading | None:
         return Reading(at + 1, f" {language.word(_POWER[sign])}")
     if (spaced := _SPACED.match(text, at)) and text[max(0, at - 1) : at] == " ":
         return _arithmetic(text, at, spaced[0], language)
-    words = language.section("signs").get(sign)
+    words = SILENT.get(sign, language.section("signs").get(sign))
     if words is None:
         return None
     left = " " if at and not text[at - 1].isspace() else ""

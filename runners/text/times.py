@@ -31,13 +31,8 @@ def read_time(text: str, at: int, language: Language) -> Reading | None:
     }
     if times.get("native") and 1 <= hour <= 12:
         said["hour"] = times["native"][hour - 1]
-    name = "pattern" if minute else "full"
-    if 0 < minute < 10 and "few" in times:
-        name = "few"
-    pattern = str(times.get(name) or times["pattern"])
-    words = language.form(pattern, hour).format(**said) if name == "full" else pattern.format(**said)
-    if "/" in pattern and name != "full":
-        words = language.form(pattern, hour).format(**said)
+    name = "full" if not minute else "few" if minute < 10 and "few" in times else "pattern"
+    words = language.form(str(times.get(name, times["pattern"])), hour).format(**said)
     if found["second"] and int(found["second"]):
         words = language.join(words, language.cardinal(int(found["second"])))
     return Reading(found.end(), words)

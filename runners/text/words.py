@@ -1,6 +1,7 @@
 """Reads words that are written short: abbreviations, initials, acronyms, Roman numerals, names of code."""
 
 import re
+from functools import lru_cache
 
 from runners.text.language import Language
 from runners.text.reading import Reading, word_after, word_before
@@ -14,7 +15,6 @@ _JOINED = re.compile(r"(?=[^\W\d]*_\w|[^\W_]*[a-zà-ÿ][A-ZÀ-Þ])_?[^\W\d]\w*")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.){2,8}(?![^\W_])")
 _INITIAL = re.compile(r"[^\W\d_]\.(?=[ \u00a0]?[^\W\d_])")
 ROMAN = r"(?P<numeral>(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
-_ROMAN = re.compile(rf"{ROMAN}(?![^\W_])")
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
@@ -82,12 +82,12 @@ def _code(text: str, at: int) -> Reading | None:
 
 def _capitals(text: str, at: int, language: Language) -> Reading | None:
     found = _WORD.match(text, at)
-    if found is None or not found[0].isupper() or language.section("numbers").get("unspaced"):
+    if found is None or not (found[0].isupper() or found[0][:-1].isupper()) or language.section("numbers").get("unspaced"):
         return None
     if roman := read_roman(text, at, language):
         return roman
     word = found[0]
-    if len(word) < 2 or text[found.end() : found.end() + 1] == "_":
+    if not word.isupper() or len(word) < 2 or text[found.end() : found.end() + 1] == "_":
         return None
     spelled = word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
     if not spelled or word in language.section("read"):
@@ -110,13 +110,17 @@ def roman_value(numeral: str) -> int:
 
 def read_roman(text: str, at: int, language: Language) -> Reading | None:
     """A table's `roman`: after which words, and before which, a numeral is one, and how it is read there."""
-    found = _ROMAN.match(text, at)
     rules = language.section("roman")
-    if found is None or not found[1] or not rules:
+    found = _roman_of(language).match(text, at) if rules else None
+    if found is None or not found[1]:
         return None
     before, after = word_before(text, at), word_after(text, found.end())
     stop = found.end()
     value = roman_value(found[1])
+    if found["mark"] and found["mark"] != ".":
+        return Reading(stop, language.ordinal(value, rules["marked"]))
+    if found["mark"] and not text[stop : stop + 40].strip():
+        stop -= 1
     for form, words in rules.get("before", {}).items():  # `XX wiek`
         if after.lower() in words:
             return Reading(stop, _roman(value, form, language))
@@ -125,6 +129,11 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
             if len(found[1]) > 1 or words != ["Name"] or found[1] in "IVX":
                 return Reading(stop, _roman(value, form, language))
     return None
+
+
+@lru_cache
+def _roman_of(language: Language) -> re.Pattern[str]:
+    return re.compile(rf"{ROMAN}(?P<mark>{language.section('roman').get('mark', '(?!)')})?(?![^\W_])")
 
 
 def _roman(value: int, form: str, language: Language) -> str:
