@@ -77,11 +77,14 @@ def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
     return _dotted(text, at, language) if language.section("dotted ordinals") else None
 
 
+_DIGIT_YEAR = re.compile(r"(\d{4})(?=年)")
 _YEAR = re.compile(r"(\d{4})[ \u00a0]([^\W\d_]+\.?)")
 
 
 def read_year(text: str, at: int, language: Language) -> Reading | None:
     """`2024 году`: where a word makes the number an ordinal. A table's `years`: the form for each such word."""
+    if language.section("numbers").get("years by digits") and (found := _DIGIT_YEAR.match(text, at)):
+        return Reading(found.end(), language.digits(found[1]))
     found = _YEAR.match(text, at) if language.section("years") else None
     years = language.section("years")
     if found is None or (found[2] not in years and found[2].rstrip(".") not in years):

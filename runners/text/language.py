@@ -76,7 +76,11 @@ class Language:
         return str(self.section("numbers").get("joint", " ")).join(self.cardinal(int(each)) for each in digits[:300])
 
     def decimal(self, whole: str, fraction: str) -> str:
-        start = self.cardinal(int(whole))
+        start = self.cardinal(int(whole), "f" if self.section("parts") else "")
+        if parts := self.section("parts"):
+            if len(fraction) <= len(parts):
+                named = [self.form(parts["whole"], int(whole)), self.cardinal(int(fraction), "f"), self.form(parts[len(fraction)], int(fraction))]
+                return " ".join([start, *named])
         if self.section("numbers").get("fraction") == "number" and len(fraction) <= 3:
             zeros = [self.cardinal(0)] * (len(fraction) - len(fraction.lstrip("0")))
             rest = [self.cardinal(int(fraction))] if fraction.strip("0") else []
@@ -94,6 +98,11 @@ class Language:
     def year(self, number: int) -> str:
         rules = self.section("numbers").get("year")
         return self._spellout.words(number, rules) if rules else self.cardinal(number)
+
+    @property
+    def takes_endings(self) -> bool:
+        """Whether endings are written after a hyphen, and read as one word with what is before it."""
+        return self.section("numbers").get("ending") == "-"
 
     def attach(self, words: str, suffix: str) -> str:
         """An ending that was written after a hyphen or an apostrophe, put on the last of `words`."""
@@ -131,7 +140,8 @@ class Language:
         return {name.lower().strip("."): number for name, number in names.items() if not name[0].isdigit()}
 
     def month(self, number: int) -> str:
-        return str(self._locale.months["format"]["wide"][number])
+        name = str(self._locale.months["format"]["wide"][number])
+        return str(self.section("month names").get(number, name.replace(str(number), self.cardinal(number))))
 
     @cached_property
     def abbreviations(self) -> Mapping[str, str]:
