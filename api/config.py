@@ -8,11 +8,10 @@ from types import MappingProxyType
 
 from limits import RateLimitItem
 
-from api.callers.cors import parse_origins
-from api.callers.keys import ApiKey, read_keys
-from api.callers.rates import MEMORY, parse_limit, parse_store
-from api.callers.security import parse_proxies
-from api.openai.schemas import parse_voices
+from api.auth.cors import parse_origins
+from api.auth.keys import ApiKey, read_keys
+from api.auth.rates import MEMORY, parse_limit, parse_store
+from api.auth.security import parse_proxies
 from runners.environment import Environment
 from runners.logs import read_format
 
@@ -21,7 +20,7 @@ REFERENCES = Path(__file__).resolve().parent.parent / "references"  # beside ser
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """Each field is a row of the README's configuration table; the defaults stand there and in `from_env`."""
+    """Each field is a row of the table in docs/configuration.md; the defaults stand there and in `from_env`."""
 
     voices_dir: Path  # XTTS_VOICES_DIR: absolute; a folder for every voice
     data_dir: Path  # XTTS_DATA_DIR: absolute; holds voices/ (uploads) and jobs/; servers may share it
@@ -65,7 +64,7 @@ class ServerConfig:
             rate_limit_store=env.parsed("XTTS_RATE_LIMIT_STORE", MEMORY, parse_store, secret=True),
             trusted_proxies=env.parsed("XTTS_TRUSTED_PROXIES", (), parse_proxies),
             cors_origins=env.parsed("XTTS_CORS_ORIGINS", (), parse_origins),
-            openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voices),
+            openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voice_names),
         )
         env.check()
         return config
@@ -82,3 +81,11 @@ class ServerConfig:
     @property
     def uploads_dir(self) -> Path:
         return self.data_dir / "voices"
+
+
+def parse_voice_names(text: str) -> Mapping[str, str]:
+    """`alloy=anna,nova=eva`. Raises ValueError, which says what would be right."""
+    pairs = [[side.strip() for side in pair.split("=")] for pair in text.split(",") if pair.strip()]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise ValueError("pairs of OpenAI's name and ours, separated by commas, such as alloy=anna,nova=eva")
+    return MappingProxyType(dict(pairs))

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import answer
+from api.error_responses import answer
 from api.limits import replay
 from runners.errors import InvalidInput
 

@@ -65,7 +65,7 @@ class LanguageDetector:
         return max(candidates, key=lambda code: likelihoods.get(code, 0.0))
 
 
-def spelled(language: str, languages: Sequence[str]) -> str:
+def matched_language(language: str, languages: Sequence[str]) -> str:
     """`language` as the model spells it: "zh" is "zh-cn", case and region do not count. Raises InvalidInput."""
     for each in languages:
         if _code(each) == _code(language):

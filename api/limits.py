@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import BodyTooLarge, ClientGone, answer
+from api.error_responses import answer
+from api.errors import BodyTooLarge, ClientGone
 
 
 class BodyLimit:

@@ -5,12 +5,12 @@ from typing import Any
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.types import ASGIApp
 
-from api.callers.cors import CrossOrigin
-from api.callers.security import Callers, RateLimits, refuse
+from api.auth.cors import CrossOrigin
+from api.auth.security import Callers, RateLimits, refuse_caller
 from api.config import ServerConfig
-from api.errors import ErrorBodies
+from api.error_bodies import ErrorBodies
 from api.forms import FormBodies
-from api.jobs.routes import Ahead
+from api.jobs.routes import RouteOverride
 from api.limits import BodyLimit
 from api.observe.access import Access
 from api.voices.form import LARGEST_UPLOAD
@@ -23,9 +23,9 @@ def install(service: Any, config: ServerConfig, app: ASGIApp) -> None:
     if config.cors_origins:
         add(CrossOrigin, origins=config.cors_origins)
     add(ErrorBodies)
-    add(AuthenticationMiddleware, backend=Callers(config.api_keys, config.open_metrics), on_error=refuse)
+    add(AuthenticationMiddleware, backend=Callers(config.api_keys, config.open_metrics), on_error=refuse_caller)
     add(RateLimits, requests=config.rate_limit, characters=config.character_limit, store=config.rate_limit_store)
     long = dict.fromkeys(("/generate/long", "/generate/long/submit"), config.max_job_body)
     add(BodyLimit, limit=config.max_body, uploads={"/voices": LARGEST_UPLOAD}, larger=long)
     add(FormBodies, path="/generate/")
-    add(Ahead, other=app, path="/generate/long/")
+    add(RouteOverride, other=app, path="/generate/long/")

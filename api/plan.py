@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 
 from api.config import ServerConfig
-from api.language import AUTO, LanguageDetector, spelled
+from api.language import AUTO, LanguageDetector, matched_language
 from api.observe.record import record
 from api.runner_client import RunnerClient
 from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
@@ -102,7 +102,7 @@ class Planner:
         own = self._language_of(voice)
         if said and said.lower() == AUTO:
             return self._detector.detect(part.text, model.languages, own)
-        return spelled(said or own, model.languages)
+        return matched_language(said or own, model.languages)
 
     def _language_of(self, voice: str) -> str:
         profile = self._voices.find(voice)  # None: a speaker of the checkpoint, which has no language of its own

@@ -1,7 +1,6 @@
 """From a request's work to its response: an audio file, an error body, or nothing because the client has left."""
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -10,15 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.errors import ClientGone, answer, invalid
+from api.error_responses import answer, invalid, refuse
+from api.errors import ClientGone
 from api.live_response import LiveResponse
 from api.runner_client import RunnerClient
 from api.synthesis import Live, Rendered
 from runners.errors import ModelLoading, SpeechError
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 
 async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Live]) -> Response:
@@ -33,14 +31,6 @@ async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Liv
     except SpeechError as error:
         response = refuse(error)
     ctx.response.status_code = response.status_code  # BentoML overwrites the response's own with this one
-    return response
-
-
-def refuse(error: SpeechError) -> Response:
-    """The error's response. What is not the client's fault goes into the log with its cause."""
-    response = answer(error)
-    if response.status_code >= 500 and not isinstance(error, ModelLoading):
-        log.error("%s: %s", error.type, error.message, exc_info=error.__cause__)
     return response
 
 

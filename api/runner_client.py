@@ -27,7 +27,19 @@ from numpy.typing import NDArray
 from api.observe.record import record
 from runners.errors import EngineFailure, ModelLoading, SpeechError
 from runners.request_id import HEADER, request_id
-from runners.types import Audio, Event, Failed, Finished, Heard, Load, ModelCard, PieceDone, Status, Utterance, Voice
+from runners.types import (
+    Audio,
+    Event,
+    Failed,
+    Finished,
+    LatentsReady,
+    Load,
+    ModelCard,
+    PieceDone,
+    Status,
+    Utterance,
+    Voice,
+)
 from runners.wire import CALL, Unpacker
 
 log = logging.getLogger(__name__)
@@ -38,7 +50,7 @@ GONE = "The model's process went away while it worked on this request. Try again
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class UtteranceAudio:
     """What one utterance came out as."""
 
     pieces: tuple[NDArray[np.float32], ...]  # float32 mono; several where the text was over the model's limit
@@ -109,10 +121,10 @@ class RunnerClient:
             SpeechError: the request failed.
         """
         record().asked(utterances)
-        return self._events("/speak", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
+        return self._events("/synthesize", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
 
     async def latents(self, styles: Mapping[str, Voice]) -> bytes:
-        """What the model hears in each style of a voice, as a file (see runners/hearing/voice_file.py).
+        """What the model hears in each style of a voice, as a file (see runners/conditioning/voice_file.py).
 
         Raises:
             SpeechError: the model cannot hear one of them.
@@ -120,7 +132,7 @@ class RunnerClient:
         body = {"styles": {style: dataclasses.asdict(voice) for style, voice in styles.items()}}
         async with aclosing(self._events("/latents", body)) as events:
             async for event in events:
-                if isinstance(event, Heard):
+                if isinstance(event, LatentsReady):
                     return event.latents
         raise EngineFailure(GONE)
 
@@ -149,7 +161,7 @@ class RunnerClient:
         log.error("The model's process was lost: %s: %s", type(error).__name__, error)
         self._model = None  # so that the next request asks whether there is one again
 
-    async def speak_bulk(self, utterances: Sequence[Utterance]) -> list[Speech | SpeechError]:
+    async def synthesize_bulk(self, utterances: Sequence[Utterance]) -> list[UtteranceAudio | SpeechError]:
         """Each utterance's speech or what it failed of, when all are there and nobody else waits for the engine.
 
         A cancelled call takes its utterances out of the engine.
@@ -167,13 +179,13 @@ class RunnerClient:
             raise EngineFailure(GONE) from error
         return await asyncio.to_thread(_read_batch, response.content)
 
-    async def speak(self, utterances: Sequence[Utterance]) -> list[Speech]:
+    async def synthesize(self, utterances: Sequence[Utterance]) -> list[UtteranceAudio]:
         """All utterances, decoded together, in the order of the request."""
         async with aclosing(self.events(utterances)) as events:
             return _joined([event async for event in events], len(utterances))
 
 
-def _joined(events: Iterable[Event], utterances: int) -> list[Speech]:
+def _joined(events: Iterable[Event], utterances: int) -> list[UtteranceAudio]:
     parts: dict[tuple[int, int], list[NDArray[np.float32]]] = defaultdict(list)
     done: dict[tuple[int, int], PieceDone] = {}
     for event in events:
@@ -184,16 +196,17 @@ def _joined(events: Iterable[Event], utterances: int) -> list[Speech]:
                 done[utterance, piece] = event
     order = [sorted(key for key in done if key[0] == index) for index in range(utterances)]
     return [
-        Speech(tuple(np.concatenate(parts[key]) for key in keys), tuple(done[key] for key in keys)) for keys in order
+        UtteranceAudio(tuple(np.concatenate(parts[key]) for key in keys), tuple(done[key] for key in keys))
+        for keys in order
     ]
 
 
-def _read_batch(answer: bytes) -> list[Speech | SpeechError]:
+def _read_batch(answer: bytes) -> list[UtteranceAudio | SpeechError]:
     """What `synthesize_batch` answers. Takes as long as the audio is long, so it belongs in a thread."""
     return [_read_item(base64.b64decode(item)) for item in json.loads(answer)]
 
 
-def _read_item(frames: bytes) -> Speech | SpeechError:
+def _read_item(frames: bytes) -> UtteranceAudio | SpeechError:
     events = list(Unpacker().feed(frames))
     match events[-1:]:
         case [Failed(error)]:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from api.audio.assemble import Segment, assemble, join_pieces, segments_header
 from api.audio.encoders import Sink
 from api.audio.formats import encode, media_type
-from api.callers.account import charged
+from api.auth.account import charged
 from api.flow import Flow
 from api.plan import Body, Plan, Planner
 from api.recording import Recording
-from api.runner_client import RunnerClient, Speech
+from api.runner_client import RunnerClient, UtteranceAudio
 from api.schemas import SegmentedRequest
 from runners.errors import DeadlineExceeded, SpeechError
 from runners.types import StopReason
@@ -55,7 +55,7 @@ class Synthesis:
         async with self._within_deadline(body):
             plan = await self._planner.plan(body)
             async with charged(plan.characters, plan.text_field):
-                spoken = await self._runner.speak(plan.utterances)
+                spoken = await self._runner.synthesize(plan.utterances)
             return await asyncio.to_thread(_finish, body, plan, spoken)
 
     async def live(self, body: Body) -> Live:
@@ -96,7 +96,7 @@ class Synthesis:
             raise
 
 
-def _finish(body: Body, plan: Plan, spoken: list[Speech]) -> Rendered:
+def _finish(body: Body, plan: Plan, spoken: list[UtteranceAudio]) -> Rendered:
     """From samples to the answer. Takes as long as the audio is long, so it belongs in a thread."""
     _report_cut(sum(done.stop_reason is StopReason.LIMIT for speech in spoken for done in speech.done))
     segments = [

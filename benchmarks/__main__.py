@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="seven minutes on two idle cores instead of an hour; README.md is left alone",
+        help="seven minutes on two idle cores instead of an hour; no page is changed",
     )
     parser.add_argument(
         "--out", type=Path, help="folder of the results (benchmarks/results; output/benchmarks if quick)"

@@ -5,13 +5,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+SPEED = ROOT / "docs" / "speed.md"
+KUBERNETES = ROOT / "deploy" / "kubernetes" / "README.md"
+PAGES = {"engine": README, "accuracy": SPEED, "service": SPEED, "growth": SPEED, "scale": KUBERNETES}
 RESULTS = ROOT / "benchmarks" / "results"
 QUICK_RESULTS = ROOT / "output" / "benchmarks"  # which git ignores
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    quick: bool  # fewer repeats, codes and rows, the same columns; the README is left alone
+    quick: bool  # fewer repeats, codes and rows, the same columns; no page is changed
     out: Path  # where the results go
     cache: Path  # where checkpoints are kept from one run to the next
     precisions: tuple[str, ...] = ()  # XTTS_PRECISION, each a variant; none: what the benchmark takes by itself
@@ -24,8 +27,7 @@ class Options:
         """Of a benchmark that measures one."""
         return self.precisions[0] if self.precisions else "auto"
 
-    @property
-    def readme(self) -> Path | None:
-        """Whose table the results replace, if any."""
+    def page(self, name: str) -> Path | None:
+        """The page whose table the results of this benchmark replace, if any."""
         ours = self.out.resolve() == RESULTS == self.measured.resolve()
-        return README if ours and not self.quick else None
+        return PAGES[name] if ours and not self.quick else None

@@ -1,4 +1,4 @@
-"""Results on disk: NAME.json with everything, NAME.md with the tables, a plot, and the README's own table.
+"""Results on disk: NAME.json with everything, NAME.md with the tables, a plot, and a page's own table.
 
 Knows nothing of what was measured.
 """
@@ -56,14 +56,14 @@ class Report:
     method: str  # two sentences: what was done, and how it was counted
     hardware: Hardware
     data: Mapping[str, object]  # everything raw, as JSON can hold it
-    tables: Sequence[Table]  # the first is the README's
+    tables: Sequence[Table]  # the first is shown in a page
     plots: Sequence[Plot] = field(default_factory=tuple)
 
 
-def publish(report: Report, out: Path, readme: Path | None = None) -> None:
-    """Write the report into `out`, and its first table between the README's markers.
+def publish(report: Report, out: Path, page: Path | None = None) -> None:
+    """Write the report into `out`, and its first table between the page's markers.
 
-    Raises ValueError when the README has no `<!-- bench:NAME -->` ... `<!-- /bench -->`.
+    Raises ValueError when the page has no `<!-- bench:NAME -->` ... `<!-- /bench -->`.
     """
     out.mkdir(parents=True, exist_ok=True)
     data = {"hardware": asdict(report.hardware), "method": report.method, **report.data}
@@ -71,9 +71,9 @@ def publish(report: Report, out: Path, readme: Path | None = None) -> None:
     (out / f"{report.name}.md").write_text(_page(report), encoding="utf-8")
     for plot in report.plots:
         _draw(plot, out / f"{report.name}-{plot.suffix}.svg")
-    if readme is not None:
-        replaced = between_markers(readme.read_text(encoding="utf-8"), report.name, _excerpt(report))
-        readme.write_text(replaced, encoding="utf-8")
+    if page is not None:
+        replaced = between_markers(page.read_text(encoding="utf-8"), report.name, _excerpt(report))
+        page.write_text(replaced, encoding="utf-8")
 
 
 def between_markers(text: str, name: str, content: str) -> str:

@@ -9,9 +9,9 @@ from runners.types import BulkUtterance, Utterance
 
 
 class Bulk:
-    def __init__(self, speak: Callable[[Utterance], AsyncGenerator[bytes, None]]) -> None:
-        """`speak`: one utterance's events, packed. It raises nothing, and closing it takes the utterance back."""
-        self._speak = speak
+    def __init__(self, synthesize: Callable[[Utterance], AsyncGenerator[bytes, None]]) -> None:
+        """`synthesize`: one utterance's events, packed. It raises nothing, and closing it takes the utterance back."""
+        self._synthesize = synthesize
         self._calls: dict[str, set[asyncio.Task[str]]] = {}  # those that last, and what is being said for them
 
     @contextmanager
@@ -24,11 +24,11 @@ class Bulk:
             for task in self._calls.pop(name):
                 task.cancel()
 
-    async def say(self, items: Sequence[BulkUtterance]) -> list[str]:
+    async def synthesize(self, items: Sequence[BulkUtterance]) -> list[str]:
         """Each item's events in base64, once all are there. An item whose call is over has none."""
-        return await asyncio.gather(*map(self._say, items))
+        return await asyncio.gather(*map(self._synthesize_one, items))
 
-    async def _say(self, item: BulkUtterance) -> str:
+    async def _synthesize_one(self, item: BulkUtterance) -> str:
         if item.call not in self._calls:
             return ""
         task = asyncio.create_task(self._collect(item.utterance))
@@ -37,5 +37,5 @@ class Bulk:
         return "" if task.cancelled() else task.result()
 
     async def _collect(self, utterance: Utterance) -> str:
-        async with aclosing(self._speak(utterance)) as frames:
+        async with aclosing(self._synthesize(utterance)) as frames:
             return base64.b64encode(b"".join([frame async for frame in frames])).decode()

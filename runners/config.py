@@ -13,7 +13,7 @@ PRECISIONS = ("auto", "fp32", "int10", "fp16", "bf16")
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Each field is a row of the README's configuration table; the defaults stand there and in `from_env`."""
+    """Each field is a row of the table in docs/configuration.md; the defaults stand there and in `from_env`."""
 
     model: str  # XTTS_MODEL: demo, a folder, a URL or a tag of the model store; see models/source.py
     device: str  # XTTS_DEVICE: auto, cpu, cuda or cuda:N

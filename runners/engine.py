@@ -22,7 +22,7 @@ from runners.sequence import Request, Sequence
 from runners.types import Audio, Failed, Load, PieceDone, StopReason
 from runners.xtts.decoder import Decoder
 from runners.xtts.sampling import NOT_FINITE
-from runners.xtts.vocoder import Spoken, Vocoder
+from runners.xtts.vocoder import PendingAudio, Vocoder
 from runners.xtts.windows import Window, WindowPlan
 
 # Frames delivered by an utterance's first window (0.3 s of audio), the next ones, and all others (2.7 s). A tenth of
@@ -58,13 +58,13 @@ class Engine:
         self._vocoder = vocoder
         self._plan = _plan(vocoder)
         self._scheduler: Scheduler[Sequence] = Scheduler(decoder.slots, max_waiting, reserve)
-        self._speaking: list[Sequence] = []  # decoding, or decoded and not all given to the vocoder
-        self._spoken: deque[tuple[list[tuple[Sequence, Window]], Spoken]] = deque()  # given to it, in that order
+        self._active: list[Sequence] = []  # decoding, or decoded and not all given to the vocoder
+        self._pending: deque[tuple[list[tuple[Sequence, Window]], PendingAudio]] = deque()  # given to it, in that order
         self._requests: dict[Sequence, Request] = {}  # of every sequence not yet done
         self._cancelled: list[Request] = []
         self._steps = 0
         self._stopping = False
-        self._farewell = STOPPING  # what requests are told once the engine takes no more
+        self._stop_message = STOPPING  # what requests are told once the engine takes no more
         self._work = threading.Condition()  # guards what submit, cancel and load share with the thread
         self._thread = threading.Thread(target=self._run, name="xtts-engine", daemon=True)
 
@@ -92,7 +92,7 @@ class Engine:
         """
         with self._work:
             if self._stopping:
-                raise EngineFailure(self._farewell)
+                raise EngineFailure(self._stop_message)
             if request.bulk:
                 self._scheduler.submit_bulk(request.sequences)
             else:
@@ -101,7 +101,7 @@ class Engine:
             for sequence in request.sequences:
                 sequence.queued = now
                 self._requests[sequence] = request
-            self._tell_load()
+            self._report_load()
             self._work.notify()
 
     def _submit_interactive(self, request: Request) -> None:
@@ -136,7 +136,7 @@ class Engine:
         message = f"{waiting} texts are waiting already. Try again shortly."
         return Overloaded(message, retry_after=max(1.0, waiting / self._decoder.slots))
 
-    def _tell_load(self) -> None:
+    def _report_load(self) -> None:
         """The caller holds the lock."""
         scheduler = self._scheduler
         self._listener.load(scheduler.slots, len(scheduler.live), scheduler.live_bulk, scheduler.waiting)
@@ -149,7 +149,7 @@ class Engine:
                 pass
         except Exception:  # not even the slots could be cleared: the device is gone, and this engine with it
             log.exception("The engine cannot go on")
-            self._farewell = LOST
+            self._stop_message = LOST
             self._on_death()
         finally:
             self._end()
@@ -157,20 +157,20 @@ class Engine:
     def _turn(self) -> bool:
         """Wait for work and take one step. False once the engine is to stop."""
         with self._work:
-            self._tell_load()
+            self._report_load()
             self._work.wait_for(lambda: self._stopping or self._cancelled or self._requests)
             if self._stopping:
                 return False
             self._drop(self._cancelled)
             self._cancelled = []
             admitted = self._admit()
-            self._tell_load()
+            self._report_load()
         try:
             self._step(admitted)
         except Exception:  # whatever broke the step (out of memory, a driver's fault), the engine goes on
             log.exception("A step failed; the requests in flight fail with it")
             self._fail(self._in_flight(), EngineFailure(STEP_FAILED))
-            self._spoken.clear()
+            self._pending.clear()
             if self._decoder.device.type == "cuda":
                 torch.cuda.empty_cache()
         return True
@@ -182,7 +182,7 @@ class Engine:
             left = list(dict.fromkeys(self._requests.values()))
             self._requests.clear()
         for request in left:
-            request.deliver(Failed(EngineFailure(self._farewell)))
+            request.deliver(Failed(EngineFailure(self._stop_message)))
 
     def _admit(self) -> list[Sequence]:
         admitted = self._scheduler.admit()
@@ -196,14 +196,14 @@ class Engine:
 
     def _step(self, admitted: list[Sequence]) -> None:
         if admitted:
-            self._speaking += admitted
+            self._active += admitted
             self._prefill(admitted)
         if live := sorted(self._scheduler.live, key=lambda sequence: sequence.slot):
             began = time.perf_counter()
             codes = self._decoder.step([sequence.slot for sequence in live])
             self._listener.stepped(len(live), time.perf_counter() - began)
             self._advance(live, codes)
-        self._speak()
+        self._vocode()
         self._deliver()
         self._steps += 1
 
@@ -234,41 +234,41 @@ class Engine:
 
     def _retire(self, sequence: Sequence, reason: StopReason) -> None:
         sequence.stop_reason = reason
-        sequence.spoken = self._decoder.latents[sequence.slot, : len(sequence.codes)].clone()
+        sequence.decoded_latents = self._decoder.latents[sequence.slot, : len(sequence.codes)].clone()
         with self._work:
             self._scheduler.retire(sequence)
         self._decoder.vacate(sequence.slot)
 
-    def _speak(self) -> None:
+    def _vocode(self) -> None:
         """Give the vocoder one window of every sequence that has one ready, those of equal length together."""
         ready: dict[int, list[tuple[Sequence, Window]]] = defaultdict(list)
-        for sequence in self._speaking:
+        for sequence in self._active:
             finished = sequence.stop_reason is not None
             if window := self._plan.next(sequence.delivered, sequence.frames, finished=finished):
                 ready[window.stop - window.start].append((sequence, window))
         for windows in ready.values():
             for at in range(0, len(windows), self._vocoder.at_once):
-                self._speak_batch(windows[at : at + self._vocoder.at_once])
-        self._speaking = [sequence for sequence in self._speaking if not sequence.all_spoken]
+                self._vocode_batch(windows[at : at + self._vocoder.at_once])
+        self._active = [sequence for sequence in self._active if not sequence.all_vocoded]
 
-    def _speak_batch(self, batch: list[tuple[Sequence, Window]]) -> None:
+    def _vocode_batch(self, batch: list[tuple[Sequence, Window]]) -> None:
         frames = torch.stack([self._frames(sequence, window) for sequence, window in batch])
         speakers = torch.cat([sequence.latents.speaker_embedding for sequence, _ in batch])
-        self._spoken.append((batch, self._vocoder.start(frames, speakers)))
+        self._pending.append((batch, self._vocoder.start(frames, speakers)))
         for sequence, window in batch:
             sequence.delivered = window.last
 
     def _frames(self, sequence: Sequence, window: Window) -> Tensor:
-        latents = self._decoder.latents[sequence.slot] if sequence.spoken is None else sequence.spoken
+        latents = self._decoder.latents[sequence.slot] if sequence.decoded_latents is None else sequence.decoded_latents
         return sequence.stretch.window(latents, window.start, window.stop, len(sequence.codes))
 
     def _deliver(self) -> None:
         """What the vocoder has done; all of it, once there is nothing else to do."""
-        while self._spoken and (self._spoken[0][1].ready or not self._speaking):
-            batch, spoken = self._spoken[0]  # stays there until it is delivered, lest a failure forgets it
-            for (sequence, window), row in zip(batch, spoken.samples(), strict=True):
+        while self._pending and (self._pending[0][1].ready or not self._active):
+            batch, audio = self._pending[0]  # stays there until it is delivered, lest a failure forgets it
+            for (sequence, window), row in zip(batch, audio.samples(), strict=True):
                 self._deliver_window(sequence, window, row)
-            self._spoken.popleft()
+            self._pending.popleft()
 
     def _deliver_window(self, sequence: Sequence, window: Window, samples: NDArray[np.float32]) -> None:
         if sequence not in self._requests:  # cancelled or failed meanwhile
@@ -283,8 +283,8 @@ class Engine:
             self._forget([sequence])
 
     def _in_flight(self) -> list[Request]:
-        given = (sequence for batch, _ in self._spoken for sequence, _ in batch)
-        return [self._requests[sequence] for sequence in (*self._speaking, *given) if sequence in self._requests]
+        given = (sequence for batch, _ in self._pending for sequence, _ in batch)
+        return [self._requests[sequence] for sequence in (*self._active, *given) if sequence in self._requests]
 
     def _fail(self, requests: Iterable[Request], error: SpeechError) -> None:
         failed = list(dict.fromkeys(requests))
@@ -299,7 +299,7 @@ class Engine:
             for slot in self._scheduler.cancel(request.sequences):
                 self._decoder.vacate(slot)
             self._forget(request.sequences)
-        self._speaking = [sequence for sequence in self._speaking if sequence in self._requests]
+        self._active = [sequence for sequence in self._active if sequence in self._requests]
 
     def _forget(self, sequences: Iterable[Sequence]) -> None:
         for sequence in sequences:

@@ -12,7 +12,7 @@ from typing import Final, get_args
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from runners.hearing.cache import Lookup
+from runners.conditioning.cache import Lookup
 from runners.listener import Listener
 from runners.types import Audio, Event, Failed, PieceDone, StopReason
 

@@ -12,7 +12,7 @@ class QueueFull(Exception):
     """The waiting line is full; nothing of the group was taken."""
 
 
-class Line(Generic[S]):
+class WaitQueue(Generic[S]):
     """Groups of sequences that wait. One of each group in turn, so that none of hundreds keeps one of one waiting."""
 
     def __init__(self) -> None:
@@ -55,8 +55,8 @@ class Scheduler(Generic[S]):
         self.reserve = min(reserve, slots - 1)
         self._bulk_at_once = max(1, slots // 8)
         self._vacant = list(range(slots))  # a heap
-        self._interactive: Line[S] = Line()
-        self._bulk: Line[S] = Line()
+        self._interactive: WaitQueue[S] = WaitQueue()
+        self._bulk: WaitQueue[S] = WaitQueue()
         self._live: dict[S, int] = {}
         self._live_bulk: set[S] = set()
 
@@ -106,7 +106,7 @@ class Scheduler(Generic[S]):
         """Move waiting sequences into vacant slots; returns what was moved."""
         admitted = []
         bulk_left = self._bulk_at_once
-        while (line := self._next_line(bulk_left)) is not None:
+        while (line := self._next_queue(bulk_left)) is not None:
             sequence, slot = line.next(), heapq.heappop(self._vacant)
             if line is self._bulk:
                 self._live_bulk.add(sequence)
@@ -115,7 +115,7 @@ class Scheduler(Generic[S]):
             admitted.append((sequence, slot))
         return admitted
 
-    def _next_line(self, bulk_left: int) -> Line[S] | None:
+    def _next_queue(self, bulk_left: int) -> WaitQueue[S] | None:
         """Who may have the next slot."""
         vacant = len(self._vacant)
         owed = 1 if self._bulk and not self._live_bulk and self.slots > 1 else 0  # to bulk, come what may

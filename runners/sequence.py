@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from runners.hearing.latents import Latents
+from runners.conditioning.latents import Latents
 from runners.types import Event, StopReason
 from runners.xtts.frames import Stretch
 from runners.xtts.sampling import SamplingParams
@@ -26,7 +26,7 @@ class Sequence:
     slot: int = -1  # its place in the batch, once admitted
     codes: list[int] = field(default_factory=list)
     stop_reason: StopReason | None = None  # None while it decodes
-    spoken: Tensor | None = None  # (codes, dim) latents, once it holds no slot
+    decoded_latents: Tensor | None = None  # (codes, dim) latents, once it holds no slot
     delivered: int = 0  # frames that the vocoder has been given to speak
 
     @property
@@ -37,7 +37,7 @@ class Sequence:
         return self.stretch.total(len(self.codes))
 
     @property
-    def all_spoken(self) -> bool:
+    def all_vocoded(self) -> bool:
         """Whether the vocoder has all of it."""
         return self.stop_reason is not None and self.delivered == self.frames
 

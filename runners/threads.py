@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def apart(work: Callable[[], T]) -> T:
+def in_fresh_thread(work: Callable[[], T]) -> T:
     """The result of `work`, done in a thread that ends with it; raises what it raises.
 
     OpenMP keeps helpers for every thread that has computed in parallel, as long as that thread lives, and once there

@@ -17,7 +17,7 @@ class Reference:
     digest: str  # sha256 of the file's bytes, hex
     weight: float = 1.0  # > 0; the weights of a voice are normalised to sum to 1
     style: str | None = (
-        None  # None: a clip. Otherwise a latents file (see hearing/voice_file.py) and the style meant in it
+        None  # None: a clip. Otherwise a latents file (see conditioning/voice_file.py) and the style meant in it
     )
 
 
@@ -85,10 +85,10 @@ class PieceDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LatentsReady:
     """What the model hears in a voice."""
 
-    latents: bytes  # a file, see hearing/voice_file.py
+    latents: bytes  # a file, see conditioning/voice_file.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Finished:
     """All that was asked for has been delivered. A stream that ends without it was cut."""
 
 
-Event = Audio | PieceDone | Heard | Failed | Finished
+Event = Audio | PieceDone | LatentsReady | Failed | Finished
 
 
 @dataclass(frozen=True, slots=True)

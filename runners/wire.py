@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from runners import errors
-from runners.types import Audio, Event, Failed, Finished, Heard, PieceDone, StopReason
+from runners.types import Audio, Event, Failed, Finished, LatentsReady, PieceDone, StopReason
 
 CALL = "x-bulk-call"  # the header that names a bulk call, as its items do
 
@@ -28,8 +28,8 @@ def pack(event: Event) -> bytes:
             payload = samples.astype("<f4", copy=False).tobytes()
         case PieceDone():
             header = {"kind": "done", **dataclasses.asdict(event)}
-        case Heard(latents):
-            header, payload = {"kind": "heard"}, latents
+        case LatentsReady(latents):
+            header, payload = {"kind": "latents"}, latents
         case Finished():
             header = {"kind": "finished"}
         case Failed(error):
@@ -67,8 +67,8 @@ def _event(header: dict[str, Any], payload: bytes) -> Event:
         return Audio(samples=np.frombuffer(payload, "<f4"), **header)
     if kind == "done":
         return PieceDone(**{**header, "stop_reason": StopReason(header["stop_reason"])})
-    if kind == "heard":
-        return Heard(payload)
+    if kind == "latents":
+        return LatentsReady(payload)
     if kind == "finished":
         return Finished()
     return Failed(errors.rebuild(getattr(errors, header["class"]), header["fields"]))

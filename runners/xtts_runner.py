@@ -10,8 +10,8 @@ from typing import Any, cast
 import bentoml
 
 from runners.bulk import Bulk
-from runners.callers import Callers
 from runners.config import EngineConfig
+from runners.disconnects import Callers
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
 from runners.lifetime import Lifetime
 from runners.logs import log_as_bentoml_does, write_as
@@ -37,14 +37,16 @@ LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so th
 )
 class XTTSRunner:
     def __init__(self) -> None:
-        from runners.speech import Speech
+        from runners.synthesizer import Synthesizer
 
         log_as_bentoml_does("runners", CONFIG.log_format)
-        self.bulk = Bulk(lambda utterance: _packed(self.speech.speak([utterance], bulk=True)))
+        self.bulk = Bulk(lambda utterance: _packed(self.synthesizer.synthesize([utterance], bulk=True)))
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:
             lifetime = Lifetime()
-            self.speech = Speech.load(CONFIG, worker, on_death=lifetime.end)  # the supervisor starts a fresh worker
+            self.synthesizer = Synthesizer.load(
+                CONFIG, worker, on_death=lifetime.end
+            )  # the supervisor starts a fresh worker
         except ConfigurationError as error:
             log.critical("%s", error)
             os.kill(os.getppid(), signal.SIGTERM)  # or the supervisor would start this worker again and again
@@ -65,13 +67,13 @@ class XTTSRunner:
 
     @bentoml.on_shutdown
     def stop(self) -> None:
-        self.speech.stop()
+        self.synthesizer.stop()
 
     @bentoml.api
-    async def speak(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]:
+    async def synthesize(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]:
         """Events of the request (see runners/wire.py), as they happen. Closing the stream frees its slots."""
         yield b""  # BentoML begins its answer with the first chunk, and does not notice a caller that leaves before
-        async with aclosing(_packed(self.speech.speak(utterances))) as frames:
+        async with aclosing(_packed(self.synthesizer.synthesize(utterances))) as frames:
             async for frame in frames:
                 yield frame
 
@@ -80,21 +82,21 @@ class XTTSRunner:
         """The bulk lane. BentoML gathers the items of all callers, and runs one batch at a time.
 
         An answer is the events of one item (see runners/wire.py) in base64; what an item fails of is among them, and
-        fails no other. A call names itself in a header and its items (see runners/callers.py): when its caller leaves,
-        they leave the engine.
+        fails no other. A call names itself in a header and its items (see runners/disconnects.py): when its caller
+        leaves, they leave the engine.
         """
-        return await self.bulk.say(items)
+        return await self.bulk.synthesize(items)
 
     @bentoml.api
     async def latents(self, styles: dict[str, Voice]) -> AsyncGenerator[bytes, None]:
-        """What the model hears in each style of a voice: one `Heard`."""
-        async with aclosing(_packed(self.speech.latents(styles))) as frames:
+        """What the model hears in each style of a voice: one `LatentsReady`."""
+        async with aclosing(_packed(self.synthesizer.latents(styles))) as frames:
             async for frame in frames:
                 yield frame
 
     @bentoml.api
     async def status(self) -> Status:
-        return self.speech.status()
+        return self.synthesizer.status()
 
 
 _service = cast(Any, XTTSRunner)

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
+from runners.conditioning.latents import Latents
 from runners.engine import Engine
-from runners.hearing.latents import Latents
 from runners.sequence import Request, Sequence
 from runners.types import Audio, Event, Failed, PieceDone
 from runners.xtts.build import build_decoder
 from runners.xtts.frames import stretch_for
 from runners.xtts.precision import FP32, Precision
 from runners.xtts.sampling import SamplingParams, stream_of
-from runners.xtts.vocoder import Spoken, Vocoder
+from runners.xtts.vocoder import PendingAudio, Vocoder
 
 LINES = [
     ("hu", "Jó napot kívánok mindenkinek, aki ma velünk tart!"),
@@ -86,8 +86,8 @@ class Mute:
     context = 14
     at_once = 16
 
-    def start(self, frames: Tensor, speakers: Tensor) -> Spoken:
-        return Spoken(torch.zeros(len(frames), frames.shape[1] * self.hop), None)
+    def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
+        return PendingAudio(torch.zeros(len(frames), frames.shape[1] * self.hop), None)
 
 
 class Studio:

@@ -4,21 +4,17 @@ What the mounted app serves describes itself. A new BentoML API gets a function 
 """
 
 from enum import Enum
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel
 
-from api.audio.formats import media_type
-from api.docs.described_errors import errors
+from api.described import BINARY, SEGMENTS, audio_file, errors
 from api.forms import FORMS
 from api.jobs.schemas import LongRequest
-from api.schemas import OutputFormat, SegmentedRequest, SimpleRequest, StreamRequest
+from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
 
-RATE: Final = 24_000
-BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 ZIP: Final = {"application/zip": BINARY}
-AUDIO: Final = {media_type(form, RATE).partition(";")[0]: BINARY for form in get_args(OutputFormat)}
 
 SPEECH: Final[list[str | Enum]] = ["Speech"]
 JOBS: Final[list[str | Enum]] = ["Long jobs"]
@@ -75,29 +71,6 @@ class Health(BaseModel):
     slots: Slots
 
 
-def _header(kind: str, description: str) -> dict[str, Any]:
-    return {"schema": {"type": kind}, "description": description}
-
-
-SAID: Final = {
-    "X-Seed": _header("integer", "The same one gives the same audio."),
-    "X-Audio-Duration": _header("number", "Seconds."),
-    "X-Sample-Rate": _header("integer", "Hz."),
-    "X-Language": _header("string", "What it was said in; of segments, one for each."),
-}
-SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment.")}
-
-
-def spoken(more: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
-    """For a route's `responses`: an audio file, or why there is none. `more`: headers beside the usual."""
-    file = {
-        "description": "An audio file in the format asked for.",
-        "content": AUDIO,
-        "headers": {**SAID, **(more or {})},
-    }
-    return {200: file, **errors(404, 503, 504)}
-
-
 def or_form(body: type[BaseModel]) -> dict[str, Any]:
     """For a route's `openapi_extra`: its body may be a form of the same fields, too."""
     schema = {"$ref": f"#/components/schemas/{body.__name__}"}
@@ -107,19 +80,21 @@ def or_form(body: type[BaseModel]) -> dict[str, Any]:
 router = APIRouter(default_response_class=Response)
 
 
-@router.post("/generate/simple", tags=SPEECH, responses=spoken(), openapi_extra=or_form(SimpleRequest))
+@router.post("/generate/simple", tags=SPEECH, responses=audio_file(), openapi_extra=or_form(SimpleRequest))
 def simple(
     body: Annotated[SimpleRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "blend": BLEND})],
 ) -> None:
     """Say one text. In a form, fields of more than text are written in JSON."""
 
 
-@router.post("/generate/segmented", tags=SPEECH, responses=spoken(SEGMENTS), openapi_extra=or_form(SegmentedRequest))
+@router.post(
+    "/generate/segmented", tags=SPEECH, responses=audio_file(SEGMENTS), openapi_extra=or_form(SegmentedRequest)
+)
 def segmented(body: Annotated[SegmentedRequest, Body(openapi_examples={"quiz": QUIZ})]) -> None:
     """Say several texts in a row with exact pauses."""
 
 
-@router.post("/generate/stream", tags=SPEECH, responses=spoken(), openapi_extra=or_form(StreamRequest))
+@router.post("/generate/stream", tags=SPEECH, responses=audio_file(), openapi_extra=or_form(StreamRequest))
 def stream(
     body: Annotated[StreamRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "quiz": QUIZ})],
 ) -> None:

@@ -9,10 +9,9 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.callers.security import is_open
+from api.described import COMMON, WITH_BODY, ErrorBody, OpenAIErrorBody, response_of
 from api.docs import described_routes
-from api.docs.described_errors import COMMON, WITH_BODY, ErrorBody, OpenAIErrorBody, response_of
-from api.openai.errors import PATH as OPENAI
+from api.paths import OPENAI, is_open
 
 TITLE: Final = "xtts-bento"
 VERSION: Final = "1"  # of the routes: what is said here holds for all of it

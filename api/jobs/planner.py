@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from api.jobs.passages import passages
+from api.jobs.render import Passage, RenderTask
 from api.jobs.schemas import LongRequest, Sample
-from api.jobs.take import Passage, Take
 from api.plan import Planner
 from runners.errors import SpeechError
 from runners.types import ModelCard
@@ -17,25 +17,25 @@ class JobPlanner:
 
     def check(self, request: LongRequest, model: ModelCard) -> None:
         """Raises what a sample cannot be said for, `param` being the field's path."""
-        for index, take in enumerate(self.takes(request.samples, model)):
+        for index, take in enumerate(self.render_tasks(request.samples, model)):
             if take.error is not None:
                 raise _placed(take.error, take.sample, f"samples.{index}")
 
-    def takes(self, samples: Sequence[Sample], model: ModelCard) -> list[Take]:
+    def render_tasks(self, samples: Sequence[Sample], model: ModelCard) -> list[RenderTask]:
         """One for each sample. What cannot be said is over from the start."""
         return [self._take(sample, model) for sample in samples]
 
-    def _take(self, sample: Sample, model: ModelCard) -> Take:
+    def _take(self, sample: Sample, model: ModelCard) -> RenderTask:
         try:
             spoken = self._planner.utterances(sample, sample.parts, sample.seed or 0, model)
         except SpeechError as error:
-            return Take(sample, [], error=error, over=True)
+            return RenderTask(sample, [], error=error, over=True)
         cut = [
             Passage(part, dataclasses.replace(utterance, text=text))
             for part, utterance in enumerate(spoken)
             for text in passages(utterance.text, utterance.language)
         ]
-        return Take(sample, cut)
+        return RenderTask(sample, cut)
 
 
 def _placed(error: SpeechError, sample: Sample, path: str) -> SpeechError:

@@ -13,13 +13,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.callers.account import charged
+from api.auth.account import charged
 from api.config import ServerConfig
-from api.docs.described_errors import errors
-from api.jobs.foreman import Foreman
+from api.described import errors
+from api.errors import JobNotDone
+from api.jobs.job_runner import JobRunner
 from api.jobs.planner import JobPlanner
 from api.jobs.schemas import LongRequest
-from api.jobs.store import Job, JobNotDone, JobStore, State
+from api.jobs.store import Job, JobStore, State
 from api.jobs.work import Work
 from api.observe.metrics import unfinished_jobs
 from api.plan import Planner
@@ -42,8 +43,8 @@ class Jobs:
         self._runner = runner
         self._planner = JobPlanner(planner)
         self._store = JobStore(config.jobs_dir)
-        self._foreman = Foreman(
-            self._store, lambda job: Work(job, self._planner, runner).run(), tell=unfinished_jobs().set
+        self._foreman = JobRunner(
+            self._store, lambda job: Work(job, self._planner, runner).run(), report=unfinished_jobs().set
         )
 
     def start(self) -> None:
@@ -62,7 +63,7 @@ class Jobs:
             sample.seed = secrets.randbelow(2**32) if sample.seed is None else sample.seed
         async with charged(request.characters, "samples"):
             job = await self._accept(request)
-        self._foreman.knock()
+        self._foreman.wake()
         return job
 
     async def _accept(self, request: LongRequest) -> Job:
@@ -87,7 +88,7 @@ class Jobs:
         job = self._store.find(id)
         if not job.over:
             job.cancel()
-            self._foreman.knock()
+            self._foreman.wake()
         return job.status()
 
     async def retry(self, id: str) -> Job:
@@ -109,7 +110,7 @@ class Jobs:
             self.cancel(job.id)
 
 
-class Ahead:
+class RouteOverride:
     """Passes what is under `path` to `other`, and the rest on: BentoML's routes would come before those of its app."""
 
     def __init__(self, app: ASGIApp, other: ASGIApp, path: str) -> None:

@@ -29,25 +29,14 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
+from api.errors import StorageFailure, UnknownJob
 from api.jobs.schemas import LongRequest
-from api.voices.store import StorageFailure
-from runners.errors import SpeechError
 
 DRAFT: Final = ".draft-"  # before a folder's name: a job on its way in, or out
 KEPT: Final = 24 * 3600.0  # seconds that a job stays once it is over
 ID: Final = re.compile(r"[0-9a-f]{32}")
 
 Entry = dict[str, Any]  # a sample's line in the manifest: `file` and facts, or `error`
-
-
-class UnknownJob(SpeechError):
-    type = "job_not_found"
-
-
-class JobNotDone(SpeechError):
-    """There is no result, not yet or not ever; the message says which."""
-
-    type = "job_not_done"
 
 
 class State(StrEnum):

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from api.jobs.planner import JobPlanner
+from api.jobs.render import RenderTask
 from api.jobs.store import Entry, Job, Progress
-from api.jobs.take import Take
-from api.runner_client import RunnerClient, Speech
+from api.runner_client import RunnerClient, UtteranceAudio
 from runners.errors import EngineFailure, ModelLoading, SpeechError
 from runners.types import Status, Utterance
 
@@ -27,7 +27,7 @@ PAUSES = (2.0, 10.0)  # seconds until what the engine failed of is tried again, 
 LOADING = 2.0  # seconds until a runner that loads is asked again
 
 T = TypeVar("T")
-Call = list[tuple[Take, int]]  # passages, by their indices
+Call = list[tuple[RenderTask, int]]  # passages, by their indices
 
 
 class Work:
@@ -53,9 +53,9 @@ class Work:
         await self._share(calls, min(2 + status.load.slots // 4, MOST_CALLS))
         await _to_the_end(self._job.complete, self._manifest([take.sample.id for take in takes]))
 
-    def _begin(self, status: Status) -> list[Take]:
+    def _begin(self, status: Status) -> list[RenderTask]:
         self._entries = {entry["id"]: entry for entry in self._job.begin()}
-        takes = self._planner.takes(self._job.request().samples, status.model)
+        takes = self._planner.render_tasks(self._job.request().samples, status.model)
         self._progress = Progress(
             total=len(takes),
             done=sum("file" in entry for entry in self._entries.values()),
@@ -82,15 +82,15 @@ class Work:
                 await self._note(take, index, outcome)
             await _to_the_end(self._job.note, self._progress)
 
-    async def _note(self, take: Take, index: int, outcome: Speech | SpeechError) -> None:
+    async def _note(self, take: RenderTask, index: int, outcome: UtteranceAudio | SpeechError) -> None:
         if take.over:  # another of its passages has failed
             return
-        if isinstance(outcome, Speech):
+        if isinstance(outcome, UtteranceAudio):
             self._count(passages_done=1, audio_seconds=sum(map(len, outcome.pieces)) / self._rate)
         if take.note(index, outcome):
             await self._finish(take)
 
-    async def _finish(self, take: Take) -> None:
+    async def _finish(self, take: RenderTask) -> None:
         entry, audio = await _to_the_end(take.entry, self._rate)
         take.speeches.clear()  # the job may have many
         await _to_the_end(self._job.add, entry, audio)
@@ -111,7 +111,7 @@ class Work:
         }
         return {"totals": totals, "samples": entries}
 
-    async def _say(self, utterances: list[Utterance]) -> list[Speech | SpeechError]:
+    async def _say(self, utterances: list[Utterance]) -> list[UtteranceAudio | SpeechError]:
         """What the engine failed of is tried again: it may have been the engine's end, and this a new one."""
         outcomes = await self._try(utterances)
         for pause in self._pauses:
@@ -123,10 +123,10 @@ class Work:
                 outcomes[index] = outcome
         return outcomes
 
-    async def _try(self, utterances: list[Utterance]) -> list[Speech | SpeechError]:
+    async def _try(self, utterances: list[Utterance]) -> list[UtteranceAudio | SpeechError]:
         await self._ready()
         try:
-            return await self._runner.speak_bulk(utterances)
+            return await self._runner.synthesize_bulk(utterances)
         except EngineFailure as error:
             return [error] * len(utterances)
 
@@ -148,7 +148,7 @@ async def _to_the_end(function: Callable[..., T], *arguments: Any) -> T:
         await asyncio.wait([running])
 
 
-def _calls(takes: Sequence[Take], largest: int) -> Iterator[Call]:
+def _calls(takes: Sequence[RenderTask], largest: int) -> Iterator[Call]:
     """The passages in order, so many at once. A sample that has failed meanwhile is left out."""
     call: Call = []
     text = 0

@@ -13,17 +13,17 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.callers.security import PROBES
 from api.errors import ClientGone, error_type
 from api.observe.metrics import OK, ServiceMetrics
 from api.observe.record import Record, start_record
+from api.paths import METRICS, PROBES
 from runners.request_id import HEADER, id_for, request_id
 
 log = logging.getLogger(__name__)
 
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 OTHER: Final = "other"  # a path or a method that there is not
-QUIET: Final = PROBES | {"/metrics"}  # asked every few seconds, by machines
+QUIET: Final = PROBES | {METRICS}  # asked every few seconds, by machines
 
 
 class Access:

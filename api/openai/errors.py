@@ -9,18 +9,11 @@ from typing import Any, Final
 
 from starlette.responses import JSONResponse
 
-from runners.errors import SpeechError
-
-PATH: Final = "/v1/"
 FIELDS: Final = {"text": "input", "output_format": "response_format"}  # ours, and what they are called there
 
 INVALID: Final = "invalid_request_error"
 LIMIT: Final = "rate_limit_error"
 SERVER: Final = "server_error"
-
-
-class UnknownModel(SpeechError):
-    type = "model_not_found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,7 @@ FAULTS: Final = {  # by our own type
 
 
 def as_openai(response: JSONResponse, error: dict[str, Any]) -> JSONResponse:
-    """The response again, with `error` (that of api/errors.py) as OpenAI would put it."""
+    """The response again, with `error` (that of api/error_responses.py) as OpenAI would put it."""
     status = response.status_code
     fault = FAULTS.get(error["type"]) or (Fault(SERVER, None) if status >= 500 else Fault(INVALID, None, 400))
     param = FIELDS.get(error["param"], error["param"])

@@ -13,11 +13,10 @@ from fastapi import APIRouter, Body, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.docs.described_errors import OpenAIErrorBody, errors
-from api.docs.described_routes import AUDIO, SAID
+from api.described import AUDIO, AUDIO_HEADERS, OpenAIErrorBody, errors
+from api.errors import UnknownModel
 from api.language import AUTO
 from api.live_response import LiveResponse
-from api.openai.errors import UnknownModel
 from api.openai.schemas import (
     MODELS,
     Model,
@@ -94,7 +93,7 @@ Routes = Annotated[OpenAIRoutes, Depends(_of_this_server)]
     "/audio/speech",
     response_class=Response,
     responses={
-        200: {"content": {**AUDIO, "text/event-stream": {}}, "headers": SAID},
+        200: {"content": {**AUDIO, "text/event-stream": {}}, "headers": AUDIO_HEADERS},
         **errors(404, 504, body=OpenAIErrorBody),
     },
 )

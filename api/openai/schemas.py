@@ -5,7 +5,6 @@ Fields that OpenAI does not have are let pass: front ends send some to every ser
 
 import re
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
@@ -60,14 +59,6 @@ class SpeechVoice(BaseModel):
 
 class SpeechVoices(BaseModel):
     voices: list[SpeechVoice]
-
-
-def parse_voices(text: str) -> Mapping[str, str]:
-    """`alloy=anna,nova=eva`. Raises ValueError, which says what would be right."""
-    pairs = [[side.strip() for side in pair.split("=")] for pair in text.split(",") if pair.strip()]
-    if any(len(pair) != 2 or not all(pair) for pair in pairs):
-        raise ValueError("pairs of OpenAI's name and ours, separated by commas, such as alloy=anna,nova=eva")
-    return MappingProxyType(dict(pairs))
 
 
 def is_known(model: str, own: str) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.audio.edges import frame_levels
+from runners.conditioning.clip import Clip, decode_clip
 from runners.errors import UnreadableClip
-from runners.hearing.clip import Clip, decode_clip
 
 RATES: Final = range(8_000, 192_001)  # Hz
 MODEL_RATE: Final = 22_050  # Hz, at which XTTS-v2 listens; what was recorded at less is muffled

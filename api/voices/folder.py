@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, read_settings
+from runners.conditioning.voice_file import VoiceLatents
 from runners.errors import SpeechError, UnreadableLatents
-from runners.hearing.voice_file import VoiceLatents
 
 LATENTS_FILE = "latents.safetensors"
 AUDIO = re.compile(r"[^.].*\.(aac|aiff?|amr|caf|flac|m4a|mka|mp[34]|og[ag]|opus|wav|webm|wma)", re.IGNORECASE)

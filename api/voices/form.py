@@ -17,8 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from api.errors import BodyTooLarge, ClientGone, NotAForm
 from api.voices.folder import NAME, NAME_RULE
+from runners.conditioning.voice_file import LARGEST as LARGEST_LATENTS
 from runners.errors import InvalidInput
-from runners.hearing.voice_file import LARGEST as LARGEST_LATENTS
 
 TEXTS: Final = ("name", "language")
 LATENTS: Final = "latents"

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from api.errors import UnknownVoice
 from api.voices.folder import (
     NAME,
     NAME_RULE,
@@ -21,16 +22,12 @@ from api.voices.folder import (
     normalise,
     read_voice,
 )
-from runners.errors import InvalidInput, SpeechError
+from runners.errors import InvalidInput
 from runners.types import Reference, Voice
 
 log = logging.getLogger(__name__)
 
 Stamp = tuple[int, int, int]  # inode, mtime in ns, bytes: another file or content has another one
-
-
-class UnknownVoice(SpeechError):
-    type = "voice_not_found"
 
 
 class VoiceLibrary:

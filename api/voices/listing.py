@@ -5,9 +5,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from api.errors import UnknownVoice
 from api.voices.clip_judge import ClipFacts, Verdict, judge
 from api.voices.folder import BrokenVoice, VoiceProfile
-from api.voices.library import UnknownVoice, VoiceLibrary
+from api.voices.library import VoiceLibrary
 from api.voices.store import VoiceStore
 from runners.errors import InvalidInput
 from runners.types import ModelCard, Reference

@@ -9,15 +9,16 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.docs.described_errors import errors
+from api.described import errors
+from api.errors import BuiltInVoice
 from api.runner_client import RunnerClient
 from api.voices.form import DOCUMENTED
 from api.voices.library import VoiceLibrary
 from api.voices.listing import VoiceDescription, VoiceList, VoiceListing
 from api.voices.settings import VoiceSettings
-from api.voices.store import BuiltInVoice, VoiceStore
+from api.voices.store import VoiceStore
 from api.voices.upload import VoiceUploads
-from runners.hearing.voice_file import VoiceLatents
+from runners.conditioning.voice_file import VoiceLatents
 from runners.types import Voice
 
 SPEAKERS_STYLE = "neutral"  # what the one style of a model's speaker is called in a latents file

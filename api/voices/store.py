@@ -5,7 +5,6 @@ judges nothing.
 """
 
 import logging
-import os
 import shutil
 import time
 import uuid
@@ -14,28 +13,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from api.errors import StorageFailure, VoiceExists
 from api.voices.folder import NAME, NAME_RULE
-from runners.errors import InvalidInput, SpeechError
+from runners.errors import InvalidInput
+from runners.whole_file import private_folder, sync_folder, write_whole
 
 log = logging.getLogger(__name__)
 
 DRAFT: Final = ".draft-"  # before a folder's name: a voice on its way in
 DELETED: Final = ".deleted-"  # or on its way out. No voice's name begins with a dot, so that neither is ever one.
 ABANDONED: Final = 24 * 3600.0  # seconds; who left such a folder behind is not coming back for it
-
-
-class VoiceExists(SpeechError):
-    type = "voice_exists"
-
-
-class BuiltInVoice(SpeechError):
-    type = "built_in_voice"
-
-
-class StorageFailure(SpeechError):
-    """The disk is full, read-only or gone; the log says which."""
-
-    type = "storage_failure"
 
 
 class Draft:
@@ -47,10 +34,8 @@ class Draft:
     def write(self, name: str, content: bytes) -> Path:
         """Its path. `name` is ours, never the client's. Raises StorageFailure."""
         file = self.folder / name
-        with _storage("written"), file.open("xb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
+        with _storage("written"):
+            write_whole(file, content)
         return file
 
 
@@ -64,7 +49,7 @@ class VoiceStore:
         folder = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
         try:
             with _storage("written"):
-                folder.mkdir(parents=True)
+                private_folder(folder)
             yield Draft(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -75,14 +60,13 @@ class VoiceStore:
         if target is None:
             raise InvalidInput(f"{name!r} is no name for a voice: {NAME_RULE}.", param="name")
         with _storage("written"):
-            _sync(draft.folder)
             try:
                 draft.folder.rename(target)
             except OSError:
                 if target.is_dir():  # not empty, or it would have been replaced: somebody was faster
                     raise already_there(name) from None
                 raise
-            _sync(self.folder)
+            sync_folder(self.folder)
 
     def delete(self, name: str) -> bool:
         """Whether there was such a voice. It is gone for everyone at once; whoever has read its clips goes on."""
@@ -95,7 +79,7 @@ class VoiceStore:
                 voice.rename(leaving)
             except (FileNotFoundError, NotADirectoryError):
                 return False
-            _sync(self.folder)
+            sync_folder(self.folder)
         shutil.rmtree(leaving, ignore_errors=True)
         return True
 
@@ -128,12 +112,3 @@ def _storage(done: str) -> Iterator[None]:
     except OSError as error:
         message = f"The voice could not be {done}; the server's log says why."
         raise StorageFailure(message) from error
-
-
-def _sync(folder: Path) -> None:
-    """Make its entries last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

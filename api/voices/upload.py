@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from api.language import spelled
+from api.language import matched_language
 from api.runner_client import RunnerClient
 from api.voices.clip_judge import judge
 from api.voices.folder import AUDIO, LATENTS_FILE, check_voice
@@ -17,8 +17,8 @@ from api.voices.form import LATENTS, VoiceForm, read_form
 from api.voices.library import VoiceLibrary
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, faults_of
 from api.voices.store import Draft, VoiceStore, already_there
+from runners.conditioning.voice_file import VoiceLatents
 from runners.errors import InvalidInput, SpeechError, UnreadableLatents
-from runners.hearing.voice_file import VoiceLatents
 from runners.types import ModelCard, Reference, Voice
 
 
@@ -41,14 +41,14 @@ class VoiceUploads:
         """
         model = await self._runner.model()
         async with read_form(request) as sent:
-            form = _spelled(sent, model)
+            form = _matched_language(sent, model)
             if self._library.folder_of(form.name) or form.name in model.speakers:
                 raise already_there(form.name)
             with self._store.draft() as draft:
                 take = self._take_clips if form.latents is None else self._take_latents
                 settings, styles = await take(form, draft)
                 if settings.language is not None:
-                    spelled(settings.language, model.languages)
+                    matched_language(settings.language, model.languages)
                 for style, voice in styles.items():
                     await self._hear(voice, LATENTS if form.latents else style)
                 await asyncio.to_thread(self._store.publish, draft, form.name)
@@ -110,8 +110,8 @@ def _ending(clip: UploadFile) -> str:
     return ending if AUDIO.fullmatch(f"clip{ending}") else ".clip"
 
 
-def _spelled(form: VoiceForm, model: ModelCard) -> VoiceForm:
+def _matched_language(form: VoiceForm, model: ModelCard) -> VoiceForm:
     """Its language as the model spells it."""
     if form.language is None:
         return form
-    return dataclasses.replace(form, language=spelled(form.language, model.languages))
+    return dataclasses.replace(form, language=matched_language(form.language, model.languages))

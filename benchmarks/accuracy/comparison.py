@@ -157,7 +157,7 @@ def _stretch(xtts: Xtts, hop: int) -> Stretch:
 def _speak(vocoder: Vocoder, stretch: Stretch, latents: Tensor, embedding: Tensor) -> Tensor:
     codes = len(latents)
     frames = stretch.window(latents, 0, stretch.total(codes), codes)
-    return vocoder.speak(frames[None], embedding)[0]
+    return vocoder.vocode(frames[None], embedding)[0]
 
 
 def _snr(expected: Tensor, found: Tensor) -> float:

@@ -62,7 +62,7 @@ def run(options: Options) -> None:
             found = compare(xtts, precision, list(lines(xtts, count)), plan.codes)
             results.append(Result(name, precision.name, found))
     told = Report("accuracy", method(plan), hardware(device), data(plan, results), [table(results)])
-    publish(told, options.out, options.readme)
+    publish(told, options.out, options.page("accuracy"))
     print(told.tables[0].markdown())
 
 

@@ -13,7 +13,7 @@ from benchmarks.engine.measures import Job, Profile, Take, halfway, peak_memory,
 from benchmarks.engine.stopwatch import Stopwatch
 from benchmarks.texts import LANGUAGE
 from runners.config import EngineConfig
-from runners.speech import Speech
+from runners.synthesizer import Synthesizer
 from runners.types import Audio, Utterance, Voice
 
 
@@ -32,7 +32,7 @@ class Ours:
             "XTTS_SLOTS": str(slots),
             "XTTS_WORKERS": "1",
         }
-        self._speech = Speech.load(EngineConfig.from_env({**os.environ, **asked}))
+        self._synthesizer = Synthesizer.load(EngineConfig.from_env({**os.environ, **asked}))
         self._stopwatch = Stopwatch(self._device)
         self._loading = peak_memory(self._device)
 
@@ -42,10 +42,10 @@ class Ours:
 
     def precision(self) -> str:
         """What the engine has chosen, `auto` resolved."""
-        return self._speech.status().model.precision
+        return self._synthesizer.status().model.precision
 
     def speak(self, job: Job) -> Take:
-        engine = self._speech._engine
+        engine = self._synthesizer._engine
         watched = self._stopwatch.on(stages(engine)) if job.profile else nullcontext()
         reset_peak(self._device)
         with watched:
@@ -59,15 +59,15 @@ class Ours:
         first: dict[int, float] = {}
         samples = 0
         begun = time.perf_counter()
-        async for event in self._speech.speak(utterances):
+        async for event in self._synthesizer.synthesize(utterances):
             if isinstance(event, Audio):
                 first.setdefault(event.utterance, time.perf_counter() - begun)
                 samples += len(event.samples)
         seconds = time.perf_counter() - begun
-        return seconds, samples / self._speech.status().model.sample_rate, tuple(first.values())
+        return seconds, samples / self._synthesizer.status().model.sample_rate, tuple(first.values())
 
     def _profile(self, job: Job, seconds: float) -> Profile:
         watch = self._stopwatch
-        read = self._speech._engine._decoder.bytes_per_step(halfway(self._speech._xtts, job))
+        read = self._synthesizer._engine._decoder.bytes_per_step(halfway(self._synthesizer._xtts, job))
         step = statistics.median(watch.laps["step"])
         return Profile(seconds, watch.total("prefill"), step, read, watch.total("vocoder"))

@@ -48,5 +48,5 @@ def run(options: Options) -> None:
         )
     machine = replace(machine, bandwidth=median(results.bandwidths))
     told = report(plan, machine, results)
-    publish(told, options.out, options.readme)
+    publish(told, options.out, options.page("engine"))
     print(told.tables[0].markdown())

@@ -15,10 +15,10 @@ from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
 from benchmarks.xtts import PREFIX
+from runners.conditioning.cache import LatentsCache
+from runners.conditioning.conditioner import Conditioner, latent_shapes
 from runners.config import EngineConfig
-from runners.hearing.cache import LatentsCache
-from runners.hearing.conditioner import Conditioner, latent_shapes
-from runners.speech import Speech
+from runners.synthesizer import Synthesizer
 from runners.types import Voice
 from runners.xtts.checkpoint import sampling_defaults
 from runners.xtts.decoder import Decoder
@@ -74,7 +74,7 @@ class Model:
     @classmethod
     def load(cls, settings: Mapping[str, str]) -> "Model":
         """`settings`: the service's environment variables."""
-        speech = Speech.load(EngineConfig.from_env({**os.environ, **settings}))
+        speech = Synthesizer.load(EngineConfig.from_env({**os.environ, **settings}))
         speech.stop()
         xtts = speech._xtts
         voice = next(iter(xtts.speaker_manager.speakers.values()))["gpt_cond_latent"]

@@ -51,7 +51,7 @@ def run(options: Options) -> None:
         tables=report.tables(found),
         plots=[report.plot(found)],
     )
-    publish(told, options.out, options.readme)
+    publish(told, options.out, options.page("growth"))
 
 
 def plan_for(device: str, *, quick: bool) -> Plan:

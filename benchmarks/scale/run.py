@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.hardware import Hardware
-from benchmarks.options import ROOT, Options
+from benchmarks.options import Options
 from benchmarks.report import Report, publish
 from benchmarks.scale import report
 from benchmarks.scale.autoscaler import Rule
@@ -18,7 +18,6 @@ from benchmarks.scale.day import Setting, simulate
 from benchmarks.scale.demand import requests
 from benchmarks.scale.manifests import Pod
 
-README = ROOT / "deploy" / "kubernetes" / "README.md"
 SEED = 1
 NODE = 120.0  # seconds until a new pod's container starts
 
@@ -41,7 +40,7 @@ def run(options: Options) -> None:
         tables=[report.table(outcomes, options.price), report.agreement(costs)],
         plots=[report.plot(outcomes, options.price)],
     )
-    publish(scale, options.out, README if options.readme else None)
+    publish(scale, options.out, options.page("scale"))
     print(scale.tables[0].markdown())
 
 

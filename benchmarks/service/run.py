@@ -46,7 +46,7 @@ def run(options: Options) -> None:
         tables=[report.loads(findings, plan), report.capacities(findings)],
         plots=[report.plot(findings, plan)],
     )
-    publish(told, options.out, options.readme)
+    publish(told, options.out, options.page("service"))
 
 
 def plan_for(device: str, *, quick: bool) -> Plan:

@@ -18,7 +18,7 @@ WINDOWS_AT_ONCE = {"cpu": 1, "cuda": 16}
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class PendingAudio:
     """Samples that are, or will be, there."""
 
     _samples: Tensor  # on the host
@@ -66,19 +66,19 @@ class Vocoder:
         self._stream = stream
 
     @torch.inference_mode()
-    def start(self, frames: Tensor, speakers: Tensor) -> Spoken:
+    def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
         """Begin to speak (rows, time, dim) frames by (rows, 512, 1) speaker embeddings."""
         if self._stream is None:
-            return Spoken(self.speak(frames, speakers), None)
+            return PendingAudio(self.vocode(frames, speakers), None)
         self._stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self._stream):
-            samples = self.speak(frames, speakers)
+            samples = self.vocode(frames, speakers)
             host = torch.empty(samples.shape, pin_memory=True).copy_(samples, non_blocking=True)
             frames.record_stream(self._stream)
-            return Spoken(host, self._stream.record_event())
+            return PendingAudio(host, self._stream.record_event())
 
     @torch.inference_mode()
-    def speak(self, frames: Tensor, speakers: Tensor) -> Tensor:
+    def vocode(self, frames: Tensor, speakers: Tensor) -> Tensor:
         """(rows, time, dim) frames and (rows, 512, 1) speaker embeddings to float32 (rows, time x hop) samples."""
         frames = frames.to(self.device).transpose(1, 2)[:, :, None]
         frames = frames.contiguous(memory_format=torch.channels_last)

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.runner_client import RunnerClient
+from runners.conditioning.voice_file import StyleLatents, VoiceLatents
 from runners.errors import SpeechError
-from runners.hearing.voice_file import StyleLatents, VoiceLatents
-from runners.types import Failed, Finished, Heard, Load, ModelCard, Status
+from runners.types import Failed, Finished, LatentsReady, Load, ModelCard, Status
 from runners.wire import pack
 
 CARD = ModelCard(
@@ -53,7 +53,7 @@ class FakeRunner:
         if self.deaf is not None:
             return Response(pack(Failed(self.deaf)))
         file = VoiceLatents(self.card.checkpoint, self.card.name, {style: hear(styles[style]) for style in styles})
-        return Response(pack(Heard(file.pack())) + pack(Finished()))
+        return Response(pack(LatentsReady(file.pack())) + pack(Finished()))
 
 
 def hear(voice: Mapping[str, Any]) -> StyleLatents:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 
-from api.callers.keys import read_keys
+from api.auth.keys import read_keys
 from api.config import ServerConfig
 from runners.errors import ConfigurationError
 

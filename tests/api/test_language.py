@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.language import LanguageDetector, spelled
+from api.language import LanguageDetector, matched_language
 from benchmarks.language import KINDS, other_voices, read_texts, same_voice
 from runners.errors import InvalidInput
 
@@ -135,11 +135,11 @@ class TestTheModelsLanguages:
 
     @pytest.mark.parametrize(("said", "spelling"), [("hu", "hu"), ("HU", "hu"), ("zh", "zh-cn"), ("en-GB", "en")])
     def test_spelling(self, said: str, spelling: str) -> None:
-        assert spelled(said, LANGUAGES) == spelling
+        assert matched_language(said, LANGUAGES) == spelling
 
     def test_one_that_the_model_lacks(self) -> None:
         with pytest.raises(InvalidInput, match=r"no language 'xx'. It has: en, hu\. 'auto'") as error:
-            spelled("xx", ["en", "hu"])
+            matched_language("xx", ["en", "hu"])
         assert error.value.param == "language"
 
 

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.errors import BodyTooLarge, answer
+from api.error_responses import answer
+from api.errors import BodyTooLarge
 from api.limits import BodyLimit
 
 BODIES = {"/small": 100, "/upload": 1000, "/long": 500}

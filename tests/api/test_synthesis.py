@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from limits import parse
 
-from api.callers.account import Account, account
-from api.callers.rates import Limit, open_store
+from api.auth.account import Account, account
+from api.auth.rates import Limit, open_store
 from api.config import ServerConfig
 from api.language import LanguageDetector
 from api.plan import Planner

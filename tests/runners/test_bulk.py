@@ -20,7 +20,7 @@ class Speaker:
         self.left: list[str] = []
         self.may_end = asyncio.Event()
 
-    async def speak(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
+    async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         self.begun.append(utterance.text)
         try:
             yield utterance.text.encode()
@@ -38,19 +38,19 @@ async def settled() -> None:
 async def test_each_item_gets_its_own_events() -> None:
     speaker = Speaker()
     speaker.may_end.set()
-    bulk = Bulk(speaker.speak)
+    bulk = Bulk(speaker.synthesize)
     with bulk.call("one"), bulk.call("two"):
-        answers = await bulk.say([BulkUtterance("one", utterance("a")), BulkUtterance("two", utterance("b"))])
+        answers = await bulk.synthesize([BulkUtterance("one", utterance("a")), BulkUtterance("two", utterance("b"))])
     assert [base64.b64decode(answer) for answer in answers] == [b"a.", b"b."]
 
 
 async def test_what_nobody_waits_for_leaves_and_the_rest_is_said() -> None:
     speaker = Speaker()
-    bulk = Bulk(speaker.speak)
+    bulk = Bulk(speaker.synthesize)
     with bulk.call("stays"):
         with bulk.call("goes"):
             items = [BulkUtterance("goes", utterance("a")), BulkUtterance("stays", utterance("b"))]
-            saying = asyncio.create_task(bulk.say(items))
+            saying = asyncio.create_task(bulk.synthesize(items))
             await settled()
         assert speaker.begun == ["a", "b"]
         await settled()
@@ -63,5 +63,5 @@ async def test_what_nobody_waits_for_leaves_and_the_rest_is_said() -> None:
 
 async def test_a_call_that_is_over_before_its_turn_is_never_begun() -> None:
     speaker = Speaker()
-    assert await Bulk(speaker.speak).say([BulkUtterance("over", utterance("a"))]) == [""]
+    assert await Bulk(speaker.synthesize).synthesize([BulkUtterance("over", utterance("a"))]) == [""]
     assert not speaker.begun

@@ -18,7 +18,7 @@ from runners.engine import Engine
 from runners.errors import EngineFailure, Overloaded
 from runners.listener import Listener
 from runners.types import StopReason
-from runners.xtts.vocoder import Spoken
+from runners.xtts.vocoder import PendingAudio
 from runners.xtts.windows import WindowPlan
 from tests.studio import LINES, Mute, Studio, Take, studio
 
@@ -192,7 +192,7 @@ class TestFaults:
 
     def test_a_vocoder_that_fails_takes_the_request_with_it(self, own_xtts: Xtts) -> None:
         class Broken(Mute):
-            def start(self, frames: Tensor, speakers: Tensor) -> Spoken:
+            def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
                 raise RuntimeError("no sound today")
 
         with studio(own_xtts, slots=1, mute=True) as room:

@@ -13,7 +13,7 @@ from runners.request_id import FIT, id_for, request_id
 
 
 def record(message: str, **more: object) -> logging.LogRecord:
-    made = logging.LogRecord("runners.speech", logging.INFO, "file.py", 1, "%s", (message,), None)
+    made = logging.LogRecord("runners.synthesizer", logging.INFO, "file.py", 1, "%s", (message,), None)
     made.__dict__.update(more)
     return made
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from runners.errors import ForeignLatents, InvalidInput, Overloaded, SpeechError, UnreadableClip, UnreadableLatents
-from runners.types import Audio, Event, Failed, Finished, Heard, PieceDone, StopReason
+from runners.types import Audio, Event, Failed, Finished, LatentsReady, PieceDone, StopReason
 from runners.wire import Unpacker, pack
 
 indices = st.integers(0, 1000)
@@ -15,7 +15,7 @@ samples = hnp.arrays(np.float32, st.integers(0, 50), elements=st.floats(-1, 1, w
 events = st.one_of(
     st.builds(Audio, indices, indices, samples),
     st.builds(PieceDone, indices, indices, indices, st.sampled_from(StopReason)),
-    st.builds(Heard, st.binary(max_size=50)),
+    st.builds(LatentsReady, st.binary(max_size=50)),
     st.just(Finished()),
 )
 

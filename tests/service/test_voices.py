@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from runners.hearing.voice_file import VoiceLatents
+from runners.conditioning.voice_file import VoiceLatents
 from tests.api.recordings import file_of, noise, speech
 from tests.service.server import ROOT, Server, serving
 from tests.service.test_errors import check
@@ -83,8 +83,8 @@ def test_an_uploaded_voice_speaks_as_its_clips_do(site: Server, anna: str) -> No
     assert not alike(spoken(site, voice=anna, style="question"), spoken(site, voice=anna, style="neutral"))
 
 
-def test_what_the_readme_types(site: Server, tmp_path: Path) -> None:
-    lines = re.findall(r"^curl .*localhost:3000/voices.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_what_the_docs_type(site: Server, tmp_path: Path) -> None:
+    lines = re.findall(r"^curl .*localhost:3000/voices.*$", (ROOT / "docs" / "voices.md").read_text(), re.MULTILINE)
     assert len(lines) == 3
     shutil.copy(CLIPS["neutral"], tmp_path / "neutral.wav")
     samples, rate = soundfile.read(CLIPS["excitement"], dtype="float32")

@@ -38,13 +38,13 @@ app = FastAPI()
 @bentoml.service(name="Batches", traffic={"timeout": 3600})
 class Batches:
     def __init__(self) -> None:
-        from runners.speech import Speech  # brings in torch, which the other process can do without
+        from runners.synthesizer import Synthesizer  # imports torch, which the other process does without
 
-        self.speech = Speech.load(CONFIG)
+        self.synthesizer = Synthesizer.load(CONFIG)
 
     @bentoml.on_shutdown
     def stop(self) -> None:
-        self.speech.stop()
+        self.synthesizer.stop()
 
     @bentoml.api(batchable=True, max_batch_size=LARGEST_BATCH, max_latency_ms=LONGEST_WAIT)
     async def synthesize(self, requests: list[list[Utterance]]) -> list[str]:
@@ -56,7 +56,7 @@ class Batches:
         """A closed loop on the engine alone, in its own process."""
 
         async def say(ask: Ask) -> AsyncIterator[float]:
-            async for event in self.speech.speak(utterances(ask.texts, voice)):
+            async for event in self.synthesizer.synthesize(utterances(ask.texts, voice)):
                 if isinstance(event, Audio):
                     yield len(event.samples) / RATE
 
@@ -64,7 +64,7 @@ class Batches:
         return [dataclasses.asdict(record) for record in heard]
 
     async def _whole(self, request: Sequence[Utterance]) -> str:
-        samples = np.concatenate([part async for part in in_order(self.speech.speak(request))])
+        samples = np.concatenate([part async for part in in_order(self.synthesizer.synthesize(request))])
         return base64.b64encode(encode(samples, "pcm", RATE)).decode()
 
 

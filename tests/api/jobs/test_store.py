@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api.jobs.store import KEPT, JobStore, State, UnknownJob
-from api.voices.store import StorageFailure
+from api.errors import StorageFailure, UnknownJob
+from api.jobs.store import KEPT, JobStore, State
 from tests.api.jobs.conftest import long_request
 
 REQUEST = long_request({"id": "a", "text": "x"})

@@ -20,7 +20,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from api.errors import ErrorBodies, answer
+from api.error_bodies import ErrorBodies
+from api.error_responses import answer
 from api.observe.access import METHODS, OTHER, Access
 from api.observe.metrics import ServiceMetrics
 from api.observe.record import record

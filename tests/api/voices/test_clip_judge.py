@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.voices.clip_judge import Verdict, judge, measure
-from runners.hearing.clip import Clip
+from runners.conditioning.clip import Clip
 from tests.api.recordings import RATE, Samples, file_of, noise, silence, speech
 
 ROOT = Path(__file__).parents[3]

@@ -18,10 +18,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.errors import UnknownVoice
 from api.voices.folder import NAME, BadBlend, BrokenVoice, normalise
-from api.voices.library import UnknownVoice, VoiceLibrary
+from api.voices.library import VoiceLibrary
+from runners.conditioning.voice_file import StyleLatents, VoiceLatents
 from runners.errors import InvalidInput
-from runners.hearing.voice_file import StyleLatents, VoiceLatents
 from runners.types import Reference, Voice
 
 ROOT = Path(__file__).parents[3]

@@ -25,8 +25,8 @@ from api.voices.form import DOCUMENTED, MOST_CLIPS
 from api.voices.library import VoiceLibrary
 from api.voices.routes import VoiceRoutes
 from api.voices.store import VoiceStore
+from runners.conditioning.voice_file import StyleLatents, VoiceLatents
 from runners.errors import EngineFailure, ForeignLatents, SpeechError
-from runners.hearing.voice_file import StyleLatents, VoiceLatents
 from runners.types import Voice
 from tests.api.fake_runner import CARD, FakeRunner
 from tests.api.recordings import file_of, noise, speech

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.errors import StorageFailure, VoiceExists
 from api.voices.folder import NAME
 from api.voices.library import VoiceLibrary
-from api.voices.store import Draft, StorageFailure, VoiceExists, VoiceStore
+from api.voices.store import Draft, VoiceStore
 from runners.errors import InvalidInput
 
 ROOT = Path(__file__).parents[3]
@@ -37,6 +39,14 @@ def test_a_draft_becomes_a_voice_whole(tmp_path: Path) -> None:
     assert store.holds("anna")
     assert library.get("anna").styles["neutral"].read_bytes() == b"clip"
     assert [entry.name for entry in store.folder.iterdir()] == ["anna"]
+
+
+def test_a_voice_is_nobodys_business_but_the_servers(tmp_path: Path) -> None:
+    store = VoiceStore(tmp_path / "data" / "voices")
+    put(store, "anna")
+    voice = store.folder / "anna"
+    paths = [voice / "neutral.wav", voice, store.folder, store.folder.parent]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o600, 0o700, 0o700, 0o700]
 
 
 def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:

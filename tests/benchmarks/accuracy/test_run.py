@@ -9,7 +9,7 @@ from TTS.tts.models.xtts import Xtts
 
 from benchmarks.accuracy.comparison import MIN_AGREEMENT, Accuracy
 from benchmarks.accuracy.run import Plan, Result, data, method, precisions, table
-from benchmarks.options import README
+from benchmarks.options import SPEED
 from benchmarks.report import Report, between_markers, publish
 from runners.errors import ConfigurationError
 from tests.benchmarks.machine import MACHINE
@@ -44,4 +44,4 @@ def test_a_report_has_limits_beside_figures_and_the_readme_a_place_for_it(tmp_pa
     page = (tmp_path / "accuracy.md").read_text()
     assert "same best code (>= 98%)" in page
     assert "| demo | int10 | 500 | 0.00030 | 0.0015 | 99.00% | 46.1 | yes |" in page
-    assert between_markers(README.read_text(encoding="utf-8"), "accuracy", "here")
+    assert between_markers(SPEED.read_text(encoding="utf-8"), "accuracy", "here")

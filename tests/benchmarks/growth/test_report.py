@@ -11,7 +11,7 @@ from benchmarks.growth.insides import LatentsTimes
 from benchmarks.growth.processes import Footprint
 from benchmarks.growth.report import Findings, Mark
 from benchmarks.growth.run import plan_for
-from benchmarks.options import README
+from benchmarks.options import SPEED
 from benchmarks.report import Report, between_markers, publish
 from tests.benchmarks.machine import MACHINE
 
@@ -48,7 +48,7 @@ def test_it_can_be_published_and_the_readme_has_a_place_for_it(found: Findings, 
     tables, plots = report.tables(found), [report.plot(found)]
     publish(Report("growth", report.METHOD, MACHINE, asdict(found), tables, plots), tmp_path)
     assert json.loads((tmp_path / "growth.json").read_text())["answers"] == {"200": 190, "422": 10}
-    assert between_markers(README.read_text(encoding="utf-8"), "growth", "here")
+    assert between_markers(SPEED.read_text(encoding="utf-8"), "growth", "here")
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import mix
-from benchmarks.options import README
+from benchmarks.options import SPEED
 from benchmarks.report import Report, between_markers, publish
 from benchmarks.service import report
 from benchmarks.service.clients import Heard
@@ -63,4 +63,4 @@ def test_it_can_be_published_and_the_readme_has_a_place_for_it(found: Findings, 
     publish(Report("service", "So.", MACHINE, report.data(found, PLAN), tables, plots), tmp_path)
     written = json.loads((tmp_path / "service.json").read_text())
     assert [cell["requests"][1]["latency"] for cell in written["loaded"]] == [None] * 3
-    assert between_markers(README.read_text(encoding="utf-8"), "service", "here")
+    assert between_markers(SPEED.read_text(encoding="utf-8"), "service", "here")

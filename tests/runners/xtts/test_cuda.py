@@ -74,6 +74,6 @@ def test_frames_and_vocoder_take_what_the_engine_hands_them() -> None:
     latents = torch.zeros(20, DIM, device=CUDA)
     frames = stretch_for(1.3, 1024, 256, 22050, 24000).window(latents, 3, 40, 20)
     assert frames.device == CUDA
-    samples = vocoder.speak(frames[None], torch.zeros(1, SPEAKER, 1))  # the embedding comes from the CPU
+    samples = vocoder.vocode(frames[None], torch.zeros(1, SPEAKER, 1))  # the embedding comes from the CPU
     assert samples.device == CUDA
     assert samples.shape == (1, 37 * HOP)

@@ -41,7 +41,7 @@ def speak_in_windows(vocoder: Vocoder, frames: Tensor, speaker: Tensor, sizes: t
     parts: list[Tensor] = []
     delivered = 0
     while window := plan.next(delivered, len(frames), finished=True):
-        samples = vocoder.speak(frames[None, window.start : window.stop], speaker)[0]
+        samples = vocoder.vocode(frames[None, window.start : window.stop], speaker)[0]
         parts.append(samples[(window.first - window.start) * HOP : (window.last - window.start) * HOP])
         delivered = window.last
     return torch.cat(parts)
@@ -89,9 +89,9 @@ def test_rows_of_a_batch_are_independent() -> None:
     vocoder = Vocoder(narrow_generator(), HOP)
     frames = torch.randn(3, 40, DIM, generator=torch.Generator().manual_seed(4))
     speakers = torch.randn(3, SPEAKER, 1, generator=torch.Generator().manual_seed(5))
-    together = vocoder.speak(frames, speakers)
+    together = vocoder.vocode(frames, speakers)
     for row in range(3):
-        alone = vocoder.speak(frames[row : row + 1], speakers[row : row + 1])[0]
+        alone = vocoder.vocode(frames[row : row + 1], speakers[row : row + 1])[0]
         assert torch.allclose(together[row], alone, atol=1e-5)
 
 

@@ -1,0 +1,15 @@
+"""The paths that more than one room treats in its own way. Imports nothing of ours."""
+
+from typing import Final
+
+PROBES: Final = frozenset(("/livez", "/readyz", "/healthz", "/health"))
+METRICS: Final = "/metrics"
+OPENAI: Final = "/v1/"
+DOCUMENTATION: Final = frozenset(("/", "/docs.json", "/schema.json"))  # browsers open it without a header
+FILES: Final = "/static_content/"  # of the documentation
+OPEN: Final = PROBES | DOCUMENTATION  # nothing in them is secret
+
+
+def is_open(path: str) -> bool:
+    """Whether anybody may have what is there, key or no key, as often as they like."""
+    return path in OPEN or path.startswith(FILES)

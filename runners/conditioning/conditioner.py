@@ -1,0 +1,178 @@
+"""From a voice to its latents: reads its clips, lets the model hear them, blends. Knows no voices' folders.
+
+A latents file stands for clips that were heard elsewhere, by the same checkpoint.
+
+The model's conditioning parts are only read, so a worker thread may call this while the engine decodes on the
+same model.
+"""
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import soxr
+import torch
+import torchaudio
+from torch import Tensor
+from TTS.tts.models.xtts import Xtts
+
+from runners.conditioning.cache import LatentsCache, cache_key
+from runners.conditioning.clip import Clip, decode_clip
+from runners.conditioning.latents import Latents, LatentShapes, blend
+from runners.conditioning.voice_file import VoiceLatents
+from runners.errors import (
+    ConfigurationError,
+    EngineFailure,
+    ForeignLatents,
+    InvalidInput,
+    SpeechError,
+    UnreadableClip,
+    UnreadableLatents,
+)
+from runners.threads import in_fresh_thread
+from runners.types import Reference, Voice
+
+RATE = 22050  # Hz; upstream's conditioning hears at no other
+COMMON_DIVISOR = 25  # of a rate and RATE; below it torchaudio's filter bank takes hundreds of MB
+
+
+@dataclass(frozen=True, slots=True)
+class ConditioningSettings:
+    """How much of a reference the model hears: the checkpoint's settings, named as in config.json."""
+
+    gpt_cond_len: int  # seconds that reach the GPT
+    gpt_cond_chunk_len: int  # seconds
+    max_ref_len: int  # seconds that reach the speaker encoder
+    sound_norm_refs: bool  # bring the loudest sample to 0.75
+
+
+def latent_shapes(model: Xtts) -> LatentShapes:
+    """Raises ConfigurationError for XTTS v1, whose latents are as long as the clip and cannot be blended."""
+    if not model.args.gpt_use_perceiver_resampler:
+        raise ConfigurationError(
+            "XTTS_MODEL is an XTTS v1 checkpoint (gpt_use_perceiver_resampler is false); use XTTS v2."
+        )
+    frames, dim = model.gpt.conditioning_perceiver.latents.shape
+    return LatentShapes((1, frames, dim), (1, model.args.d_vector_dim, 1))
+
+
+class Conditioner:
+    """`latents(voice)` is all that the engine needs. `checkpoint` is the identity that keys the cache."""
+
+    def __init__(self, model: Xtts, *, checkpoint: str, cache: LatentsCache) -> None:
+        config = model.config
+        self._model = model
+        self._settings = ConditioningSettings(
+            config.gpt_cond_len, config.gpt_cond_chunk_len, config.max_ref_len, config.sound_norm_refs
+        )
+        self._shapes = latent_shapes(model)
+        self._checkpoint = checkpoint
+        self._cache = cache
+
+    @property
+    def checkpoint(self) -> str:
+        return self._checkpoint
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The voices stored in the checkpoint (`speakers_xtts.pth`), if it has any."""
+        return tuple(self._model.speaker_manager.speakers) if self._model.speaker_manager else ()
+
+    def latents(self, voice: Voice) -> Latents:
+        """The weighted mean over the voice's references, or a stored speaker as it is.
+
+        Blocks for as long as it takes to hear what is not cached yet. Raises InvalidInput for a speaker that
+        the checkpoint does not have, UnreadableClip for a clip that cannot be heard, UnreadableLatents and
+        ForeignLatents for a latents file that cannot be used, EngineFailure for NaN.
+        """
+        if voice.speaker is not None:
+            return self._stored(voice.speaker)
+        return blend([(self._cached(reference), reference.weight) for reference in voice.references])
+
+    def compute_latents(self, clip: Clip) -> Latents:
+        """One reference, as `get_conditioning_latents` does it for a file (TTS/tts/models/xtts.py)."""
+        model, settings = self._model, self._settings
+        audio = at_model_rate(clip)[:, : RATE * settings.max_ref_len].to(model.device)
+        if settings.sound_norm_refs:
+            audio = audio / audio.abs().max() * 0.75
+        gpt_cond_latent = model.get_gpt_cond_latents(
+            audio, RATE, length=settings.gpt_cond_len, chunk_length=settings.gpt_cond_chunk_len
+        )
+        latents = Latents(_value(gpt_cond_latent), _value(model.get_speaker_embedding(audio, RATE)))
+        if not latents.finite:
+            raise EngineFailure("The model made latents of this clip that are not numbers.")
+        return latents
+
+    def _stored(self, speaker: str) -> Latents:
+        if speaker not in self.speakers:
+            known = ", ".join(self.speakers) or "none"
+            raise InvalidInput(f"The model has no speaker {speaker!r}. It has: {known}.", param="voice")
+        stored = self._model.speaker_manager.speakers[speaker]
+        return Latents(_value(stored["gpt_cond_latent"]), _value(stored["speaker_embedding"]))
+
+    def _cached(self, reference: Reference) -> Latents:
+        style, settings = reference.style, dataclasses.asdict(self._settings)
+        if style is None:
+            key = cache_key(clip=reference.digest, checkpoint=self._checkpoint, settings=settings)
+            return self._cache.get(key, lambda: self._named(reference, lambda: self._compute(reference)))
+        key = cache_key(latents=reference.digest, style=style, checkpoint=self._checkpoint)
+        return self._cache.get(key, lambda: self._named(reference, lambda: self._load(reference, style)))
+
+    def _named(self, reference: Reference, make: Callable[[], Latents]) -> Latents:
+        """What `make` gives; what it finds wrong with the reference's file is said by the file's name."""
+        try:
+            return make()
+        except (UnreadableClip, UnreadableLatents, ForeignLatents) as error:
+            raise type(error)(f"{Path(reference.path).name}: {error.message}", param="voice") from error
+
+    def _compute(self, reference: Reference) -> Latents:
+        # A second more than the model hears, so that resampling meets no edge there.
+        clip = decode_clip(_read(reference, UnreadableClip), longest=self._settings.max_ref_len + 1)
+        return in_fresh_thread(lambda: self.compute_latents(clip))
+
+    def _load(self, reference: Reference, style: str) -> Latents:
+        file = VoiceLatents.unpack(_read(reference, UnreadableLatents))
+        if file.checkpoint != self._checkpoint:
+            raise ForeignLatents(
+                f"the latents were made by another checkpoint ({file.checkpoint[:12]}, {file.model[:100]!r}) than this "
+                f"server's ({self._checkpoint[:12]}). They cannot move between checkpoints: use the clips."
+            )
+        if style not in file.styles:
+            raise UnreadableLatents(f"the latents have no style {style!r}.")
+        stored = file.styles[style]
+        latents = Latents(torch.tensor(stored.gpt_cond_latent), torch.tensor(stored.speaker_embedding))
+        if latents.shapes != self._shapes:
+            raise UnreadableLatents(f"the latents have {latents.shapes} where this model has {self._shapes}.")
+        return latents
+
+
+def at_model_rate(clip: Clip) -> Tensor:
+    """(1, time) at 22050 Hz in [-1, 1]: upstream's `load_audio` from the resampling on.
+
+    Rates with almost no common divisor with 22050 (say 44056) go through soxr, where torchaudio would need
+    gigabytes.
+    """
+    if math.gcd(clip.rate, RATE) >= COMMON_DIVISOR:
+        audio = torchaudio.functional.resample(torch.from_numpy(clip.samples)[None], clip.rate, RATE)
+    else:
+        audio = torch.from_numpy(soxr.resample(clip.samples, clip.rate, RATE))[None]
+    return audio.clamp(-1, 1)
+
+
+def _read(reference: Reference, unreadable: type[SpeechError]) -> bytes:
+    """The file's bytes, if they are still those that the digest (and so the cache's key) stands for."""
+    try:
+        raw = Path(reference.path).read_bytes()
+    except OSError as error:
+        raise unreadable(f"the file cannot be read ({error.strerror}).") from error
+    if hashlib.sha256(raw).hexdigest() != reference.digest:
+        raise unreadable("the file changed while the request was on its way. Send it again.")
+    return raw
+
+
+def _value(tensor: Tensor) -> Tensor:
+    """A plain, contiguous tensor of its own: neither on the device nor bound to inference mode."""
+    return tensor.detach().to("cpu", torch.float32).clone(memory_format=torch.contiguous_format)
