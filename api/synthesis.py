@@ -54,7 +54,7 @@ class Synthesis:
     async def whole(self, body: Body) -> Rendered:
         async with self._within_deadline(body):
             plan = await self._planner.plan(body)
-            async with charged(plan.characters, plan.text_field):
+            async with _naming_parts(plan), charged(plan.characters, plan.text_field):
                 spoken = await self._runner.synthesize(plan.utterances)
             return await asyncio.to_thread(_finish, body, plan, spoken)
 
@@ -75,6 +75,7 @@ class Synthesis:
         with recording.into(sink):
             async with (
                 self._within_deadline(body),
+                _naming_parts(plan),
                 charged(plan.characters, plan.text_field),
                 aclosing(self._runner.events(plan.utterances)) as events,
             ):
@@ -96,6 +97,12 @@ class Synthesis:
             raise
 
 
+@asynccontextmanager
+async def _naming_parts(plan: Plan) -> AsyncIterator[None]:
+    with plan.naming_parts():
+        yield
+
+
 def _finish(body: Body, plan: Plan, spoken: list[UtteranceAudio]) -> Rendered:
     """From samples to the answer. Takes as long as the audio is long, so it belongs in a thread."""
     _report_cut(sum(done.stop_reason is StopReason.LIMIT for speech in spoken for done in speech.done))
@@ -104,7 +111,7 @@ def _finish(body: Body, plan: Plan, spoken: list[UtteranceAudio]) -> Rendered:
     ]
     audio = assemble(segments, plan.rate, trim=plan.trim)
     headers = {**plan.headers, "X-Audio-Duration": f"{len(audio.samples) / plan.rate:.3f}"}
-    if isinstance(body, SegmentedRequest):
+    if isinstance(body, SegmentedRequest) or len(plan.takes) > 1:
         headers["X-Segments"] = segments_header(audio.spans)
     return Rendered(encode(audio.samples, plan.format, plan.rate), media_type(plan.format, plan.rate), headers)
 

@@ -27,15 +27,15 @@ class JobPlanner:
 
     def _take(self, sample: Sample, model: ModelCard) -> RenderTask:
         try:
-            spoken = self._planner.utterances(sample, sample.parts, sample.seed or 0, model)
+            takes = self._planner.takes(sample, sample.parts, sample.seed or 0, model)
         except SpeechError as error:
-            return RenderTask(sample, [], error=error, over=True)
+            return RenderTask(sample, [], [], error=error, over=True)
         cut = [
-            Passage(part, dataclasses.replace(utterance, text=text))
-            for part, utterance in enumerate(spoken)
-            for text in passages(utterance.text, utterance.language)
+            Passage(number, dataclasses.replace(take.utterance, text=text))
+            for number, take in enumerate(takes)
+            for text in passages(take.utterance.text, take.utterance.language)
         ]
-        return RenderTask(sample, cut)
+        return RenderTask(sample, cut, [take.pause for take in takes])
 
 
 def _placed(error: SpeechError, sample: Sample, path: str) -> SpeechError:

@@ -18,7 +18,7 @@ NOT_FINITE = "The model produced values that are not numbers for this sample."
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    part: int  # index in the sample: a segment, or a paragraph
+    take: int  # index in the sample: a segment, a paragraph, or a part of one between pauses
     utterance: Utterance
 
 
@@ -26,6 +26,7 @@ class Passage:
 class RenderTask:
     sample: Sample
     passages: list[Passage]
+    pauses: list[float]  # seconds after each take
     speeches: dict[int, UtteranceAudio] = field(default_factory=dict)  # by passage
     error: SpeechError | None = None
     over: bool = False  # all is said, or nothing will come of it
@@ -49,18 +50,17 @@ class RenderTask:
             return {"id": self.sample.id, "error": {"type": error.type, "message": error.message}}, None
 
     def _file(self, rate: int) -> tuple[Entry, bytes]:
-        parts = self.sample.parts
-        pieces: list[list[NDArray[np.float32]]] = [[] for _ in parts]
+        pieces: list[list[NDArray[np.float32]]] = [[] for _ in self.pauses]
         for index, passage in enumerate(self.passages):
-            pieces[passage.part] += self.speeches[index].pieces
-        segments = [Segment(join_pieces(own, rate), part.pause_after) for own, part in zip(pieces, parts, strict=True)]
+            pieces[passage.take] += self.speeches[index].pieces
+        segments = [Segment(join_pieces(own, rate), pause) for own, pause in zip(pieces, self.pauses, strict=True)]
         audio = assemble(segments, rate, trim=self.sample.trims)
         entry = {
             "id": self.sample.id,
             "file": f"{self.sample.id}.{self.sample.output_format}",
             "duration": round(len(audio.samples) / rate, 3),
             "seed": self.sample.seed,
-            "language": [self._language(part) for part in range(len(parts))],
+            "language": [self._language(take) for take in range(len(self.pauses))],
             "spans": [[round(start, 3), round(end, 3)] for start, end in audio.spans],
         }
         try:
@@ -68,5 +68,5 @@ class RenderTask:
         except ValueError:
             raise EngineFailure(NOT_FINITE) from None
 
-    def _language(self, part: int) -> str:
-        return next(passage.utterance.language for passage in self.passages if passage.part == part)
+    def _language(self, take: int) -> str:
+        return next(passage.utterance.language for passage in self.passages if passage.take == take)

@@ -9,9 +9,7 @@ from runners.text.shapes import apart, letters
 _ENDS = ".,;:!?)]}'\"»”…"  # belong to the sentence
 _URL = re.compile(r"(?:(?:https?|ftp)://|www\.)[^\s<>\"“”«»]{1,2000}", re.IGNORECASE)
 _MAIL = re.compile(r"(?:mailto:)?[\w.+-]{1,64}@[A-Za-z\d-]{1,63}(?:\.[A-Za-z\d-]{1,63}){1,5}")
-_DOMAINS = (
-    "com|org|net|edu|gov|info|io|ai|dev|app|eu|hu|de|fr|es|it|pt|br|pl|cz|ru|nl|be|tr|cn|jp|kr|in|uk|us|at|ch|tv|me|co|xyz"
-)
+_DOMAINS = "com|org|net|edu|gov|info|io|ai|dev|app|eu|hu|de|fr|es|it|pt|br|pl|cz|ru|nl|be|tr|cn|jp|kr|in|uk|us|at|ch|tv|me|co|xyz"
 _DOMAIN = re.compile(rf"(?:[A-Za-z\d][A-Za-z\d-]{{0,62}}\.){{1,4}}(?:{_DOMAINS})(?![\w.-]*\w)(?:/[^\s<>\"]{{0,500}})?")
 _TAG = re.compile(r"([#@])([^\W\d]\w{0,60})")
 _PART = re.compile(r"[^\W\d_]+|\d+|.", re.DOTALL)

@@ -112,7 +112,11 @@ def _among_letters(words: str, text: str, start: int, stop: int) -> str:
 
 def _is_range(first: Number, second: Number, mark: str) -> bool:
     """`5-10` and `5–3` are ranges; `5 - 3` is sum, and `2-1` a score."""
-    return " " not in mark and (first.value < second.value or mark in "–—") and max(map(len, (first.whole, second.whole))) < 7
+    return (
+        " " not in mark
+        and (first.value < second.value or mark in "–—")
+        and max(map(len, (first.whole, second.whole))) < 7
+    )
 
 
 def _read_without_range(text: str, at: int, found: re.Match[str], language: Language) -> Reading:
@@ -131,8 +135,14 @@ def _measured(first: Number, second: Number | None, parts: dict[str, str], langu
     unit = language.section("units").get(what) or UNITS.get(what)
     known = what in UNITS and what not in language.section("units")  # by CLDR's name
     percent = language.section("percent").get(what)
-    amount = _scaled(first, second, parts["scale"], language, _gender(unit or "", language) if what else parts["gender"],
-        counts=bool(what) or language.counts(parts["next"]))
+    amount = _scaled(
+        first,
+        second,
+        parts["scale"],
+        language,
+        _gender(unit or "", language) if what else parts["gender"],
+        counts=bool(what) or language.counts(parts["next"]),
+    )
     if percent:
         return language.section("percent").get("pattern", "{0} {1}").format(amount, language.form(percent, last.value))
     if unit:
@@ -188,12 +198,12 @@ def _money(first: Number, second: Number | None, parts: dict[str, str], language
         amount = _scaled(first, second, parts["scale"], language)
         of = language.word("of")
         name = language.form(name.replace("/", "/", 1), 1_000_000)
-        joint = f"{of}{name}" if of.endswith("'") and name[0] in "aeiouyhé" else language.join(of.replace("d'", "de"), name)
+        joint = (
+            f"{of}{name}" if of.endswith("'") and name[0] in "aeiouyhé" else language.join(of.replace("d'", "de"), name)
+        )
         return language.join(amount, joint)
     if second or not hundredth or not last.fraction or len(last.fraction) > 2:
-        return language.join(
-            _scaled(first, second, "", language, gender, counts=True), language.form(name, last.value)
-        )
+        return language.join(_scaled(first, second, "", language, gender, counts=True), language.form(name, last.value))
     cents = int(last.fraction.ljust(2, "0"))
     whole = language.join(language.count(int(last.whole), gender), language.form(name, int(last.whole)))
     if not cents:

@@ -13,7 +13,9 @@ _DECOMPOSED = re.compile(
     r"|[\u0627\u0648\u064a][\u0653-\u0655]"  # alef, waw or yeh and its hamza
 )
 _MOST_MARKS = 8  # of one letter: some scripts use three
-_UNUSUAL = re.compile(r"[^ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u037f\u0400-\u0482\u3041-\u3096\u4e00-\u9fff\uac00-\ud7a3]")
+_UNUSUAL = re.compile(
+    r"[^ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u037f\u0400-\u0482\u3041-\u3096\u4e00-\u9fff\uac00-\ud7a3]"
+)
 
 
 def visible(text: MappedText) -> MappedText:

@@ -68,7 +68,9 @@ def _gap(found: re.Match[str]) -> str:
 
 def say_date(year: str | None, month: int, day: int, language: Language, before: str = "") -> str:
     dates = language.section("dates")
-    form = next((form for form, words in dates.get("after words", {}).items() if before.lower() in words), dates.get("day"))
+    form = next(
+        (form for form, words in dates.get("after words", {}).items() if before.lower() in words), dates.get("day")
+    )
     words = dates.get("first") if day == 1 else None
     words = words or (language.ordinal(day, form) if form else language.count(day))
     if not year:

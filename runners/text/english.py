@@ -5,15 +5,19 @@ import re
 from runners.text.language import Language
 from runners.text.reading import Reading, word_after, word_before
 
-_YEAR = re.compile(r"(?P<year>1[1-9]\d\d|20\d\d)(?!\d|,\d|\.\d|[:%/]|-?(?:st|nd|rd|th)\b)(?:[–-](?P<to>(?:1[1-9]|20)\d\d|\d\d)(?![\d-]))?")
-_MERIDIEM = re.compile(r"(?P<hour>1[0-2]|0?[1-9])(?::(?P<minute>[0-5]\d))?[ \u00a0]?(?P<half>[ap]\.?m\b\.?)", re.IGNORECASE)
+_YEAR = re.compile(
+    r"(?P<year>1[1-9]\d\d|20\d\d)(?!\d|,\d|\.\d|[:%/]|-?(?:st|nd|rd|th)\b)(?:[–-](?P<to>(?:1[1-9]|20)\d\d|\d\d)(?![\d-]))?"
+)
+_MERIDIEM = re.compile(
+    r"(?P<hour>1[0-2]|0?[1-9])(?::(?P<minute>[0-5]\d))?[ \u00a0]?(?P<half>[ap]\.?m\b\.?)", re.IGNORECASE
+)
 _FEET = re.compile(r"(\d)['′](\d{1,2})?(?:[\"″]|''|(?<=\d)(?!\w))")
-_DAY = re.compile(r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?(?:[–-](?P<to>[0-3]?\d))?(?:,? (?P<year>1\d{3}|20\d\d)(?!\d))?(?![\w:/]|[.,]\d)")
+_DAY = re.compile(
+    r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?(?:[–-](?P<to>[0-3]?\d))?(?:,? (?P<year>1\d{3}|20\d\d)(?!\d))?(?![\w:/]|[.,]\d)"
+)
 _DECADE = re.compile(r"(?P<century>1\d|20)?(?P<decade>\d0)['’]?s(?![^\W_])")
 _BEFORE = frozenset(
-    "in since by from until till of during around circa year before after to and about early late mid spring summer "
-    "autumn fall winter copyright january february march april may june july august september october november "
-    "december".split()  # noqa: SIM905
+    ["in", "since", "by", "from", "until", "till", "of", "during", "around", "circa", "year", "before", "after", "to", "and", "about", "early", "late", "mid", "spring", "summer", "autumn", "fall", "winter", "copyright", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 )
 
 

@@ -106,7 +106,9 @@ def _dotted(text: str, at: int, language: Language) -> Reading | None:
     before, after = word_before(text, at).lower(), word_after(text, found.end())
     form = next((form for form, words in rules.get("before", {}).items() if before in words), None)
     if form is None:
-        form = next((form for form, ends in rules.get("after", {}).items() if after.lower().endswith(tuple(ends))), None)
+        form = next(
+            (form for form, ends in rules.get("after", {}).items() if after.lower().endswith(tuple(ends))), None
+        )
     if form is None and (after[0].isupper() or after in rules.get("never", ())):
         return None
     return Reading(found.end(), language.ordinal(int(found[1]), form or rules.get("else", "")))

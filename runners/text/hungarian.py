@@ -25,8 +25,7 @@ _CASES = (  # what `kettő` stays whole before
 _CASE = re.compile(rf"(?:{_CASES})\Z")
 _SHORT_BEFORE = re.compile(r"(?:kor|k[ée]nt|szor|szer|ször|i)\w*\Z")  # a final vowel stays as it is
 _NOT_COUNTED = frozenset(
-    "és vagy meg az a egy plusz mínusz szor egyenlő volt van lesz lett is ha hogy de sem se pont mint között óta után előtt "
-    "felett alatt körül óta őszén tavaszán nyarán telén elején végén közepén során folyamán".split()  # noqa: SIM905
+    ["és", "vagy", "meg", "az", "a", "egy", "plusz", "mínusz", "szor", "egyenlő", "volt", "van", "lesz", "lett", "is", "ha", "hogy", "de", "sem", "se", "pont", "mint", "között", "óta", "után", "előtt", "felett", "alatt", "körül", "óta", "őszén", "tavaszán", "nyarán", "telén", "elején", "végén", "közepén", "során", "folyamán"]
 )
 
 

@@ -17,8 +17,12 @@ _NUMERIC = re.compile(
     rf"(?P<year>\d{{4}})(?P<mark>\. ?|[-/])(?P<month>0?[1-9]|1[0-2])(?P=mark)(?P<day>0?[1-9]|[12]\d|3[01])(?!\d)(?P<dot>\.)?{_SUFFIX}"
 )
 _MONTH_DAY = re.compile(rf"(?P<month>0[1-9]|1[0-2])\.(?P<day>0[1-9]|[12]\d|3[01])(?:\.(?!\d)|(?=-[áéj])){_SUFFIX}")
-_DAY = re.compile(rf"(?P<day>[1-9]|[12]\d|3[01])(?:\.?[-–](?P<to>[1-9]|[12]\d|3[01])(?!\d))?(?P<dot>\.)?(?![\d.,:]\d){_SUFFIX}(?![^\W_])")
-_LONE_DAY = re.compile(r"(?P<day>[1-9]|[12]\d|3[01])\.?-(?P<suffix>j?[áé]n|j?[aeáé]i?|jei|j?[áé]ig|j?[áé]t[óő]l)(?![^\W_])")
+_DAY = re.compile(
+    rf"(?P<day>[1-9]|[12]\d|3[01])(?:\.?[-–](?P<to>[1-9]|[12]\d|3[01])(?!\d))?(?P<dot>\.)?(?![\d.,:]\d){_SUFFIX}(?![^\W_])"
+)
+_LONE_DAY = re.compile(
+    r"(?P<day>[1-9]|[12]\d|3[01])\.?-(?P<suffix>j?[áé]n|j?[aeáé]i?|jei|j?[áé]ig|j?[áé]t[óő]l)(?![^\W_])"
+)
 _YEARS = re.compile(r"(?P<first>1\d{3}|20\d\d)[–-](?P<second>1\d{3}|20\d\d|\d\d)(?![\d.,:])" + _SUFFIX)
 _TIME = re.compile(
     r"(?P<hour>[01]?\d|2[0-4])(?P<mark>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]|[.,]\d)"
@@ -26,7 +30,9 @@ _TIME = re.compile(
 )
 _ORDINAL = re.compile(rf"(?P<number>\d{{1,7}})\.{_SUFFIX}(?![\d])")
 _WORDED = re.compile(r"(?P<number>\d{1,7})-(?:[aeoö]?dik|ik|s[őö])(?P<rest>[a-záéíóöőúüű]*)(?![^\W_])")
-_ROMAN = re.compile(rf"{ROMAN}\.?(?P<range>[-–]{ROMAN.replace('<numeral>', '<to>')}\.)?(?P<dot>(?<=\.))?{_SUFFIX}(?![^\W_])")
+_ROMAN = re.compile(
+    rf"{ROMAN}\.?(?P<range>[-–]{ROMAN.replace('<numeral>', '<to>')}\.)?(?P<dot>(?<=\.))?{_SUFFIX}(?![^\W_])"
+)
 _AT = ("kor", "tól", "től", "ig", "ra", "re", "as", "es", "os", "ös", "hoz", "hez", "höz")
 _NAMED = ("század", "kerület", "fejezet", "rész", "felvonás", "osztály", "kötet", "díj", "helyezett", "kategória")
 
@@ -75,7 +81,9 @@ def _day(found: re.Match[str], language: Hungarian) -> Reading:
 
 def _full_stop(found: re.Match[str]) -> str:
     """The point of an ordinal ends the sentence too, where it is the last sign of all."""
-    return "." if found["dot"] and not found["suffix"] and not found.string[found.end() : found.end() + 40].strip() else ""
+    return (
+        "." if found["dot"] and not found["suffix"] and not found.string[found.end() : found.end() + 40].strip() else ""
+    )
 
 
 def read_time(text: str, at: int, language: Language) -> Reading | None:
@@ -97,7 +105,9 @@ def _is_time(found: re.Match[str], text: str) -> bool:
         return True
     until = _TIME.match(text, found.end() + 1) if text[found.end() : found.end() + 1] in ("-", "–") else None
     if until:
-        return bool(until["named"] or until["at"] or until["suffix"] in _AT or found["minute"] == until["minute"] == "00")
+        return bool(
+            until["named"] or until["at"] or until["suffix"] in _AT or found["minute"] == until["minute"] == "00"
+        )
     return (found["suffix"] or "") in ("tól", "től", "ig", "kor") and len(found["minute"]) == 2
 
 
@@ -110,7 +120,11 @@ def _clock(found: re.Match[str], language: Hungarian) -> str:
     else:
         words = f"{language.cardinal(hour)} {language.cardinal(minute)}"
     seconds = int(found["second"] or 0)
-    return f"{language.count(hour)} óra {language.count(minute)} perc {language.count(seconds)} másodperc" if seconds else words
+    return (
+        f"{language.count(hour)} óra {language.count(minute)} perc {language.count(seconds)} másodperc"
+        if seconds
+        else words
+    )
 
 
 def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
@@ -146,7 +160,11 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     if found["numeral"] in "CDLM" and not after.startswith(_NAMED):
         return None
     if not after and not found["suffix"] and text[found.end() : found.end() + 1] not in (",", ")"):
-        return None if len(found["numeral"]) < 2 else Reading(found.end() - 1, language.ordinal(roman_value(found["numeral"])))
+        return (
+            None
+            if len(found["numeral"]) < 2
+            else Reading(found.end() - 1, language.ordinal(roman_value(found["numeral"])))
+        )
     words = language.ordinal(roman_value(found["to"] or found["numeral"]))
     if found["to"]:
         words = f"{language.ordinal(roman_value(found['numeral']))}-{words}"

@@ -79,7 +79,11 @@ class Language:
         start = self.cardinal(int(whole), "f" if self.section("parts") else "")
         if parts := self.section("parts"):
             if len(fraction) <= len(parts):
-                named = [self.form(parts["whole"], int(whole)), self.cardinal(int(fraction), "f"), self.form(parts[len(fraction)], int(fraction))]
+                named = [
+                    self.form(parts["whole"], int(whole)),
+                    self.cardinal(int(fraction), "f"),
+                    self.form(parts[len(fraction)], int(fraction)),
+                ]
                 return " ".join([start, *named])
         if self.section("numbers").get("fraction") == "number" and len(fraction) <= 3:
             zeros = [self.cardinal(0)] * (len(fraction) - len(fraction.lstrip("0")))

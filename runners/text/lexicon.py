@@ -52,7 +52,9 @@ def _edits(text: str, terms: Mapping[str, list[tuple[str, str]]], language: Lang
             if _is(text[token.start() : stop], term) and not (text[stop - 1 : stop + 1].isalnum() and stop < len(text)):
                 ending = _ENDING.match(text, stop) if language and language.takes_endings else None
                 done = ending.end() if ending else stop
-                yield Edit(token.start(), done, language.attach(respelling, ending[1]) if language and ending else respelling)
+                yield Edit(
+                    token.start(), done, language.attach(respelling, ending[1]) if language and ending else respelling
+                )
                 break
 
 

@@ -13,8 +13,8 @@ from runners.text.addresses import read_address
 from runners.text.amounts import read_amount
 from runners.text.dates import read_date
 from runners.text.english import English, read_clock, read_year
-from runners.text.figures import read_fraction, read_ordinal, read_phone, read_version
-from runners.text.figures import read_year as read_ordinal_year, read_year
+from runners.text.figures import read_fraction, read_ordinal, read_phone, read_version, read_year
+from runners.text.figures import read_year as read_ordinal_year
 from runners.text.hungarian import Hungarian
 from runners.text.hungarian_dates import read_date as read_hungarian_date
 from runners.text.hungarian_dates import read_ordinal as read_hungarian_ordinal
@@ -36,7 +36,10 @@ _PLAIN = re.compile(  # words as words are written, and what stands between them
 )
 _TOKEN = re.compile(r"[^\W\d_²³¹½⅓⅔¼¾⅕⅛]+|.", re.DOTALL)
 
-_FIRST: dict[str, tuple[Reader, ...]] = {"hu": (read_hungarian_date, read_hungarian_time, read_hungarian_ordinal), "en": (read_clock,)}
+_FIRST: dict[str, tuple[Reader, ...]] = {
+    "hu": (read_hungarian_date, read_hungarian_time, read_hungarian_ordinal),
+    "en": (read_clock,),
+}
 _LAST: dict[str, tuple[Reader, ...]] = {"en": (read_year,)}
 _WORDS: dict[str, tuple[Reader, ...]] = {"hu": (read_hungarian_roman,)}
 

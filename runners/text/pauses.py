@@ -1,7 +1,6 @@
 """Pauses that are written in a text: `[pause:1.5s]`, `[pause:300ms]` and SSML's `<break time="1s"/>`."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runners.errors import InvalidInput

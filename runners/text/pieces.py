@@ -150,4 +150,3 @@ def _bounded(text: MappedText) -> MappedText:
 def _without_brackets(special: re.Match[str]) -> str:
     """A special token's name that the caller wrote, such as "[en]", as mere text that cannot make a token."""
     return f" {special[1][1:-1]} "
-

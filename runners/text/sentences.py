@@ -7,11 +7,15 @@ from functools import lru_cache
 from runners.text.normalise import language_of
 
 _END = re.compile(r"""(?:[!?…。！？؟।॥۔]+|\.+(?=["'»”“’)\]]*\s))["'»”“’)\]」』）》]*""")
-_BEFORE = re.compile(r"(?:[^\W\d_][\w-]*\.[ \u00a0]?)*[\w/-]+\.\Z")  # the word that the full stop belongs to, `p. ex.` whole
+_BEFORE = re.compile(
+    r"(?:[^\W\d_][\w-]*\.[ \u00a0]?)*[\w/-]+\.\Z"
+)  # the word that the full stop belongs to, `p. ex.` whole
 _AFTER = re.compile(r"[\s\"'„“”«»(\[–—-]*(\w)")
 _ROMAN = re.compile(r"[IVXLCDM]+\Z")
 _DOTTED = frozenset(("hu", "de", "cs", "pl", "tr"))  # ordinals are written with a full stop
-_LAST = frozenset("etc. stb. usw. itd. itp. ecc. enz. atd. apod. vb. vs. т.д. т.п. т. д. т. п. jr. sr. inc. ltd. co. corp. u.s. u.k.".split())
+_LAST = frozenset(
+    ["etc.", "stb.", "usw.", "itd.", "itp.", "ecc.", "enz.", "atd.", "apod.", "vb.", "vs.", "т.д.", "т.п.", "т.", "д.", "т.", "п.", "jr.", "sr.", "inc.", "ltd.", "co.", "corp.", "u.s.", "u.k."]
+)
 REACH = 24
 
 
@@ -34,7 +38,7 @@ def _ends(text: str, found: re.Match[str], code: str) -> bool:
         return False
     if len(word) == 1 and word.isalpha() and word.upper() != word.lower() and word not in "Iaeiouyvszo":
         return False
-    if code in _DOTTED and len(word) <= 4 and (word.isdecimal() and len(word) <= 2 or _ROMAN.match(word)):
+    if code in _DOTTED and len(word) <= 4 and ((word.isdecimal() and len(word) <= 2) or _ROMAN.match(word)):
         return False
     if after[1].isdecimal() and word.lower() in ("no", "nr", "n", "p", "pp", "vol", "art", "fig"):
         return False

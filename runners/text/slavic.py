@@ -8,7 +8,7 @@ class Slavic(Language):
         """The last two digits are ordinals, both of them; what comes before is a cardinal. `form`: an ending's name."""
         table = self.section("adjectives")
         form = form or table["first form"]
-        if number >= 1000 and number % 1000 == 0 or number == 0:
+        if (number >= 1000 and number % 1000 == 0) or number == 0:
             return self.cardinal(number)
         rest, parts = number % 100, []
         if rest == 0:

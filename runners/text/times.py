@@ -14,7 +14,8 @@ def _pattern(language: Language) -> re.Pattern[str]:
     times = language.section("times")
     after = times.get("after")
     return re.compile(
-        _CLOCK.format(mark=times.get("mark", ":")) + (rf"(?:[ \u00a0]?(?P<after>{after})(?![^\W\d_]))?" if after else "")
+        _CLOCK.format(mark=times.get("mark", ":"))
+        + (rf"(?:[ \u00a0]?(?P<after>{after})(?![^\W\d_]))?" if after else "")
     )
 
 

@@ -22,7 +22,12 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
     if version := _VERSION.match(text, at):
         words = [language.cardinal(int(part)) for part in version[1].split(".")]
         return Reading(version.end(), f"{language.word('version')} " + f" {language.word('dot')} ".join(words))
-    return _abbreviation(text, at, language) or _initials(text, at, language) or _code(text, at) or _capitals(text, at, language)
+    return (
+        _abbreviation(text, at, language)
+        or _initials(text, at, language)
+        or _code(text, at)
+        or _capitals(text, at, language)
+    )
 
 
 def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
@@ -54,7 +59,11 @@ def _long(written: str, text: str, stop: int, language: Language) -> str | None:
 
 
 def _as_before(written: str, words: str) -> str:
-    return words[0].upper() + words[1:] if written[0].isupper() and written[1:2].islower() and words[0].islower() else words
+    return (
+        words[0].upper() + words[1:]
+        if written[0].isupper() and written[1:2].islower() and words[0].islower()
+        else words
+    )
 
 
 def _end(text: str, written: str, stop: int) -> str:
@@ -82,7 +91,11 @@ def _code(text: str, at: int) -> Reading | None:
 
 def _capitals(text: str, at: int, language: Language) -> Reading | None:
     found = _WORD.match(text, at)
-    if found is None or not (found[0].isupper() or found[0][:-1].isupper()) or language.section("numbers").get("unspaced"):
+    if (
+        found is None
+        or not (found[0].isupper() or found[0][:-1].isupper())
+        or language.section("numbers").get("unspaced")
+    ):
         return None
     if roman := read_roman(text, at, language):
         return roman
@@ -92,7 +105,9 @@ def _capitals(text: str, at: int, language: Language) -> Reading | None:
     spelled = word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
     if not spelled or word in language.section("read"):
         return _with_suffix(text, found.end(), word, language) if len(word) > 1 else None
-    return _with_suffix(text, found.end(), letters(word, language), language) or Reading(found.end(), letters(word, language))
+    return _with_suffix(text, found.end(), letters(word, language), language) or Reading(
+        found.end(), letters(word, language)
+    )
 
 
 _SUFFIX = re.compile(r"-([a-záéíóöőúüű]+)(?![^\W_])")
