@@ -45,12 +45,12 @@ def grammar(language: Language) -> Grammar:
     signs = _any({**language.section("currencies"), **language.section("percent")})
     ends = _any({**language.section("currencies"), **language.section("units"), **language.section("percent"), **UNITS})
     scales = _any(language.section("scales"))
-    last = r"(?![A-Za-z\d])" if numbers.get("unspaced") else rf"(?!{LETTER}|\d)"
+    last = r"(?![A-Za-z\d\u0900-\u0963\u0621-\u065f])" if numbers.get("unspaced") else rf"(?!{LETTER}|\d)"
     ending = numbers.get("ending")
     return Grammar(
         number=re.compile(number("first")),
         amount=re.compile(
-            rf"(?P<sign>(?<![\w)])[-+−±~≈] ?(?=[\d{_symbols(language)}]))?(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
+            rf"(?P<sign>(?<![\w)])(?:[-+−]|[±~≈] ?)(?=[\d{_symbols(language)}]))?(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
             rf"(?:(?P<range> ?[-–—] ?)(?:{signs})?{number('second')}(?!\d|[-–—/.:]\d))?"
             rf"(?:[ \u00a0\u202f]?(?P<scale>{scales}){last})?(?:,?[-–—](?= ?(?:{signs})))?"
             rf"(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?)?"
@@ -95,13 +95,19 @@ def read_amount(text: str, at: int, language: Language) -> Reading | None:
     if second is not None and not _is_range(first, second, found["range"]):
         return _read_without_range(text, at, found, language)
     parts["gender"] = language.gender(text[found.end() : found.end() + REACH])
-    parts["next"] = word_after(text, found.end())
+    parts["next"] = "" if found["suffix"] else word_after(text, found.end())
     words = _measured(first, second, parts, language)
     if parts["sign"]:
         words = language.join(language.word(parts["sign"].strip().replace("−", "-")), words)
     if found["suffix"]:
         words = language.attach(words, found["suffix"])
+    if parts["gender"] == "native" and not _parted(text, found.end()):
+        words += " "
     return Reading(found.end(), _among_letters(words, text, at, found.end()))
+
+
+def _parted(text: str, stop: int) -> bool:
+    return not text[stop : stop + 1].strip()
 
 
 def _among_letters(words: str, text: str, start: int, stop: int) -> str:
@@ -131,7 +137,7 @@ def _measured(first: Number, second: Number | None, parts: dict[str, str], langu
     what = parts["before"] or parts["after"]
     currencies = language.section("currencies")
     if what in currencies:
-        return _money(first, second, parts, language)
+        return _per(_money(first, second, parts, language), parts["per"], language)
     unit = language.section("units").get(what) or UNITS.get(what)
     known = what in UNITS and what not in language.section("units")  # by CLDR's name
     percent = language.section("percent").get(what)
@@ -140,7 +146,7 @@ def _measured(first: Number, second: Number | None, parts: dict[str, str], langu
         second,
         parts["scale"],
         language,
-        _gender(unit or "", language) if what else parts["gender"],
+        _gender(unit or percent or "", language) if what else parts["gender"],
         counts=bool(what) or language.counts(parts["next"]),
     )
     if percent:
@@ -179,8 +185,9 @@ def _scaled(
         words = _between(in_words(first, language, gender), in_words(second, language, gender, counts=counts), language)
     if not scale:
         return words
-    name = language.section("scales").get(scale) or scale
-    return language.join(words, language.form(name, (second or first).value))
+    name = language.form(language.section("scales").get(scale) or scale, (second or first).value)
+    joint = language.section("numbers").get("scale joint", " ")  # five million, ötmillió
+    return language.join(words, name) if (second or first).fraction else f"{words}{joint}{name}"
 
 
 def _between(first: str, second: str, language: Language) -> str:

@@ -3,8 +3,10 @@
 import re
 
 from runners.text.language import Language
+from runners.text.spellout import LARGEST
 from runners.text.reading import Reading, word_after, word_before
 
+_HUNDRED = re.compile(r"hundred (?!thousand|million|billion|trillion)")
 _YEAR = re.compile(
     r"(?P<year>1[1-9]\d\d|20\d\d)(?!\d|,\d|\.\d|[:%/]|-?(?:st|nd|rd|th)\b)(?:[–-](?P<to>(?:1[1-9]|20)\d\d|\d\d)(?![\d-]))?"
 )
@@ -24,17 +26,13 @@ _BEFORE = frozenset(
 class English(Language):
     def cardinal(self, number: int, gender: str = "") -> str:
         """`and` before the last two digits, as in most of the speech that the model learned from."""
-        if number < 100 or number >= 10**15:
+        if number < 100 or number >= LARGEST:
             return super().cardinal(number)
-        head, rest = number - number % 100, number % 100
-        if head % 1000 and head >= 1000:
-            words = f"{super().cardinal(head - head % 1000)} {super().cardinal(head % 1000)}"
-        else:
-            words = super().cardinal(head)
-        thousands = number // 1000
-        if thousands >= 100 and thousands < 1000 and thousands % 100:
-            words = words.replace(" hundred ", " hundred and ", 1)
-        return f"{words} and {super().cardinal(rest)}" if rest else words
+        head, rest = number - number % 1000, number % 1000
+        words = _HUNDRED.sub("hundred and ", super().cardinal(number))
+        if head and 0 < rest < 100:
+            return f"{_HUNDRED.sub('hundred and ', super().cardinal(head))} and {super().cardinal(rest)}"
+        return words
 
     def ordinal(self, number: int, form: str = "") -> str:
         if number < 100:

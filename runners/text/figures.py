@@ -12,9 +12,10 @@ from runners.text.reading import Reading, word_after, word_before
 _PHONE = re.compile(
     r"(?P<plus>\+|00(?=[1-9]\d{0,2}[ /-]\d{1,4}[ /-]))(?P<country>[1-9]\d{0,2})(?P<rest>(?:[ \u00a0./-]?\(?\d{1,5}\)?){2,6})(?![\w])"
     r"|\((?P<area>\d{2,4})\)[ \u00a0-]?(?P<local>\d{3,4}(?:[ -]\d{2,4}){1,3})(?!\w)"
-    r"|(?P<groups>0\d{1,4}(?:[ /-]\d{2,4}){2,5}|\d{3}-\d{3}-\d{4}|\d{3}-\d{4})(?!\w)"
+    r"|(?P<groups>0\d{1,4}(?:[ /-]\d{1,4}){2,5}|\d{3}-\d{3}-\d{4}|\d{3}-\d{4})(?!\w)"
 )
 _VERSION = re.compile(r"(\d{1,5}(?:\.\d{1,5}){2,4})(?![\w])(?!\.\d)")
+_GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+\Z")
 _FRACTION = re.compile(r"(?:(\d{1,3})[ \u00a0])?(\d{1,2})[/⁄](\d{1,3})(?![\w/⁄]|[.,]\d)")
 _VULGAR = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅛": (1, 8)}
 _VULGAR_AT = re.compile(rf"(\d{{1,3}})?[ \u00a0]?([{''.join(_VULGAR)}])")
@@ -25,7 +26,7 @@ def read_phone(text: str, at: int, language: Language) -> Reading | None:
     if found is None or (text[at].isdigit() and text[max(0, at - 1) : at].isalnum()):
         return None
     groups = re.findall(r"\d+", found[0])
-    if found["plus"] and sum(map(len, groups)) < 9:
+    if not found["local"] and not found[0].count("-") and sum(map(len, groups)) < 9:
         return None
     said = [language.digits(group) for group in groups]
     if found["plus"] == "+":
@@ -35,7 +36,7 @@ def read_phone(text: str, at: int, language: Language) -> Reading | None:
 
 def read_version(text: str, at: int, language: Language) -> Reading | None:
     found = _VERSION.match(text, at)
-    if found is None:
+    if found is None or ("." in language.section("numbers")["groups"] and _GROUPED.match(found[1])):
         return None
     parts = [language.digits(part) if part[0] == "0" else language.cardinal(int(part)) for part in found[1].split(".")]
     return Reading(found.end(), f" {language.word('dot')} ".join(parts))

@@ -22,6 +22,7 @@ _CASES = (  # what `kettő` stays whole before
     r"t|tt|ban|ben|ba|be|b[óő]l|nak|nek|val|vel|n|n[áé]l|hoz|hez|höz|ra|re|r[óő]l|t[óő]l|ig|ért|k[ée]nt|kor|i|"
     r"je|jén|jei|vé|nként|ed|edik|k|kel|en|es|esek|est|esben|esnek|ese|eset|esen|esre|eshez|estől|esből|esig"
 )
+_TWO = re.compile(r"kettő(?=száz|ezer|mill|bill)")
 _CASE = re.compile(rf"(?:{_CASES})\Z")
 _SHORT_BEFORE = re.compile(r"(?:kor|k[ée]nt|szor|szer|ször|i)\w*\Z")  # a final vowel stays as it is
 _NOT_COUNTED = frozenset(
@@ -33,11 +34,11 @@ class Hungarian(Language):
     def cardinal(self, number: int, gender: str = "") -> str:
         """Above two thousand, hyphens part the thousands, as they are written."""
         if number <= 2000 or number >= 10**15:
-            return super().cardinal(number)
+            return _TWO.sub("két", super().cardinal(number))
         parts = [number % 1000]
         for power in range(3, 15, 3):
             parts.append(number // 10**power % 1000 * 10**power)
-        return "-".join(super(Hungarian, self).cardinal(part) for part in reversed(parts) if part)
+        return "-".join(_TWO.sub("két", super(Hungarian, self).cardinal(part)) for part in reversed(parts) if part)
 
     def count(self, number: int, gender: str = "") -> str:
         words = self.cardinal(number)

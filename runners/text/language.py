@@ -4,6 +4,7 @@ What a table may hold is listed in languages/README.md. A language whose numbers
 class of its own: english.py, hungarian.py, slavic.py.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -110,6 +111,9 @@ class Language:
 
     def attach(self, words: str, suffix: str) -> str:
         """An ending that was written after a hyphen or an apostrophe, put on the last of `words`."""
+        for whole, stem in self.section("stems").items():
+            if words.endswith(whole) and suffix[0] in "aeıioöuü":
+                words = words.removesuffix(whole) + stem
         return words + suffix
 
     # What belongs to numbers.
@@ -151,6 +155,14 @@ class Language:
     def abbreviations(self) -> Mapping[str, str]:
         """As they are written, with their full stops, and with ` #` or ` A` where a number or a capital must follow."""
         return self.section("abbreviations")
+
+    def is_short(self, word: str | None) -> bool:
+        """Whether what looks like a word is an abbreviation, or a numeral such as `Xe`."""
+        return bool(word) and (word in self.unmarked or (self._marked_roman.fullmatch(word or "") is not None))
+
+    @cached_property
+    def _marked_roman(self) -> re.Pattern[str]:
+        return re.compile(rf"[IVXLCDM](?:{self.section('roman').get('mark', '(?!)')})")
 
     @cached_property
     def unmarked(self) -> frozenset[str]:

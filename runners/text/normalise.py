@@ -13,7 +13,7 @@ from runners.text.addresses import read_address
 from runners.text.amounts import read_amount
 from runners.text.dates import read_date
 from runners.text.english import English, read_clock, read_year
-from runners.text.figures import read_fraction, read_ordinal, read_phone, read_version, read_year
+from runners.text.figures import read_fraction, read_ordinal, read_phone, read_version
 from runners.text.figures import read_year as read_ordinal_year
 from runners.text.hungarian import Hungarian
 from runners.text.hungarian_dates import read_date as read_hungarian_date
@@ -22,7 +22,7 @@ from runners.text.hungarian_dates import read_roman as read_hungarian_roman
 from runners.text.hungarian_dates import read_time as read_hungarian_time
 from runners.text.language import Language
 from runners.text.mapped import Edit, MappedText
-from runners.text.reading import Reader, Reading
+from runners.text.reading import MARKS, Reader, Reading
 from runners.text.signs import read_sign
 from runners.text.slavic import Slavic
 from runners.text.times import read_time
@@ -32,7 +32,7 @@ LANGUAGES: dict[str, type[Language]] = {"en": English, "hu": Hungarian, "pl": Sl
 
 _CAPITALS = "".join(char for char in map(chr, range(0x530)) if char.isupper()) + "²³¹½⅓⅔¼¾⅕⅛"
 _PLAIN = re.compile(  # words as words are written, and what stands between them
-    rf"\s+|(?P<word>[^\W\d_]?(?:(?![{_CAPITALS}])[^\W\d_])++)(?!['’]?[\w.@/:²³]\S|\.\Z|\.\s)"
+    rf"\s+|(?P<word>[^\W\d_]?(?:(?![{_CAPITALS}])[^\W\d_]|[{MARKS}])++)(?!['’]?[\w.@/:²³-]\S|[°º]|\.\Z|\.\s)"
 )
 _TOKEN = re.compile(r"[^\W\d_²³¹½⅓⅔¼¾⅕⅛]+|.", re.DOTALL)
 
@@ -54,7 +54,7 @@ def _signs(code: str) -> tuple[Reader, ...]:
 
 
 def _words(code: str) -> tuple[Reader, ...]:
-    return (read_address, *_WORDS.get(code, ()), read_word)
+    return (read_address, *_WORDS.get(code, ()), read_amount, read_word)
 
 
 @lru_cache
@@ -77,7 +77,7 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
     at = 0
     while at < len(text):
         plain = _PLAIN.match(text, at)
-        if plain and plain["word"] not in language.unmarked:
+        if plain and not language.is_short(plain["word"]):
             at = plain.end()
         elif reading := _read(text, at, readers[_kind(text[at])], language):
             yield Edit(at, reading.stop, reading.words)

@@ -16,6 +16,7 @@ Reader = Callable[[str, int, Language], Reading | None]  # the text, and where t
 
 _BEFORE = re.compile(r"([^\W\d_]+)\W*\Z")
 _NEXT = re.compile(r"[ \u00a0]([^\W\d_]+)")
+MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # vowels of Devanagari, which are no letters to Python
 REACH = 40  # characters that are looked at before a place
 
 

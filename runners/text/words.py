@@ -4,12 +4,14 @@ import re
 from functools import lru_cache
 
 from runners.text.language import Language
-from runners.text.reading import Reading, word_after, word_before
+from runners.text.reading import MARKS, Reading, word_after, word_before
 from runners.text.shapes import apart, letters, pronounceable
 
 _DOTTED = re.compile(r"[^\W\d_]{1,12}(?:\.[ \u00a0]?[^\W\d_]{1,6})*\.|[^\W\d_]{1,12}(?:\.[^\W\d_]{1,12}){1,4}")
 _SLASHED = re.compile(r"[^\W\d_]{1,5}/[^\W\d_]{0,5}(?![^\W_])")
+_MARKED = re.compile(rf"[nN]\.?[°º]|[^\W\d_]{{1,3}}-[^\W\d_]{{1,3}}|[^\W\d_][\w{MARKS}]{{1,9}}\.?")
 _VERSION = re.compile(r"[vV]\.?(\d{1,4}(?:\.\d{1,4}){0,4})(?!\w|\.\d)")
+_AND = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
 _WORD = re.compile(r"[^\W\d_]+")
 _JOINED = re.compile(r"(?=[^\W\d]*_\w|[^\W_]*[a-zà-ÿ][A-ZÀ-Þ])_?[^\W\d]\w*")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.){2,8}(?![^\W_])")
@@ -23,7 +25,9 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
         words = [language.cardinal(int(part)) for part in version[1].split(".")]
         return Reading(version.end(), f"{language.word('version')} " + f" {language.word('dot')} ".join(words))
     return (
-        _abbreviation(text, at, language)
+        _and(text, at, language)
+        or _abbreviation(text, at, language)
+        or (text[at] in _VALUES and read_roman(text, at, language))
         or _initials(text, at, language)
         or _code(text, at)
         or _capitals(text, at, language)
@@ -32,7 +36,7 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
 
 def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
     """The longest that stands here. What a table keeps for before a number or a capital is written with ` #` or ` A`."""
-    for pattern in (_DOTTED, _SLASHED, _WORD):
+    for pattern in (_DOTTED, _SLASHED, _MARKED, _WORD):
         found = pattern.match(text, at, at + 40)
         written = found[0] if found else ""
         while written:
@@ -83,6 +87,14 @@ def _initials(text: str, at: int, language: Language) -> Reading | None:
     return None
 
 
+def _and(text: str, at: int, language: Language) -> Reading | None:
+    """`AT&T`, `Q&A`."""
+    if found := _AND.match(text, at):
+        words = f"{letters(found[1], language)} {language.section('signs').get('&', '')} {letters(found[2], language)}"
+        return Reading(found.end(), words)
+    return None
+
+
 def _code(text: str, at: int) -> Reading | None:
     found = _JOINED.match(text, at)
     words = apart(found[0]) if found else ""
@@ -93,12 +105,10 @@ def _capitals(text: str, at: int, language: Language) -> Reading | None:
     found = _WORD.match(text, at)
     if (
         found is None
-        or not (found[0].isupper() or found[0][:-1].isupper())
+        or not found[0].isupper()
         or language.section("numbers").get("unspaced")
     ):
         return None
-    if roman := read_roman(text, at, language):
-        return roman
     word = found[0]
     if not word.isupper() or len(word) < 2 or text[found.end() : found.end() + 1] == "_":
         return None
@@ -140,9 +150,10 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
         if after.lower() in words:
             return Reading(stop, _roman(value, form, language))
     for form, words in rules.get("after", {}).items():  # `Chapter IV`, `Louis XIV`
-        if before.lower() in words or (words == ["Name"] and before[:1].isupper() and before.lower() != before.upper()):
-            if len(found[1]) > 1 or words != ["Name"] or found[1] in "IVX":
-                return Reading(stop, _roman(value, form, language))
+        if before.lower() in words:
+            return Reading(stop, _roman(value, form, language))
+    if "names" in rules and before[:1].isupper() and (len(found[1]) > 1 or found[1] in "IVX"):
+        return Reading(stop, _roman(value, rules["names"], language))
     return None
 
 
