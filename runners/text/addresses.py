@@ -7,22 +7,28 @@ from runners.text.reading import Reading
 from runners.text.shapes import apart, letters
 
 _ENDS = ".,;:!?)]}'\"»”…"  # belong to the sentence
-_URL = re.compile(r"(?:(?:https?|ftp)://|www\.)[^\s<>\"“”«»]{1,2000}", re.IGNORECASE)
-_MAIL = re.compile(r"(?:mailto:)?[\w.+-]{1,64}@[A-Za-z\d-]{1,63}(?:\.[A-Za-z\d-]{1,63}){1,5}")
-_DOMAINS = "com|org|net|edu|gov|info|io|ai|dev|app|eu|hu|de|fr|es|it|pt|br|pl|cz|ru|nl|be|tr|cn|jp|kr|in|uk|us|at|ch|tv|me|co|xyz"
-_DOMAIN = re.compile(rf"(?:[A-Za-z\d][A-Za-z\d-]{{0,62}}\.){{1,4}}(?:{_DOMAINS})(?![\w.-]*\w)(?:/[^\s<>\"]{{0,500}})?")
-_TAG = re.compile(r"([#@])([^\W\d]\w{0,60})")
+_DOMAINS = (
+    "com|org|net|edu|gov|info|io|ai|dev|app|eu|hu|de|fr|es|it|pt|br|pl|cz|ru|nl|be|tr|cn|jp|kr|in|uk|us|at|ch|tv|me|co"
+)
+_ADDRESS = re.compile(
+    r"(?:mailto:)?[\w.+-]{1,64}@[A-Za-z\d-]{1,63}(?:\.[A-Za-z\d-]{1,63}){1,5}"
+    r"|(?:(?:https?|ftp)://|www\.)[^\s<>\"“”«»]{1,2000}"
+    rf"|(?:[A-Za-z\d][A-Za-z\d-]{{0,62}}\.){{1,4}}(?:{_DOMAINS})(?![\w.-]*\w)(?:/[^\s<>\"]{{0,500}})?"
+    r"|(?P<tag>[#@])(?P<name>[^\W\d]\w{0,60})",
+    re.IGNORECASE,
+)
 _PART = re.compile(r"[^\W\d_]+|\d+|.", re.DOTALL)
 
 
 def read_address(text: str, at: int, language: Language) -> Reading | None:
-    if (found := _MAIL.match(text, at)) or (found := _URL.match(text, at)) or (found := _DOMAIN.match(text, at)):
+    found = _ADDRESS.match(text, at)
+    if found and not found["tag"]:
         written = found[0].rstrip(_ENDS)
         said = re.sub(r"^(?:[a-z]+://|mailto:)", "", written, flags=re.IGNORECASE).split("#")[0].rstrip("/?")
         stop = at + len(written)
         return Reading(stop, _spelled(said, language)) if said else None
-    if (tag := _TAG.match(text, at)) and (at == 0 or not text[at - 1].isalnum()):
-        return Reading(tag.end(), f"{language.word('hashtag' if tag[1] == '#' else '@')} {apart(tag[2])}")
+    if found and (at == 0 or not text[at - 1].isalnum()):
+        return Reading(found.end(), f"{language.word('hashtag' if found['tag'] == '#' else '@')} {apart(found['name'])}")
     return None
 
 

@@ -10,6 +10,9 @@ from runners.text.language import Language
 from runners.text.reading import REACH, Reading, word_after
 from runners.text.units import UNITS
 
+_WHOLE = re.compile(  # with nothing but perhaps a word after it
+    r"(?<![^\W\d_])(0|[1-9]\d{0,14})(?:(?=[.,;:!?)\"]?(?:\Z|\n))|(?=[.,;:!?)] [^\W\d_])|(?= (?P<next>[^\W\d_]{1,30})(?![\w.²³/°])))"
+)
 LETTER = r"[^\W\d_]"
 _LATIN = re.compile(r"[A-Za-zÀ-ÿĀ-ž]")
 
@@ -20,7 +23,8 @@ class Number(NamedTuple):
 
     @property
     def value(self) -> Decimal | int:
-        return Decimal(f"{self.whole}.{self.fraction}") if self.fraction else int(self.whole)
+        """Of a number too long for words, its end: enough for what goes with it."""
+        return Decimal(f"{self.whole[-15:]}.{self.fraction[:6]}") if self.fraction else int(self.whole[-15:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +77,19 @@ def number_in(found: re.Match[str], name: str = "first") -> Number:
 
 
 def in_words(number: Number, language: Language, gender: str = "", *, counts: bool = False) -> str:
+    if len(number.whole) > 15 or (len(number.whole) > 1 and number.whole[0] == "0"):
+        return language.digits(number.whole)
     if number.fraction:
         return language.decimal(number.whole, number.fraction)
-    if len(number.whole) > 1 and number.whole[0] == "0":
-        return language.digits(number.whole)
     return language.count(int(number.whole), gender) if counts else language.cardinal(int(number.whole), gender)
 
 
 def read_amount(text: str, at: int, language: Language) -> Reading | None:
+    if (whole := _WHOLE.match(text, at)) and whole["next"] not in language.measures:
+        rest = text[whole.end(1) : whole.end(1) + REACH]
+        counted = language.counts(whole["next"] or "")
+        words = (language.count if counted else language.cardinal)(int(whole[1]), language.gender(rest))
+        return Reading(whole.end(1), words)
     rules = grammar(language)
     inside = _LATIN.match(text[max(0, at - 1) : at])  # `B2B`: no unit belongs to this
     found = (rules.number if inside else rules.amount).match(text, at)

@@ -15,8 +15,12 @@ import yaml
 from babel import Locale
 
 from runners.text.spellout import LARGEST, Spellout
+from runners.text.units import UNITS
 
 TABLES = Path(__file__).parent / "languages"
+
+
+_NONE: Mapping[str, Any] = {}
 
 
 class Language:
@@ -25,16 +29,16 @@ class Language:
     def __init__(self, code: str) -> None:
         """Raises FileNotFoundError for a language that has no table."""
         self.code = code
-        self.table: Mapping[str, Any] = yaml.safe_load((TABLES / f"{code}.yaml").read_text("utf-8"))
+        self._sections: Mapping[str, Any] = yaml.safe_load((TABLES / f"{code}.yaml").read_text("utf-8"))
         self._locale = Locale.parse(code)
         self._spellout = Spellout(code)
 
     def word(self, name: str) -> str:
         """One of the words in the table's `words`; the empty string where the language has none for it."""
-        return str(self.table["words"].get(name, ""))
+        return str(self._sections["words"].get(name, ""))
 
     def section(self, name: str) -> Mapping[str, Any]:
-        return self.table.get(name) or {}
+        return self._sections.get(name) or _NONE
 
     # Numbers in words. `gender` is one of the table's: m, f or n.
 
@@ -163,6 +167,17 @@ class Language:
     @cached_property
     def _marked_roman(self) -> re.Pattern[str]:
         return re.compile(rf"[IVXLCDM](?:{self.section('roman').get('mark', '(?!)')})")
+
+    @cached_property
+    def short_starts(self) -> frozenset[str]:
+        """What abbreviations begin with: letters in lower case."""
+        return frozenset(re.split(r"[\W\d_]", key.lower(), maxsplit=1)[0] for key in self.abbreviations)
+
+    @cached_property
+    def measures(self) -> frozenset[str]:
+        """Words that belong to a number before them."""
+        names = ("currencies", "units", "scales", "percent")
+        return frozenset(str(key) for name in names for key in self.section(name)) | UNITS.keys()
 
     @cached_property
     def unmarked(self) -> frozenset[str]:

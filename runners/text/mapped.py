@@ -36,14 +36,17 @@ class MappedText:
 
     def replace(self, edits: Iterable[Edit]) -> "MappedText":
         """All edits made. They are in order and do not overlap; all of `new` comes from all of what it replaces."""
-        texts, starts, stops, at = [], array("l"), array("l"), 0
-        for edit in edits:
-            came_from = self.source(edit.start, edit.stop)
-            texts += [self.text[at : edit.start], edit.new]
-            starts += self._starts[at : edit.start] + array("l", came_from[:1]) * len(edit.new)
-            stops += self._stops[at : edit.start] + array("l", came_from[1:]) * len(edit.new)
-            at = edit.stop
-        if not at and not texts:
+        texts: list[str] = []
+        starts, stops, at = array("l"), array("l"), 0
+        for start, stop, new in edits:
+            from_start, from_stop = self.source(start, stop)
+            texts += (self.text[at:start], new)
+            starts += self._starts[at:start]
+            stops += self._stops[at:start]
+            starts.extend((from_start,) * len(new))
+            stops.extend((from_stop,) * len(new))
+            at = stop
+        if not texts:
             return self
         return MappedText("".join((*texts, self.text[at:])), starts + self._starts[at:], stops + self._stops[at:])
 
@@ -57,7 +60,7 @@ class MappedText:
     def source(self, start: int, stop: int) -> tuple[int, int]:
         """The stretch of the original that `text[start:stop]` came from; an empty one lies between its neighbours."""
         if start < stop:
-            return min(self._starts[start:stop]), max(self._stops[start:stop])
+            return self._starts[start], self._stops[stop - 1]  # both only grow
         at = self._stops[start - 1] if start else self._starts[0] if self.text else 0
         return at, at
 

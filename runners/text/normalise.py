@@ -23,7 +23,7 @@ from runners.text.hungarian_dates import read_time as read_hungarian_time
 from runners.text.language import Language
 from runners.text.mapped import Edit, MappedText
 from runners.text.reading import MARKS, Reader, Reading
-from runners.text.signs import read_sign
+from runners.text.signs import SILENT, read_sign
 from runners.text.slavic import Slavic
 from runners.text.times import read_time
 from runners.text.words import read_word
@@ -44,17 +44,40 @@ _LAST: dict[str, tuple[Reader, ...]] = {"en": (read_year,)}
 _WORDS: dict[str, tuple[Reader, ...]] = {"hu": (read_hungarian_roman,)}
 
 
-def _figures(code: str) -> tuple[Reader, ...]:
-    general = (read_date, read_ordinal_year, read_time, read_phone, read_version, read_fraction, read_ordinal)
-    return (read_address, *_FIRST.get(code, ()), *general, *_LAST.get(code, ()), read_amount)
+_NEXT = re.compile(r"\d+(.?)", re.DOTALL)
+_SPACE = frozenset(" \u00a0\u202f\u2009")
+_ENDS = frozenset(",;!?)]}\"\n")
 
 
-def _signs(code: str) -> tuple[Reader, ...]:
-    return (read_address, read_phone, read_fraction, read_amount, read_sign)
+def _figures(code: str, follows: str) -> tuple[Reader, ...]:
+    """Those that read what begins with digits, by the sign after them."""
+    first, last = _FIRST.get(code, ()), _LAST.get(code, ())
+    match follows:
+        case " ":
+            return (*first, read_date, read_ordinal_year, read_phone, read_fraction, read_ordinal, *last, read_amount)
+        case ",":
+            return (*first, *last, read_amount)
+        case ".":
+            general = (read_date, read_time, read_phone, read_version, read_ordinal)
+            return (read_address, *first, *general, *last, read_amount)
+        case ":":
+            return (*first, read_time, *last, read_amount)
+        case "/":
+            return (*first, read_date, read_phone, read_fraction, *last, read_amount)
+    general = (read_date, read_ordinal_year, read_time, read_phone, read_fraction, read_ordinal)
+    return (read_address, *first, *general, *last, read_amount)
 
 
-def _words(code: str) -> tuple[Reader, ...]:
-    return (read_address, *_WORDS.get(code, ()), read_amount, read_word)
+def _others(code: str) -> dict[str, tuple[Reader, ...]]:
+    return {
+        "a": (read_address, *_WORDS.get(code, ()), read_amount, read_word),
+        "": (read_address, read_phone, read_fraction, read_amount, read_sign),
+    }
+
+
+@lru_cache
+def _readers(code: str) -> dict[str, tuple[Reader, ...]]:
+    return {follows: _figures(code, follows) for follows in (" ", ",", ".", ":", "/", "0")} | _others(code)
 
 
 @lru_cache
@@ -73,13 +96,15 @@ def normalise(text: MappedText, code: str) -> MappedText:
 
 
 def _edits(text: str, language: Language) -> Iterator[Edit]:
-    readers = {kind: choose(language.code) for kind, choose in (("0", _figures), ("a", _words), ("", _signs))}
+    readers, signs = _readers(language.code), _signs(language.code)
     at = 0
     while at < len(text):
         plain = _PLAIN.match(text, at)
         if plain and not language.is_short(plain["word"]):
             at = plain.end()
-        elif reading := _read(text, at, readers[_kind(text[at])], language):
+        elif not (text[at].isalnum() or text[at] == "_" or text[at] in signs):
+            at += 1
+        elif reading := _read(text, at, readers[_kind(text, at)], language):
             yield Edit(at, reading.stop, reading.words)
             at = reading.stop
         else:
@@ -88,8 +113,25 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
             at = token.end()
 
 
-def _kind(char: str) -> str:
-    return "0" if char.isdecimal() else "a" if char.isalpha() or char == "_" else ""
+@lru_cache
+def _signs(code: str) -> frozenset[str]:
+    """What signs a reader might read, or begin with."""
+    language = language_of(code)
+    sections = ("signs", "arithmetic", "currencies", "percent")
+    return frozenset("+-−±~≈(#@½⅓⅔¼¾⅕⅛²³*") | SILENT.keys() | {str(key)[0] for name in sections for key in language.section(name)}
+
+
+def _kind(text: str, at: int) -> str:
+    char = text[at]
+    if not char.isdecimal():
+        return "a" if char.isalpha() or char == "_" else ""
+    found = _NEXT.match(text, at)
+    follows = found[1] if found else ""
+    if follows in _SPACE:
+        return " "
+    if not follows or follows in _ENDS:
+        return ","
+    return follows if follows in ".:/" else "0"
 
 
 def _read(text: str, at: int, readers: tuple[Reader, ...], language: Language) -> Reading | None:

@@ -7,13 +7,13 @@ from runners.text.language import Language
 from runners.text.reading import MARKS, Reading, word_after, word_before
 from runners.text.shapes import apart, letters, pronounceable
 
-_DOTTED = re.compile(r"[^\W\d_]{1,12}(?:\.[ \u00a0]?[^\W\d_]{1,6})*\.|[^\W\d_]{1,12}(?:\.[^\W\d_]{1,12}){1,4}")
+_DOTTED = re.compile(r"[^\W\d_]{1,12}(?:\.[ \u00a0]?[^\W\d_]{1,6}){0,4}\.|[^\W\d_]{1,12}(?:\.[^\W\d_]{1,12}){1,4}")
 _SLASHED = re.compile(r"[^\W\d_]{1,5}/[^\W\d_]{0,5}(?![^\W_])")
 _MARKED = re.compile(rf"[nN]\.?[°º]|[^\W\d_]{{1,3}}-[^\W\d_]{{1,3}}|[^\W\d_][\w{MARKS}]{{1,9}}\.?")
 _VERSION = re.compile(r"[vV]\.?(\d{1,4}(?:\.\d{1,4}){0,4})(?!\w|\.\d)")
 _AND = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
 _WORD = re.compile(r"[^\W\d_]+")
-_JOINED = re.compile(r"(?=[^\W\d]*_\w|[^\W_]*[a-zà-ÿ][A-ZÀ-Þ])_?[^\W\d]\w*")
+_JOINED = re.compile(r"(?=[^\W\d_]{0,40}_\w|[^\W_]{0,40}[a-zà-ÿ][A-ZÀ-Þ])_?[^\W\d]\w*")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.){2,8}(?![^\W_])")
 _INITIAL = re.compile(r"[^\W\d_]\.(?=[ \u00a0]?[^\W\d_])")
 ROMAN = r"(?P<numeral>(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
@@ -36,6 +36,9 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
 
 def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
     """The longest that stands here. What a table keeps for before a number or a capital is written with ` #` or ` A`."""
+    start = _WORD.match(text, at, at + 40)
+    if start is None or start[0].lower() not in language.short_starts:
+        return None
     for pattern in (_DOTTED, _SLASHED, _MARKED, _WORD):
         found = pattern.match(text, at, at + 40)
         written = found[0] if found else ""
