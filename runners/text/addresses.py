@@ -28,7 +28,9 @@ def read_address(text: str, at: int, language: Language) -> Reading | None:
         stop = at + len(written)
         return Reading(stop, _spelled(said, language)) if said else None
     if found and (at == 0 or not text[at - 1].isalnum()):
-        return Reading(found.end(), f"{language.word('hashtag' if found['tag'] == '#' else '@')} {apart(found['name'])}")
+        return Reading(
+            found.end(), f"{language.word('hashtag' if found['tag'] == '#' else '@')} {apart(found['name'])}"
+        )
     return None
 
 

@@ -1,6 +1,7 @@
 """Reads numbers with what belongs to them: sign, range, scale, percent, currency, unit, ending."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -54,7 +55,8 @@ def grammar(language: Language) -> Grammar:
     return Grammar(
         number=re.compile(number("first")),
         amount=re.compile(
-            rf"(?P<sign>(?<![\w)])(?:[-+−]|[±~≈] ?)(?=[\d{_symbols(language)}]))?(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
+            rf"(?P<sign>(?<![\w)])(?:[-+−]|[±~≈] ?)(?=[\d{_symbols(language)}]))?"
+            rf"(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
             rf"(?:(?P<range> ?[-–—] ?)(?:{signs})?{number('second')}(?!\d|[-–—/.:]\d))?"
             rf"(?:[ \u00a0\u202f]?(?P<scale>{scales}){last})?(?:,?[-–—](?= ?(?:{signs})))?"
             rf"(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?)?"
@@ -63,9 +65,8 @@ def grammar(language: Language) -> Grammar:
     )
 
 
-def _any(keys: dict[str, object] | object) -> str:
-    found = sorted(map(str, keys), key=len, reverse=True)  # type: ignore[call-overload]
-    return "|".join(map(re.escape, found)) or "(?!)"
+def _any(keys: Iterable[object]) -> str:
+    return "|".join(map(re.escape, sorted(map(str, keys), key=len, reverse=True))) or "(?!)"
 
 
 def _symbols(language: Language) -> str:

@@ -1,4 +1,4 @@
-"""Characters that no reader sees, or that he sees as others: taken out or put in place. Ordinary text stays as it is."""
+"""Characters that nobody sees, or that look like others: taken out or put in place. Ordinary text stays as it is."""
 
 import re
 import unicodedata

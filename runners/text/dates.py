@@ -1,7 +1,7 @@
 """Reads dates: with the month in letters or in numbers, in the language's order or ISO's. And years.
 
-A table's `dates`: `order` of the numeric ones, `pattern` (with {day}, {month}, {year}) and `short` (with no year), `day`
-and `year` (the forms of ordinals, where they are ordinals), `first` (what the first of a month is called).
+A table's `dates`: `order` of the numeric ones, `pattern` (with {day}, {month}, {year}) and `short` (with no year),
+`day` and `year` (the forms of ordinals, where they are ordinals), `first` (what the first of a month is called).
 """
 
 import re
@@ -20,9 +20,10 @@ def _written(language: Language) -> re.Pattern[str]:
     of = language.section("dates").get("of", "")
     link = rf"(?:[ \u00a0](?:{of}))?[ \u00a0]" if of else r"[ \u00a0]"
     mark = language.section("dates").get("mark", "")
+    after = language.section("dates").get("after", "(?!)")  # a word for the year
     return re.compile(
         rf"(?P<day>\d{{1,2}})(?P<mark>{mark})?{link}(?P<month>{months})(?![^\W\d_])\.?"
-        rf"(?:,?{link}(?P<year>\d{{4}})(?!\d|[.,]\d)(?:[ \u00a0](?P<after>{language.section('dates').get('after', '(?!)')}))?)?",
+        rf"(?:,?{link}(?P<year>\d{{4}})(?!\d|[.,]\d)(?:[ \u00a0](?P<after>{after}))?)?",
         re.IGNORECASE,
     )
 

@@ -1,4 +1,4 @@
-"""Reads what is written in figures and is no amount: phone numbers, versions, fractions, ordinals, Hindu numerals of old.
+"""Reads what is written in figures and is no amount: phone numbers, versions, fractions, ordinals, years.
 
 Each is bounded in length, so that a text of figures alone costs no more than one of words.
 """
@@ -10,7 +10,8 @@ from runners.text.language import Language
 from runners.text.reading import Reading, word_after, word_before
 
 _PHONE = re.compile(
-    r"(?P<plus>\+|00(?=[1-9]\d{0,2}[ /-]\d{1,4}[ /-]))(?P<country>[1-9]\d{0,2})(?P<rest>(?:[ \u00a0./-]?\(?\d{1,5}\)?){2,6})(?![\w])"
+    r"(?P<plus>\+|00(?=[1-9]\d{0,2}[ /-]\d{1,4}[ /-]))(?P<country>[1-9]\d{0,2})"
+    r"(?:[ \u00a0./-]?\(?\d{1,5}\)?){2,6}(?!\w)"
     r"|\((?P<area>\d{2,4})\)[ \u00a0-]?(?P<local>\d{3,4}(?:[ -]\d{2,4}){1,3})(?!\w)"
     r"|(?P<groups>0\d{1,4}(?:[ /-]\d{1,4}){2,5}|\d{3}-\d{3}-\d{4}|\d{3}-\d{4})(?!\w)"
 )

@@ -1,4 +1,4 @@
-"""Hungarian: endings that numbers take, ordinals, `két` and `kettő`. What is written with them is in hungarian_dates.py."""
+"""Hungarian: endings that numbers take, ordinals, `két` and `kettő`. See hungarian_dates.py too."""
 
 import re
 
@@ -26,7 +26,10 @@ _TWO = re.compile(r"kettő(?=száz|ezer|mill|bill)")
 _CASE = re.compile(rf"(?:{_CASES})\Z")
 _SHORT_BEFORE = re.compile(r"(?:kor|k[ée]nt|szor|szer|ször|i)\w*\Z")  # a final vowel stays as it is
 _NOT_COUNTED = frozenset(
-    ["és", "vagy", "meg", "az", "a", "egy", "plusz", "mínusz", "szor", "egyenlő", "volt", "van", "lesz", "lett", "is", "ha", "hogy", "de", "sem", "se", "pont", "mint", "között", "óta", "után", "előtt", "felett", "alatt", "körül", "óta", "őszén", "tavaszán", "nyarán", "telén", "elején", "végén", "közepén", "során", "folyamán"]
+    """
+a alatt az de egy egyenlő elején előtt felett folyamán ha hogy is körül közepén között lesz lett meg mint
+mínusz nyarán plusz pont se sem során szor tavaszán telén után vagy van volt végén és óta őszén
+""".split()  # noqa: SIM905 (quoted words are harder to read)
 )
 
 
@@ -35,9 +38,7 @@ class Hungarian(Language):
         """Above two thousand, hyphens part the thousands, as they are written."""
         if number <= 2000 or number >= 10**15:
             return _TWO.sub("két", super().cardinal(number))
-        parts = [number % 1000]
-        for power in range(3, 15, 3):
-            parts.append(number // 10**power % 1000 * 10**power)
+        parts = [number // 10**power % 1000 * 10**power for power in range(0, 15, 3)]
         return "-".join(_TWO.sub("két", super(Hungarian, self).cardinal(part)) for part in reversed(parts) if part)
 
     def count(self, number: int, gender: str = "") -> str:

@@ -14,7 +14,8 @@ _MONTHS = (
 )
 _YEAR_MONTH = re.compile(rf"(?P<year>\d{{4}})(?P<dot>\.?)[ \u00a0](?P<month>{_MONTHS})(?![^\W_]+ [a-z]{{0}})")
 _NUMERIC = re.compile(
-    rf"(?P<year>\d{{4}})(?P<mark>\. ?|[-/])(?P<month>0?[1-9]|1[0-2])(?P=mark)(?P<day>0?[1-9]|[12]\d|3[01])(?!\d)(?P<dot>\.)?{_SUFFIX}"
+    r"(?P<year>\d{4})(?P<mark>\. ?|[-/])(?P<month>0?[1-9]|1[0-2])(?P=mark)(?P<day>0?[1-9]|[12]\d|3[01])"
+    rf"(?!\d)(?P<dot>\.)?{_SUFFIX}"
 )
 _MONTH_DAY = re.compile(rf"(?P<month>0[1-9]|1[0-2])\.(?P<day>0[1-9]|[12]\d|3[01])(?:\.(?!\d)|(?=-[áéj])){_SUFFIX}")
 _DAY = re.compile(
@@ -45,10 +46,9 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
         year, month, day = (int(found[part]) for part in ("year", "month", "day"))
         words = f"{language.cardinal(year)} {language.month(month)} {language.day(day, found['suffix'] or '')}"
         return Reading(found.end(), words + _full_stop(found))
-    if found := _MONTH_DAY.match(text, at):
-        if int(found["month"]) < 10 or found["suffix"]:
-            words = f"{language.month(int(found['month']))} {language.day(int(found['day']), found['suffix'] or '')}"
-            return Reading(found.end(), words)
+    if (found := _MONTH_DAY.match(text, at)) and (int(found["month"]) < 10 or found["suffix"]):
+        words = f"{language.month(int(found['month']))} {language.day(int(found['day']), found['suffix'] or '')}"
+        return Reading(found.end(), words)
     if word_before(text, at).lower() in language.months and (found := _DAY.match(text, at)):
         return _day(found, language)
     if found := _LONE_DAY.match(text, at):

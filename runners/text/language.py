@@ -82,14 +82,9 @@ class Language:
 
     def decimal(self, whole: str, fraction: str) -> str:
         start = self.cardinal(int(whole), "f" if self.section("parts") else "")
-        if parts := self.section("parts"):
-            if len(fraction) <= len(parts):
-                named = [
-                    self.form(parts["whole"], int(whole)),
-                    self.cardinal(int(fraction), "f"),
-                    self.form(parts[len(fraction)], int(fraction)),
-                ]
-                return " ".join([start, *named])
+        if name := self.section("parts").get(str(len(fraction))):  # tenths, hundredths
+            of_one = self.form(self.section("parts")["whole"], int(whole))
+            return f"{start} {of_one} {self.cardinal(int(fraction), 'f')} {self.form(name, int(fraction))}"
         if self.section("numbers").get("fraction") == "number" and len(fraction) <= 3:
             zeros = [self.cardinal(0)] * (len(fraction) - len(fraction.lstrip("0")))
             rest = [self.cardinal(int(fraction))] if fraction.strip("0") else []
@@ -153,7 +148,7 @@ class Language:
 
     def month(self, number: int) -> str:
         name = str(self._locale.months["format"]["wide"][number])
-        return str(self.section("month names").get(number, name.replace(str(number), self.cardinal(number))))
+        return str(self.section("month names").get(str(number), name.replace(str(number), self.cardinal(number))))
 
     @cached_property
     def abbreviations(self) -> Mapping[str, str]:

@@ -63,10 +63,10 @@ class _Reader:
                         yield from self._number(self._characters(place["start"]))
                 case "SoftBreak" | "HardBreak":
                     self._pending += "\n"
-                case "Text" | "Code" if not self._code:
+                case "Text" | "Code" if not self._code and isinstance(value, str):
                     start, stop = self._characters(place["start"]), self._characters(place["end"])
                     yield from self._say(value, start, stop)
-                case "InlineHtml" | "Html" if not self._code:
+                case "InlineHtml" | "Html" if not self._code and isinstance(value, str):
                     yield from self._tags(value, place)
                 case "Rule":
                     self._stop("\n\n")

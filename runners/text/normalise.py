@@ -46,7 +46,7 @@ _WORDS: dict[str, tuple[Reader, ...]] = {"hu": (read_hungarian_roman,)}
 
 _NEXT = re.compile(r"\d+(.?)", re.DOTALL)
 _SPACE = frozenset(" \u00a0\u202f\u2009")
-_ENDS = frozenset(",;!?)]}\"\n")
+_ENDS = frozenset(',;!?)]}"\n')
 
 
 def _figures(code: str, follows: str) -> tuple[Reader, ...]:
@@ -118,7 +118,11 @@ def _signs(code: str) -> frozenset[str]:
     """What signs a reader might read, or begin with."""
     language = language_of(code)
     sections = ("signs", "arithmetic", "currencies", "percent")
-    return frozenset("+-−±~≈(#@½⅓⅔¼¾⅕⅛²³*") | SILENT.keys() | {str(key)[0] for name in sections for key in language.section(name)}
+    return (
+        frozenset("+-−±~≈(#@½⅓⅔¼¾⅕⅛²³*")
+        | SILENT.keys()
+        | {str(key)[0] for name in sections for key in language.section(name)}
+    )
 
 
 def _kind(text: str, at: int) -> str:

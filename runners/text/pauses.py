@@ -23,7 +23,7 @@ class Stretch:
 
 
 def stretches(text: str) -> list[Stretch]:
-    """The text in order, cut at its pauses; a stretch may be empty. Raises InvalidInput for a pause that is too long."""
+    """The text in order, cut at its pauses; a stretch may be empty. Raises InvalidInput for too long a pause."""
     whole, found, at = MappedText.of(text), [], 0
     for pause in _PAUSE.finditer(text):
         found.append(Stretch(whole.cut(at, pause.start()), _seconds(pause)))

@@ -1,8 +1,8 @@
 """From a text and a language to the pieces the model can say. Knows nothing of voices or audio.
 
 Upstream's own normaliser and vocabulary do the reading (coqui-tts, TTS/tts/layers/xtts/tokenizer.py), so a text that
-fits becomes one piece with exactly upstream's tokens. Ours is what comes before (reading_out.py, on the way here), beside
-(numbers that upstream fails on: numerals.py) and the cutting of what is too long (splitting.py).
+fits becomes one piece with exactly upstream's tokens. Ours is what comes before (reading_out.py, on the way here),
+beside (numbers that upstream fails on: numerals.py) and the cutting of what is too long (splitting.py).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""From a text as it was written to the text as it is to be read out, with the map back. Knows no tokens and no voices."""
+"""From a text as it was written to the text as it is to be read out, with the map back. Knows no tokens."""
 
 from runners.text.characters import visible
 from runners.text.decoration import without_decoration

@@ -35,7 +35,7 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
 
 
 def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
-    """The longest that stands here. What a table keeps for before a number or a capital is written with ` #` or ` A`."""
+    """The longest that stands here. What counts only before a number or a capital is ` #` or ` A` in a table."""
     start = _WORD.match(text, at, at + 40)
     if start is None or start[0].lower() not in language.short_starts:
         return None
@@ -54,8 +54,7 @@ def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
 def _long(written: str, text: str, stop: int, language: Language) -> str | None:
     follows = text[stop : stop + 3].lstrip(" \u00a0")[:1]
     table = language.abbreviations
-    keys = [written, written.lower()] if not written.isupper() or len(written) < 3 else [written, written.lower()]
-    for key in keys:
+    for key in (written, written.lower()):
         if follows.isdecimal() and f"{key} #" in table:
             return table[f"{key} #"]
         if follows.isupper() and f"{key} A" in table:
@@ -105,15 +104,11 @@ def _code(text: str, at: int) -> Reading | None:
 
 
 def _capitals(text: str, at: int, language: Language) -> Reading | None:
-    found = _WORD.match(text, at)
-    if (
-        found is None
-        or not found[0].isupper()
-        or language.section("numbers").get("unspaced")
-    ):
+    found = _WORD.match(text, at, at + 60)
+    if found is None or not found[0].isupper() or language.section("numbers").get("unspaced"):
         return None
     word = found[0]
-    if not word.isupper() or len(word) < 2 or text[found.end() : found.end() + 1] == "_":
+    if len(word) < 2 or text[found.end() : found.end() + 1] == "_":
         return None
     spelled = word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
     if not spelled or word in language.section("read"):
