@@ -12,37 +12,43 @@ from starlette.responses import Response
 from api.auth.security import report
 from api.config import ServerConfig
 from api.docs.page import router as docs_router
-from api.draining import refuse_connections_on_sigterm
 from api.jobs.routes import Jobs
 from api.jobs.routes import router as job_router
 from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
 from api.middleware import install
 from api.normalize import router as normalize_router
-from api.observe.logs import leave_out_bad_requests
 from api.observe.metrics import router as metrics_router
 from api.openai.routes import OpenAIRoutes
 from api.openai.routes import router as openai_router
 from api.plan import Planner
 from api.responses import health, refuse_in_app, refuse_invalid, respond
-from api.runner_client import RunnerClient, connect
+from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
 from api.synthesis import Synthesis
 from api.voices.library import VoiceLibrary
 from api.voices.routes import VoiceRoutes
 from api.voices.routes import router as voice_router
 from api.voices.store import VoiceStore
+from bentoml_patches.draining import refuse_connections_on_sigterm
+from bentoml_patches.install import install as patch_bentoml
+from bentoml_patches.logs import log_as_bentoml_does, write_as
+from bentoml_patches.proxy import connect
 from image import image
 from runners.errors import SpeechError
-from runners.logs import log_as_bentoml_does
-from runners.xtts_runner import XTTSRunner
+from runners.xtts_runner import ENVIRONMENT, LINES, XTTSRunner
 
-CONFIG = ServerConfig.from_env()
+CLIENT_VARIABLES = ("XTTS_API_KEY",)  # of `make batch`, which starts servers too
+
+patch_bentoml()
+CONFIG = ServerConfig.read(ENVIRONMENT)
+ENVIRONMENT.check_names("XTTS_", CLIENT_VARIABLES)
+ENVIRONMENT.check()  # all that is wrong, of both sides
 os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn reads it once this is loaded
 AudioFile = Annotated[bytes, ContentType("audio/*")]
 ZipFile = Annotated[bytes, ContentType("application/zip")]
 
-app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 app.add_exception_handler(SpeechError, refuse_in_app)
 app.add_exception_handler(RequestValidationError, refuse_invalid)
 app.include_router(job_router)
@@ -67,17 +73,18 @@ class XTTS:
     runner = bentoml.depends(XTTSRunner)
 
     def __init__(self) -> None:
-        log_as_bentoml_does("api", CONFIG.log_format)
-        leave_out_bad_requests()
+        write_as(LINES)
+        log_as_bentoml_does("api", "bentoml_patches")
         store = VoiceStore(CONFIG.uploads_dir)
         store.sweep()
         voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir)
         voices.report()
         report(CONFIG.api_keys)
-        self.client = RunnerClient(connect(self.runner.to_async.url))
+        self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
         planner = app.state.planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
         self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
+        app.state.keys = bool(CONFIG.api_keys)
         app.state.openai = OpenAIRoutes(self.synthesis, self.client, voices, CONFIG.openai_voices)
         app.state.voices = VoiceRoutes(voices, store, self.client)
         refuse_connections_on_sigterm()

@@ -51,7 +51,8 @@ MEANINGS: Final = {
     504: "It took longer than the server allows. The work was dropped.",
     507: "There is no room to store it.",
 }
-COMMON: Final = (401, 429, 500)  # of every route that is not open to all
+COMMON: Final = (429, 500)  # of every route that is not open to all
+WITH_KEYS: Final = (401, *COMMON)  # the same, where there are keys
 WITH_BODY: Final = (400, 413, 415, 422)  # of those that take one
 
 
@@ -78,7 +79,7 @@ AUDIO_HEADERS: Final = {
     "X-Nothing-To-Say": _header("string", "`true`: the text had nothing to say, so the audio is silence."),
     "X-Language": _header("string", "The language of the text; of segments, one for each."),
 }
-SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment.")}
+SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment, sample-exact.")}
 
 
 def audio_file(more: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:

@@ -1,48 +1,46 @@
 """Bytes that are made in one place and read in another, each at its own pace. Knows nothing of audio and HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
-
-Give = Callable[[bytes], object]  # may be called from any thread
 
 _END = b""
 
 
 class Flow:
-    """What `make` gives. It is made at once and never waits for the reader; what is not read yet is kept here."""
+    """What is put here, for one reader. Putting never waits for the reader; what is not read yet is kept here."""
 
-    def __init__(self, make: Callable[[Give], Coroutine[Any, Any, None]]) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Queue[bytes] = asyncio.Queue()
-
-        def give(data: bytes) -> None:
-            loop.call_soon_threadsafe(self._ready.put_nowait, data)
-
-        self._making = loop.create_task(make(give))
-        self._making.add_done_callback(lambda _: self._ready.put_nowait(_END))
         self._first = b""
 
-    @classmethod
-    async def begin(cls, make: Callable[[Give], Coroutine[Any, Any, None]]) -> "Flow":
-        """Returns once there are bytes, or all is over without any. Raises what `make` raised before it gave any."""
-        flow = cls(make)
+    def put(self, data: bytes) -> None:
+        """May be called from any thread."""
+        self._loop.call_soon_threadsafe(self._ready.put_nowait, data)
+
+    async def begin(self, making: Coroutine[Any, Any, None]) -> None:
+        """Runs `making`, which puts, in a task of its own. Returns once there are bytes, or all is over without any.
+
+        Raises what `making` raised before it put any.
+        """
+        self._making = self._loop.create_task(making)
+        self._making.add_done_callback(lambda _: self._ready.put_nowait(_END))
         try:
-            flow._first = await flow._next()
+            self._first = await self._next()
         except BaseException:
-            await flow.aclose()
+            await self.aclose()
             raise
-        return flow
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """As much at a time as there is. Raises what `make` raised, after what it gave before."""
+        """As much at a time as there is. Raises what `making` raised, after what it put before."""
         chunk = self._first
         while chunk:
             yield chunk
             chunk = await self._next()
 
     async def aclose(self) -> None:
-        """Stops the making, if it is not done."""
+        """Stops `making`, if it is not done."""
         self._making.cancel()
         await asyncio.wait([self._making])
         if not self._making.cancelled():

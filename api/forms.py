@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.error_responses import answer
-from api.limits import replay
+from bentoml_patches.replay import replay
 from runners.errors import InvalidInput
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")

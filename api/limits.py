@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.error_responses import answer
 from api.errors import BodyTooLarge, ClientGone
+from bentoml_patches.replay import replay
 
 
 class BodyLimit:
@@ -65,15 +66,3 @@ async def _read(receive: Receive) -> list[Message]:
 
 def _too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"The request's body is larger than {limit} bytes.")
-
-
-def replay(messages: list[Message], receive: Receive) -> Receive:
-    """What was read, then whatever comes after it: the client's leaving."""
-    waiting = iter(messages)
-
-    async def replayed() -> Message:
-        for message in waiting:
-            return message
-        return await receive()
-
-    return replayed

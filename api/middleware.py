@@ -10,10 +10,10 @@ from api.auth.security import Callers, RateLimits, refuse_caller
 from api.config import ServerConfig
 from api.error_bodies import ErrorBodies
 from api.forms import FormBodies
-from api.jobs.routes import RouteOverride
 from api.limits import BodyLimit
 from api.observe.access import Access
 from api.voices.form import LARGEST_UPLOAD
+from bentoml_patches.routes import RouteOverride
 
 
 def install(service: Any, config: ServerConfig, app: ASGIApp) -> None:

@@ -4,9 +4,10 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 
+from api.body import Body as RequestBody
 from api.described import errors
 from api.plan import Planner
 from api.pronunciations import Pronunciations
@@ -14,8 +15,8 @@ from api.reading import Line
 from api.schemas import Text
 
 
-class NormalizeRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class NormalizeRequest(RequestBody):
+    """A text, and the language that it is in."""
 
     text: Text
     language: str = Field(max_length=16, description="One of the model's languages, or `auto`.", examples=["hu"])

@@ -1,11 +1,13 @@
-"""From a validated body to what the runner is asked for: voices, languages and seeds chosen. Says nothing itself."""
+"""From a validated body to what the runner is asked for: voices, languages and seeds chosen. Synthesizes nothing."""
 
-import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from starlette.concurrency import run_in_threadpool
+
+from api.audio.recording import AudioSpec
 from api.config import ServerConfig
 from api.language import AUTO, LanguageDetector, matched_language
 from api.observe.record import record
@@ -32,12 +34,10 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One request, ready to be said. All that is known of the answer before the first sample is in here."""
+    """One request, ready for the runner. All that is known of the answer before the first sample is in here."""
 
     takes: list[Take]
-    trim: bool  # drop the model's own silence
-    format: str
-    rate: int  # Hz
+    audio: AudioSpec
     seed: int
     characters: int
     text_field: str  # where the text is, in the request
@@ -47,17 +47,12 @@ class Plan:
         return [take.utterance for take in self.takes]
 
     @property
-    def pauses(self) -> list[float]:
-        """Seconds after each utterance."""
-        return [take.pause for take in self.takes]
-
-    @property
     def headers(self) -> dict[str, str]:
         languages = {take.part: take.utterance.language for take in self.takes}
         silent = not any(take.utterance.text for take in self.takes)
         return {
             "X-Seed": str(self.seed),
-            "X-Sample-Rate": str(self.rate),
+            "X-Sample-Rate": str(self.audio.rate),
             "X-Language": ", ".join(languages.values()),
             **({"X-Nothing-To-Say": "true"} if silent else {}),
         }
@@ -90,13 +85,11 @@ class Planner:
         characters = self._count([part.text for part in parts], text_field)
         model = await self._runner.model()
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
-        takes = await asyncio.to_thread(self.takes, body, parts, seed, model)
+        takes = await run_in_threadpool(self.takes, body, parts, seed, model)
         takes[0] = replace(takes[0], utterance=replace(takes[0].utterance, brief_start=True))
         return Plan(
             takes=takes,
-            trim=body.trim_silence,
-            format=body.output_format,
-            rate=model.sample_rate,
+            audio=AudioSpec(body.output_format, model.sample_rate, [take.pause for take in takes], body.trim_silence),
             seed=seed,
             characters=characters,
             text_field=text_field,
@@ -110,7 +103,7 @@ class Planner:
             found = self._detector.detect(text, model.languages, self._config.default_language)
         else:
             found = matched_language(language, model.languages)
-        return await asyncio.to_thread(lines, text, found, (pronunciations, self._lexicon.terms), normalize=True)
+        return await run_in_threadpool(lines, text, found, (pronunciations, self._lexicon.terms), normalize=True)
 
     def _count(self, texts: list[str], text_field: str) -> int:
         characters, limit = sum(map(len, texts)), self._config.max_text

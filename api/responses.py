@@ -19,13 +19,15 @@ from runners.errors import ModelLoading, SpeechError
 T = TypeVar("T")
 
 
-async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Live]) -> Response:
+async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Live | Response]) -> Response:
     """Does the work for as long as the client is there to hear of it. Its leaving cancels the work."""
     response: Response
     try:
         said = await while_connected(ctx.request, work)
         if isinstance(said, Live):
             response = LiveResponse(said.flow, said.flow, said.media_type, said.headers)
+        elif isinstance(said, Response):
+            response = said
         else:
             response = Response(said.body, media_type=said.media_type, headers=said.headers)
     except SpeechError as error:

@@ -1,8 +1,5 @@
 """The runner as the API sees it: a request's utterances in, its events or its whole speech out; a voice in, its
 latents out. Knows no engine.
-
-BentoML's own proxy to a dependency is passed over for one reason: it closes its session every 100 requests or 300
-seconds, and with it every stream that is still running.
 """
 
 import asyncio
@@ -10,15 +7,12 @@ import base64
 import dataclasses
 import json
 import logging
-import os
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 import httpx
 import numpy as np
@@ -45,7 +39,6 @@ from runners.wire import CALL, Unpacker
 log = logging.getLogger(__name__)
 
 STATUS_TIMEOUT = 2.0  # seconds; a runner that is loading, or was lost, does not answer
-LIMITS = httpx.Limits(max_keepalive_connections=32, keepalive_expiry=2.0)  # the runner closes idle ones after 5 s
 GONE = "The model's process went away while it worked on this request. Try again."
 
 
@@ -55,24 +48,6 @@ class UtteranceAudio:
 
     pieces: tuple[NDArray[np.float32], ...]  # float32 mono; several where the text was over the model's limit
     done: tuple[PieceDone, ...]  # one a piece
-
-
-def connect(url: str) -> httpx.AsyncClient:
-    """A client of the runner at `url`, as BentoML names it: `file://` and a socket's path, or `tcp://host:port`.
-
-    Its connections are not limited: a request waits in the engine's queue, which knows how long it is, or nowhere.
-    """
-    parsed = urlparse(url)
-    uds = _handle(url2pathname(parsed.path)) if parsed.scheme == "file" else None
-    transport = httpx.AsyncHTTPTransport(uds=uds, limits=LIMITS)
-    base_url = "http://runner" if uds else f"http://{parsed.netloc}"
-    return httpx.AsyncClient(base_url=base_url, transport=transport, timeout=None)
-
-
-def _handle(path: str) -> str:
-    """A name of the socket that lasts: BentoML removes its own as soon as the server is told to stop, and the requests
-    in flight still need it then."""
-    return f"/proc/self/fd/{os.open(path, os.O_PATH)}" if hasattr(os, "O_PATH") else path
 
 
 class RunnerClient:
@@ -178,11 +153,6 @@ class RunnerClient:
             self._lost(error)
             raise EngineFailure(GONE) from error
         return await asyncio.to_thread(_read_batch, response.content)
-
-    async def synthesize(self, utterances: Sequence[Utterance]) -> list[UtteranceAudio]:
-        """All utterances, decoded together, in the order of the request."""
-        async with aclosing(self.events(utterances)) as events:
-            return _joined([event async for event in events], len(utterances))
 
 
 def _joined(events: Iterable[Event], utterances: int) -> list[UtteranceAudio]:

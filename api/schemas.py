@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from api.body import Body
 from api.pronunciations import Pronunciations
 
 OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
@@ -57,8 +58,18 @@ Seed = Annotated[
 Text = Annotated[str, Field(min_length=1, description="What to say.", examples=["Jó napot kívánok!"])]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+def number(value: object) -> object:
+    """pydantic would take `true` for 1, and texts for numbers."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")
+    return value
+
+
+NUMBERS = ("speed", "seed", "temperature", "top_k", "top_p", "repetition_penalty", "pause_after", "paragraph_pause")
+
+
+class _Body(Body):
+    _numbers = field_validator(*NUMBERS, mode="before", check_fields=False)(number)
 
 
 class Part(_Body):

@@ -1,26 +1,26 @@
-"""A validated body in, audio out, finished or as it is said: plan, ask the runner, assemble, encode.
+"""A validated body in, audio out, whole or while it is made: plan, ask the runner, assemble, encode.
 
-The one path of every generate route: a simple request is a segmented one of a single part. It knows neither routes
-nor the engine.
+The one path of every generate route: a simple request is a segmented one of a single part, and a whole file is a stream
+that is collected. It knows neither routes nor the engine.
 """
 
 import asyncio
+import io
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from api.audio.assemble import Segment, assemble, join_pieces, segments_header
-from api.audio.encoders import Sink
-from api.audio.formats import encode, media_type
+from api.audio.encoders import Stream
+from api.audio.formats import media_type
+from api.audio.recording import Recording
 from api.auth.account import charged
 from api.flow import Flow
 from api.plan import Body, Plan, Planner
-from api.recording import Recording
-from api.runner_client import RunnerClient, UtteranceAudio
+from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest
 from runners.errors import DeadlineExceeded, SpeechError
-from runners.types import StopReason
 
 log = logging.getLogger(__name__)
 
@@ -46,35 +46,48 @@ class Live:
 
 class Synthesis:
     def __init__(self, planner: Planner, runner: RunnerClient, timeout: float) -> None:
-        """`timeout`: seconds until everything has to be said, waiting included."""
+        """`timeout`: seconds until all of a request is synthesized, waiting included."""
         self._planner = planner
         self._runner = runner
         self._timeout = timeout
 
     async def whole(self, body: Body) -> Rendered:
-        async with self._within_deadline(body):
-            plan = await self._planner.plan(body)
-            async with _naming_parts(plan), charged(plan.characters, plan.text_field):
-                spoken = await self._runner.synthesize(plan.utterances)
-            return await asyncio.to_thread(_finish, body, plan, spoken)
+        """Raises SpeechError."""
+        deadline = self._deadline()
+        plan = await self._plan(body, deadline)
+        file = io.BytesIO()
+        recording = Recording(plan.audio, file)
+        await self._record(body, plan, recording, deadline)
+        headers = {**plan.headers, "X-Audio-Duration": f"{recording.seconds:.3f}"}
+        if isinstance(body, SegmentedRequest) or len(plan.takes) > 1:
+            headers["X-Segments"] = json.dumps(recording.spans, separators=(",", ":"))
+        return Rendered(file.getvalue(), media_type(plan.audio.format, plan.audio.rate), headers)
 
     async def live(self, body: Body) -> Live:
-        """Returns with the first bytes, or raises what the request failed of before there were any.
+        """Returns with the first bytes. Raises SpeechError where the request fails before there are any.
 
-        The rest is said as fast as the engine can, whoever reads it however slowly: it waits in memory, encoded, and
-        is bounded by the request's own text. So a slow client holds no slots, the deadline is about saying it only,
-        and nobody else waits.
+        The rest is made as fast as the engine can, however slowly it is read: it waits in memory, encoded, and is
+        bounded by the request's own text. So a slow client holds no slots, the deadline is about synthesis only, and
+        nobody else waits.
         """
-        async with self._within_deadline(body):
-            plan = await self._planner.plan(body)
-        recording = Recording(plan)
-        flow = await Flow.begin(lambda sink: self._say(body, plan, recording, sink))
-        return Live(flow, media_type(plan.format, plan.rate), plan.headers, recording)
+        deadline = self._deadline()
+        plan = await self._plan(body, deadline)
+        flow = Flow()
+        recording = Recording(plan.audio, Stream(flow.put))
+        await flow.begin(self._record(body, plan, recording, deadline))
+        return Live(flow, media_type(plan.audio.format, plan.audio.rate), plan.headers, recording)
 
-    async def _say(self, body: Body, plan: Plan, recording: Recording, sink: Sink) -> None:
-        with recording.into(sink):
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._timeout
+
+    async def _plan(self, body: Body, deadline: float) -> Plan:
+        async with self._until(deadline, body):
+            return await self._planner.plan(body)
+
+    async def _record(self, body: Body, plan: Plan, recording: Recording, deadline: float) -> None:
+        with recording:
             async with (
-                self._within_deadline(body),
+                self._until(deadline, body),
                 _naming_parts(plan),
                 charged(plan.characters, plan.text_field),
                 aclosing(self._runner.events(plan.utterances)) as events,
@@ -82,12 +95,13 @@ class Synthesis:
                 async for event in events:
                     await asyncio.to_thread(recording.feed, event)
                 await asyncio.to_thread(recording.end)
-        _report_cut(recording.cut)
+        if recording.cut:
+            log.warning("%d of the model's utterances ran into its longest length and were cut there", recording.cut)
 
     @asynccontextmanager
-    async def _within_deadline(self, body: Body) -> AsyncIterator[None]:
+    async def _until(self, deadline: float, body: Body) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(deadline):
                 yield
         except TimeoutError:
             message = f"Not done within {self._timeout:g} s. Send less text at once, or try when it is quieter."
@@ -101,24 +115,6 @@ class Synthesis:
 async def _naming_parts(plan: Plan) -> AsyncIterator[None]:
     with plan.naming_parts():
         yield
-
-
-def _finish(body: Body, plan: Plan, spoken: list[UtteranceAudio]) -> Rendered:
-    """From samples to the answer. Takes as long as the audio is long, so it belongs in a thread."""
-    _report_cut(sum(done.stop_reason is StopReason.LIMIT for speech in spoken for done in speech.done))
-    segments = [
-        Segment(join_pieces(speech.pieces, plan.rate), pause) for speech, pause in zip(spoken, plan.pauses, strict=True)
-    ]
-    audio = assemble(segments, plan.rate, trim=plan.trim)
-    headers = {**plan.headers, "X-Audio-Duration": f"{len(audio.samples) / plan.rate:.3f}"}
-    if isinstance(body, SegmentedRequest) or len(plan.takes) > 1:
-        headers["X-Segments"] = segments_header(audio.spans)
-    return Rendered(encode(audio.samples, plan.format, plan.rate), media_type(plan.format, plan.rate), headers)
-
-
-def _report_cut(cut: int) -> None:
-    if cut:
-        log.warning("%d of the model's utterances ran into its longest length and were cut there", cut)
 
 
 def _name_segment(error: SpeechError, body: Body) -> None:

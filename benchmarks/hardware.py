@@ -1,6 +1,5 @@
 """What a figure was measured on: processor, memory and its read bandwidth, versions, date, commit."""
 
-import os
 import platform
 import subprocess
 import time
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import psutil
 import torch
+
+from runners.cpu import cores
 
 PACKAGES = ("torch", "coqui-tts", "transformers", "bentoml", "numba")
 _PROBE_BYTES = 400_000_000  # more than any cache holds
@@ -56,10 +57,6 @@ def hardware(device: torch.device) -> Hardware:
         commit=_commit(),
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def read_bandwidth(device: torch.device) -> float:

@@ -10,13 +10,13 @@ from runners.types import BulkUtterance, Utterance
 
 class Bulk:
     def __init__(self, synthesize: Callable[[Utterance], AsyncGenerator[bytes, None]]) -> None:
-        """`synthesize`: one utterance's events, packed. It raises nothing, and closing it takes the utterance back."""
+        """`synthesize`: one utterance's events, packed. It raises nothing, and closing it cancels the utterance."""
         self._synthesize = synthesize
-        self._calls: dict[str, set[asyncio.Task[str]]] = {}  # those that last, and what is being said for them
+        self._calls: dict[str, set[asyncio.Task[str]]] = {}  # those in progress, and the tasks of their utterances
 
     @contextmanager
     def call(self, name: str) -> Iterator[None]:
-        """While this is open somebody waits for the call's utterances. Those not said by then never are."""
+        """The call's utterances are synthesized while this is open, and cancelled at its end."""
         self._calls[name] = set()
         try:
             yield

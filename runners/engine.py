@@ -1,4 +1,4 @@
-"""The loop: admit, prefill, decode one code for every live slot, retire, speak what is ready, deliver.
+"""The loop: admit, prefill, decode one code for every live slot, retire, vocode what is ready, deliver.
 
 One thread per process owns the model. Callers submit and cancel from any thread; nothing polls: the thread sleeps
 while there is no work. It knows nothing of texts, voices by name, or HTTP.
@@ -7,32 +7,25 @@ while there is no work. It knows nothing of texts, voices by name, or HTTP.
 import logging
 import threading
 import time
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from runners.errors import EngineFailure, Overloaded, SpeechError
-from runners.listener import SILENCE, Listener
+from runners.observer import Observer
 from runners.scheduler import QueueFull, Scheduler
-from runners.sequence import Request, Sequence
+from runners.sequence import Request, Sequence, SequenceStatus
 from runners.types import Audio, Failed, Load, PieceDone, StopReason
+from runners.vocoder_queue import VocoderQueue
 from runners.xtts.decoder import Decoder
 from runners.xtts.sampling import NOT_FINITE
-from runners.xtts.vocoder import PendingAudio, Vocoder
-from runners.xtts.windows import Window, WindowPlan
+from runners.xtts.vocoder import Vocoder
 
-# Frames delivered by an utterance's first window (0.3 s of audio), the next ones, and all others (2.7 s). A tenth of
-# the last ones' work is context; the first ones trade more of it for an early start.
-WINDOW_FRAMES = (32, 64, 128, 256)
 NOT_A_NUMBER = "The model produced values that are not numbers for this text and voice."
 STEP_FAILED = "The engine failed while it worked on this request. Try again."
 STOPPING = "The server is shutting down."
 LOST = "The engine was lost and is being started anew. Try again."
-LONGEST_STEP = 30.0  # seconds to wait for at the end
+LONGEST_STEP = 30.0  # seconds that `stop` waits for the step under way
 
 log = logging.getLogger(__name__)
 
@@ -46,32 +39,25 @@ class Engine:
         on_death: Callable[[], None] = lambda: None,
         *,
         reserve: int = 0,
-        listener: Listener = SILENCE,
+        observer: Observer | None = None,
     ) -> None:
         """`reserve`: slots that bulk requests leave vacant.
 
         `on_death` is called when the thread ends without having been asked to: the device is lost.
         """
         self._on_death = on_death
-        self._listener = listener
+        self._observer = observer or Observer()
         self._decoder = decoder
-        self._vocoder = vocoder
-        self._plan = _plan(vocoder)
+        self._vocoding = VocoderQueue(vocoder)
         self._scheduler: Scheduler[Sequence] = Scheduler(decoder.slots, max_waiting, reserve)
-        self._active: list[Sequence] = []  # decoding, or decoded and not all given to the vocoder
-        self._pending: deque[tuple[list[tuple[Sequence, Window]], PendingAudio]] = deque()  # given to it, in that order
-        self._requests: dict[Sequence, Request] = {}  # of every sequence not yet done
+        self._requests: dict[Request, None] = {}  # neither done nor failed, in the order they came
         self._cancelled: list[Request] = []
+        self._in_flight: list[Sequence] = []  # live or draining, in the order they were admitted
         self._steps = 0
         self._stopping = False
-        self._stop_message = STOPPING  # what requests are told once the engine takes no more
+        self._stop_message = STOPPING  # of the error that requests get once the engine takes no more
         self._work = threading.Condition()  # guards what submit, cancel and load share with the thread
         self._thread = threading.Thread(target=self._run, name="xtts-engine", daemon=True)
-
-    @staticmethod
-    def window_lengths(vocoder: Vocoder) -> list[int]:
-        """Frames of the windows that the vocoder will be given, shorter ends of utterances aside."""
-        return _plan(vocoder).lengths
 
     def start(self) -> None:
         self._thread.start()
@@ -87,7 +73,7 @@ class Engine:
         """Queue all of the request's sequences at once. Its events start at a next step.
 
         Raises:
-            Overloaded: the line is full; nothing was queued.
+            Overloaded: the queue is full; nothing was queued.
             EngineFailure: the engine is stopping, or has died.
         """
         with self._work:
@@ -99,8 +85,8 @@ class Engine:
                 self._submit_interactive(request)
             now = time.monotonic()
             for sequence in request.sequences:
-                sequence.queued = now
-                self._requests[sequence] = request
+                sequence.request, sequence.queued = request, now
+            self._requests[request] = None
             self._report_load()
             self._work.notify()
 
@@ -111,16 +97,16 @@ class Engine:
             raise self._overloaded() from None
 
     def check_room(self) -> None:
-        """Raises Overloaded when `submit` would refuse even one sequence: ask before work is put into any.
+        """Raises Overloaded when `submit` would refuse even one sequence: ask before any work is done for it.
 
-        Bulk requests always find room.
+        Bulk requests are never refused.
         """
         with self._work:
             if self._scheduler.full:
                 raise self._overloaded()
 
     def cancel(self, request: Request) -> None:
-        """Nobody wants the request any more: its slots are free at the next step. Harmless when it is over."""
+        """The request's slots are free at the next step. Harmless when it is over."""
         with self._work:
             self._cancelled.append(request)
             self._work.notify()
@@ -139,14 +125,14 @@ class Engine:
     def _report_load(self) -> None:
         """The caller holds the lock."""
         scheduler = self._scheduler
-        self._listener.load(scheduler.slots, len(scheduler.live), scheduler.live_bulk, scheduler.waiting)
+        self._observer.load(scheduler.slots, len(scheduler.live), scheduler.live_bulk, scheduler.waiting)
 
     # The engine's thread, from here on.
 
     def _run(self) -> None:
         try:
-            while self._turn():
-                pass
+            while self._wait_for_work():
+                self._step_or_fail()
         except Exception:  # not even the slots could be cleared: the device is gone, and this engine with it
             log.exception("The engine cannot go on")
             self._stop_message = LOST
@@ -154,13 +140,15 @@ class Engine:
         finally:
             self._end()
 
-    def _turn(self) -> bool:
-        """Wait for work and take one step. False once the engine is to stop."""
+    def _wait_for_work(self) -> bool:
+        """False once the engine is to stop."""
         with self._work:
             self._report_load()
             self._work.wait_for(lambda: self._stopping or self._cancelled or self._requests)
-            if self._stopping:
-                return False
+            return not self._stopping
+
+    def _step_or_fail(self) -> None:
+        with self._work:
             self._drop(self._cancelled)
             self._cancelled = []
             admitted = self._admit()
@@ -169,43 +157,34 @@ class Engine:
             self._step(admitted)
         except Exception:  # whatever broke the step (out of memory, a driver's fault), the engine goes on
             log.exception("A step failed; the requests in flight fail with it")
-            self._fail(self._in_flight(), EngineFailure(STEP_FAILED))
-            self._pending.clear()
+            self._vocoding.clear()
+            self._fail([sequence.request for sequence in self._in_flight], EngineFailure(STEP_FAILED))
             if self._decoder.device.type == "cuda":
                 torch.cuda.empty_cache()
-        return True
-
-    def _end(self) -> None:
-        """Nobody is left waiting for an engine that is no more. The device is not touched."""
-        with self._work:
-            self._stopping = True
-            left = list(dict.fromkeys(self._requests.values()))
-            self._requests.clear()
-        for request in left:
-            request.deliver(Failed(EngineFailure(self._stop_message)))
-
-    def _admit(self) -> list[Sequence]:
-        admitted = self._scheduler.admit()
-        for sequence, slot in admitted:
-            sequence.slot = slot
-        if admitted:
-            now = time.monotonic()
-            urgent = [sequence for sequence, _ in admitted if not self._requests[sequence].bulk]
-            self._listener.admitted(len(admitted), [now - sequence.queued for sequence in urgent])
-        return [sequence for sequence, _ in admitted]
 
     def _step(self, admitted: list[Sequence]) -> None:
         if admitted:
-            self._active += admitted
             self._prefill(admitted)
-        if live := sorted(self._scheduler.live, key=lambda sequence: sequence.slot):
-            began = time.perf_counter()
-            codes = self._decoder.step([sequence.slot for sequence in live])
-            self._listener.stepped(len(live), time.perf_counter() - began)
-            self._advance(live, codes)
-        self._vocode()
+        if live := [sequence for sequence in self._in_flight if sequence.status is SequenceStatus.LIVE]:
+            self._decode(live)
+        self._vocoding.start(self._in_flight)
         self._deliver()
+        self._in_flight = _running(self._in_flight)
         self._steps += 1
+
+    def _admit(self) -> list[Sequence]:
+        """Move waiting sequences into vacant slots. The caller holds the lock."""
+        admitted = self._scheduler.admit()
+        for sequence, slot in admitted:
+            sequence.status, sequence.slot = SequenceStatus.LIVE, slot
+            sequence.decoded_latents = self._decoder.latents[slot]
+        sequences = [sequence for sequence, _ in admitted]
+        if sequences:
+            now = time.monotonic()
+            interactive = [sequence for sequence in sequences if not sequence.request.bulk]
+            self._observer.admitted(len(sequences), [now - sequence.queued for sequence in interactive])
+        self._in_flight += sequences
+        return sequences
 
     def _prefill(self, admitted: list[Sequence]) -> None:
         codes = self._decoder.prefill(
@@ -216,15 +195,21 @@ class Engine:
         )
         self._advance(admitted, codes)
 
+    def _decode(self, live: list[Sequence]) -> None:
+        began = time.perf_counter()
+        codes = self._decoder.step([sequence.slot for sequence in live])
+        self._observer.stepped(len(live), time.perf_counter() - began)
+        self._advance(live, codes)
+
     def _advance(self, sequences: list[Sequence], codes: list[int]) -> None:
-        """Note each sequence's new code, and retire those that are done."""
+        """Note each sequence's new code, and retire those that are decoded."""
         for sequence, code in zip(sequences, codes, strict=True):
             if code == NOT_FINITE:
                 self._decoder.wipe(sequence.slot)
-            if sequence not in self._requests:  # a sibling has just failed, and the request with it
+            if sequence.status is SequenceStatus.FAILED:  # with another of its request, just now
                 continue
             if code == NOT_FINITE:
-                self._fail([self._requests[sequence]], EngineFailure(NOT_A_NUMBER, utterance=sequence.utterance))
+                self._fail([sequence.request], EngineFailure(NOT_A_NUMBER, utterance=sequence.utterance))
                 continue
             sequence.codes.append(code)
             if code == self._decoder.stop_code:
@@ -233,58 +218,30 @@ class Engine:
                 self._retire(sequence, StopReason.LIMIT)
 
     def _retire(self, sequence: Sequence, reason: StopReason) -> None:
-        sequence.stop_reason = reason
+        sequence.status, sequence.stop_reason = SequenceStatus.DRAINING, reason
         sequence.decoded_latents = self._decoder.latents[sequence.slot, : len(sequence.codes)].clone()
         with self._work:
             self._scheduler.retire(sequence)
         self._decoder.vacate(sequence.slot)
 
-    def _vocode(self) -> None:
-        """Give the vocoder one window of every sequence that has one ready, those of equal length together."""
-        ready: dict[int, list[tuple[Sequence, Window]]] = defaultdict(list)
-        for sequence in self._active:
-            finished = sequence.stop_reason is not None
-            if window := self._plan.next(sequence.delivered, sequence.frames, finished=finished):
-                ready[window.stop - window.start].append((sequence, window))
-        for windows in ready.values():
-            for at in range(0, len(windows), self._vocoder.at_once):
-                self._vocode_batch(windows[at : at + self._vocoder.at_once])
-        self._active = [sequence for sequence in self._active if not sequence.all_vocoded]
-
-    def _vocode_batch(self, batch: list[tuple[Sequence, Window]]) -> None:
-        frames = torch.stack([self._frames(sequence, window) for sequence, window in batch])
-        speakers = torch.cat([sequence.latents.speaker_embedding for sequence, _ in batch])
-        self._pending.append((batch, self._vocoder.start(frames, speakers)))
-        for sequence, window in batch:
-            sequence.delivered = window.last
-
-    def _frames(self, sequence: Sequence, window: Window) -> Tensor:
-        latents = self._decoder.latents[sequence.slot] if sequence.decoded_latents is None else sequence.decoded_latents
-        return sequence.stretch.window(latents, window.start, window.stop, len(sequence.codes))
-
     def _deliver(self) -> None:
-        """What the vocoder has done; all of it, once there is nothing else to do."""
-        while self._pending and (self._pending[0][1].ready or not self._active):
-            batch, audio = self._pending[0]  # stays there until it is delivered, lest a failure forgets it
-            for (sequence, window), row in zip(batch, audio.samples(), strict=True):
-                self._deliver_window(sequence, window, row)
-            self._pending.popleft()
+        """What the vocoder has finished; all of it, once there is nothing else to do."""
+        nothing_else = all(sequence.all_vocoded for sequence in _running(self._in_flight))
+        for sequence, window, samples in self._vocoding.finished(wait=nothing_else):
+            if sequence.status is SequenceStatus.FAILED:
+                continue
+            deliver = sequence.request.deliver
+            deliver(Audio(sequence.utterance, sequence.piece, samples))
+            if sequence.stop_reason is not None and window.last == sequence.frames:
+                self._finish(sequence, sequence.stop_reason)
 
-    def _deliver_window(self, sequence: Sequence, window: Window, samples: NDArray[np.float32]) -> None:
-        if sequence not in self._requests:  # cancelled or failed meanwhile
-            return
-        hop = self._vocoder.hop
-        part = samples[(window.first - window.start) * hop : (window.last - window.start) * hop].copy()
-        deliver = self._requests[sequence].deliver
-        deliver(Audio(sequence.utterance, sequence.piece, part))
-        if sequence.stop_reason is not None and window.last == sequence.frames:
-            codes, reason = len(sequence.codes), sequence.stop_reason
-            deliver(PieceDone(sequence.utterance, sequence.piece, codes, reason, sequence.last))
-            self._forget([sequence])
-
-    def _in_flight(self) -> list[Request]:
-        given = (sequence for batch, _ in self._pending for sequence, _ in batch)
-        return [self._requests[sequence] for sequence in (*self._active, *given) if sequence in self._requests]
+    def _finish(self, sequence: Sequence, reason: StopReason) -> None:
+        sequence.status = SequenceStatus.DONE
+        if sequence.request.done:
+            with self._work:
+                del self._requests[sequence.request]
+        codes = len(sequence.codes)
+        sequence.request.deliver(PieceDone(sequence.utterance, sequence.piece, codes, reason, sequence.last))
 
     def _fail(self, requests: Iterable[Request], error: SpeechError) -> None:
         failed = list(dict.fromkeys(requests))
@@ -298,13 +255,22 @@ class Engine:
         for request in requests:
             for slot in self._scheduler.cancel(request.sequences):
                 self._decoder.vacate(slot)
-            self._forget(request.sequences)
-        self._active = [sequence for sequence in self._active if sequence in self._requests]
+            for sequence in request.sequences:
+                if sequence.status is not SequenceStatus.DONE:
+                    sequence.status = SequenceStatus.FAILED
+            self._requests.pop(request, None)
+        self._in_flight = _running(self._in_flight)
 
-    def _forget(self, sequences: Iterable[Sequence]) -> None:
-        for sequence in sequences:
-            self._requests.pop(sequence, None)
+    def _end(self) -> None:
+        """Fail every request that is left. The device is not touched."""
+        with self._work:
+            self._stopping = True
+            left = list(self._requests)
+            self._requests.clear()
+        for request in left:
+            request.deliver(Failed(EngineFailure(self._stop_message)))
 
 
-def _plan(vocoder: Vocoder) -> WindowPlan:
-    return WindowPlan(WINDOW_FRAMES, vocoder.context)
+def _running(sequences: Iterable[Sequence]) -> list[Sequence]:
+    """Those that are live or draining."""
+    return [s for s in sequences if s.status in (SequenceStatus.LIVE, SequenceStatus.DRAINING)]

@@ -1,4 +1,4 @@
-"""How log lines are written, ours and BentoML's alike: as text, or as a JSON object each.
+"""How log lines are written: as text, or as a JSON object each.
 
 A line bears the id of the request it is about, and whatever its record holds as `fields` (a mapping).
 """
@@ -19,21 +19,11 @@ def read_format(env: Environment) -> str:
     return env.matching("XTTS_LOG_FORMAT", "auto", "|".join(FORMATS), ", ".join(FORMATS))
 
 
-def log_as_bentoml_does(logger: str, form: str) -> None:
-    """Give `logger` the handlers and the level of BentoML's own, in a process that BentoML has set up, and the lines
-    of all of them the same form."""
-    ours, theirs = logging.getLogger(logger), logging.getLogger("bentoml")
-    ours.handlers, ours.propagate = theirs.handlers, False
-    ours.setLevel(theirs.level)
-    write_as(form)
-
-
-def write_as(form: str) -> None:
-    """Let BentoML's handlers, which are the whole process's, write lines of this form."""
-    for handler in {*logging.getLogger().handlers, *logging.getLogger("bentoml").handlers}:
-        terminal = isinstance(handler, logging.StreamHandler) and handler.stream.isatty()
-        as_text = form == "text" or (form == "auto" and terminal)
-        handler.setFormatter(TextLines.like(handler.formatter) if as_text else JsonLines())
+def formatter(form: str, handler: logging.Handler) -> logging.Formatter:
+    """Of lines in one of FORMATS, for what goes to `handler`."""
+    terminal = isinstance(handler, logging.StreamHandler) and handler.stream.isatty()
+    as_text = form == "text" or (form == "auto" and terminal)
+    return TextLines.like(handler.formatter) if as_text else JsonLines()
 
 
 class TextLines(logging.Formatter):
@@ -42,8 +32,8 @@ class TextLines(logging.Formatter):
         return cls(formatter._fmt, formatter.datefmt) if formatter else cls()
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's own)
-        said = "".join(f" {name}={value}" for name, value in _fields(record).items())
-        return super().formatMessage(record) + said
+        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        return super().formatMessage(record) + fields
 
 
 class JsonLines(logging.Formatter):

@@ -13,7 +13,7 @@ import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from runners.conditioning.cache import Lookup
-from runners.listener import Listener
+from runners.observer import Observer
 from runners.types import Audio, Event, Failed, PieceDone, StopReason
 
 STEP: Final = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1)
@@ -24,7 +24,7 @@ BATCH: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 MEMORY_EVERY: Final = 5.0  # seconds of work between two looks at the memory in use
 
 
-class RunnerMetrics(Listener):
+class RunnerMetrics(Observer):
     def __init__(
         self,
         rate: int,
@@ -60,11 +60,11 @@ class RunnerMetrics(Listener):
             "xtts_real_time_factor_ratio", "Seconds that a request took for a second of its audio.", FACTOR
         )
         self.audio = Counter("xtts_audio_seconds_total", "Seconds of audio made.", registry=registry)
-        self.characters = Counter("xtts_characters_total", "Characters of the texts said.", registry=registry)
+        self.characters = Counter("xtts_characters_total", "Characters of the texts synthesized.", registry=registry)
         self.cancellations = Counter(
             "xtts_cancellations_total", "Requests given up before they were done.", registry=registry
         )
-        ends = Counter("xtts_sequences_total", "Sequences said to their end.", ["stop_reason"], registry=registry)
+        ends = Counter("xtts_sequences_total", "Sequences decoded to their end.", ["stop_reason"], registry=registry)
         self.ends = {reason: ends.labels(reason.value) for reason in StopReason}
         lookups = Counter("xtts_latents_lookups_total", "Where latents were found.", ["result"], registry=registry)
         self._lookups = {result: lookups.labels(result) for result in get_args(Lookup)}
@@ -134,7 +134,7 @@ class Watch:
     def __call__(self, event: Event) -> None:
         match event:
             case Audio(samples=samples):
-                self._heard(len(samples))
+                self._count_audio(len(samples))
             case PieceDone(stop_reason=reason):
                 self._metrics.ends[reason].inc()
                 self._left -= 1
@@ -149,7 +149,7 @@ class Watch:
         if self._left:
             self._metrics.cancellations.inc()
 
-    def _heard(self, samples: int) -> None:
+    def _count_audio(self, samples: int) -> None:
         if not self._samples and self._began is not None:
             self._metrics.first_audio.observe(time.perf_counter() - self._began)
         self._samples += samples

@@ -9,11 +9,11 @@ S = TypeVar("S", bound=Hashable)
 
 
 class QueueFull(Exception):
-    """The waiting line is full; nothing of the group was taken."""
+    """The queue is full; nothing of the group was taken."""
 
 
 class WaitQueue(Generic[S]):
-    """Groups of sequences that wait. One of each group in turn, so that none of hundreds keeps one of one waiting."""
+    """Groups of sequences that wait. One of each group in turn, so that a large group does not delay a small one."""
 
     def __init__(self) -> None:
         self._groups: deque[deque[S]] = deque()  # what is left of each; the front one is next
@@ -40,11 +40,11 @@ class WaitQueue(Generic[S]):
 
 
 class Scheduler(Generic[S]):
-    """Two lines, interactive and bulk, into the lowest vacant slot.
+    """Two queues, interactive and bulk, into the lowest vacant slot.
 
-    Bulk work fills what is idle: it is admitted while more than `reserve` slots are vacant, so that who comes next
-    finds one, and a few sequences at a time, because a prefill makes everybody's step longer. One slot is its own
-    as soon as one is vacant (if there are two), so that it always gets on; else interactive sequences go first.
+    Bulk sequences are admitted while more than `reserve` slots are vacant, so that the next interactive one finds one,
+    and a few at a time, because a prefill makes the step longer for all. If there are two slots, bulk is owed one as
+    soon as one is vacant, so that it always progresses; otherwise interactive sequences go first.
 
     Low slots first keeps the occupied ones together, so that a step over `0 .. highest` wastes few rows.
     """
@@ -87,8 +87,8 @@ class Scheduler(Generic[S]):
     def submit(self, group: Iterable[S]) -> None:
         """All sequences of a request enter at once, or none does.
 
-        A group may overshoot the line's end, so that one with more members than the line has places can be served at
-        all; the next group then finds the line full.
+        A group may exceed `max_waiting`, or one with more members than that could never be served; the next group
+        then finds the queue full.
 
         Raises:
             QueueFull: `max_waiting` sequences wait already, and there is no vacant slot for the group.
@@ -99,16 +99,16 @@ class Scheduler(Generic[S]):
         self._interactive.join(members)
 
     def submit_bulk(self, group: Iterable[S]) -> None:
-        """Never refused: whoever sends bulk work sends it by the batch, and waits for the one before."""
+        """Never refused: bulk work is sent one batch at a time."""
         self._bulk.join(deque(group))
 
     def admit(self) -> list[tuple[S, int]]:
         """Move waiting sequences into vacant slots; returns what was moved."""
         admitted = []
         bulk_left = self._bulk_at_once
-        while (line := self._next_queue(bulk_left)) is not None:
-            sequence, slot = line.next(), heapq.heappop(self._vacant)
-            if line is self._bulk:
+        while (queue := self._next_queue(bulk_left)) is not None:
+            sequence, slot = queue.next(), heapq.heappop(self._vacant)
+            if queue is self._bulk:
                 self._live_bulk.add(sequence)
                 bulk_left -= 1
             self._live[sequence] = slot
@@ -116,9 +116,9 @@ class Scheduler(Generic[S]):
         return admitted
 
     def _next_queue(self, bulk_left: int) -> WaitQueue[S] | None:
-        """Who may have the next slot."""
+        """Whose first sequence may have the next slot."""
         vacant = len(self._vacant)
-        owed = 1 if self._bulk and not self._live_bulk and self.slots > 1 else 0  # to bulk, come what may
+        owed = 1 if self._bulk and not self._live_bulk and self.slots > 1 else 0
         if self._interactive and vacant > owed:
             return self._interactive
         if self._bulk and bulk_left and vacant and (owed or vacant > self.reserve):

@@ -1,7 +1,8 @@
-"""One piece of text on its way to samples, and the request it belongs to. Mutable, and touched by the engine alone."""
+"""One piece of text on its way to samples, and the request it belongs to. Mutable; only the engine changes them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from torch import Tensor
 
@@ -11,9 +12,17 @@ from runners.xtts.frames import Stretch
 from runners.xtts.sampling import SamplingParams
 
 
+class SequenceStatus(Enum):
+    WAITING = auto()  # has no slot yet
+    LIVE = auto()  # holds a slot and decodes
+    DRAINING = auto()  # decoded; not all of its samples are delivered
+    DONE = auto()  # all samples are delivered
+    FAILED = auto()  # its request failed or was cancelled
+
+
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """A piece: what is to be said, and how far it is."""
+    """One piece: its inputs, and how far it is."""
 
     utterance: int  # index in its request
     piece: int  # index in its utterance
@@ -21,13 +30,15 @@ class Sequence:
     latents: Latents
     sampling: SamplingParams
     stretch: Stretch
+    request: "Request" = field(init=False)  # set when it is submitted
     last: bool = True  # whether no other piece of its utterance follows
+    status: SequenceStatus = SequenceStatus.WAITING
     queued: float = 0.0  # when it was submitted, by time.monotonic()
-    slot: int = -1  # its place in the batch, once admitted
+    slot: int = -1  # its slot in the decoder, once admitted
     codes: list[int] = field(default_factory=list)
-    stop_reason: StopReason | None = None  # None while it decodes
-    decoded_latents: Tensor | None = None  # (codes, dim) latents, once it holds no slot
-    delivered: int = 0  # frames that the vocoder has been given to speak
+    stop_reason: StopReason | None = None  # None until it is decoded
+    decoded_latents: Tensor | None = None  # (codes or more, dim): its slot's while it is live, its own afterwards
+    vocoded: int = 0  # frames whose samples are delivered or being computed
 
     @property
     def frames(self) -> int:
@@ -39,13 +50,22 @@ class Sequence:
     @property
     def all_vocoded(self) -> bool:
         """Whether the vocoder has all of it."""
-        return self.stop_reason is not None and self.delivered == self.frames
+        return self.stop_reason is not None and self.vocoded == self.frames
+
+    def window(self, start: int, stop: int) -> Tensor:
+        """Frames `start` to `stop`: (stop - start, dim)."""
+        assert self.decoded_latents is not None
+        return self.stretch.window(self.decoded_latents, start, stop, len(self.codes))
 
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """Sequences that were submitted together, and where their events go. `deliver` is called on the engine's thread."""
+    """Sequences that are submitted together. `deliver` is called with their events, on the engine's thread."""
 
     sequences: list[Sequence]
     deliver: Callable[[Event], None]
-    bulk: bool = False  # whether it fills what is idle, or somebody waits for it
+    bulk: bool = False  # whether it belongs to the bulk lane
+
+    @property
+    def done(self) -> bool:
+        return all(sequence.status is SequenceStatus.DONE for sequence in self.sequences)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from TTS.tts.models.xtts import Xtts
 
+from runners.checkpoint.look import look_at
 from runners.conditioning.cache import LatentsCache
 from runners.conditioning.conditioner import Conditioner, latent_shapes
 from runners.conditioning.voice_file import StyleLatents, VoiceLatents
@@ -37,6 +38,7 @@ from runners.types import (
     Utterance,
     Voice,
 )
+from runners.vocoder_queue import window_lengths
 from runners.xtts.build import build_decoder, build_vocoder, give_memory_back, prepare_kernels, slots_that_fit
 from runners.xtts.checkpoint import choose_device, load_checkpoint, sampling_defaults
 from runners.xtts.decoder import Decoder
@@ -82,16 +84,17 @@ class Synthesizer:
         folder = resolve_model(config.model, config.cache_dir, config.tos_agreed)
         device = choose_device(config.device, worker, torch.cuda.device_count())
         torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, in convolutions too
-        xtts = load_checkpoint(folder, device)
+        checkpoint = look_at(folder)
+        xtts = load_checkpoint(checkpoint, device)
         shapes = latent_shapes(xtts)
         metrics = RunnerMetrics(xtts.args.output_sample_rate, _memory_of(device))
         cache = LatentsCache(config.latents_dir, shapes, capacity=config.latents_in_memory, count=metrics.looked_up)
-        conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(folder), cache=cache)
+        conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(checkpoint), cache=cache)
         precision = choose_precision(config.precision, device, xtts.gpt.gpt.h[0])
         decoder, vocoder = cls._parts_of(xtts, shapes.gpt_cond_latent[1], precision, config)
         slots = decoder.slots
         reserve = max(1, slots // 4) if config.reserved_slots is None else config.reserved_slots
-        engine = Engine(decoder, vocoder, config.max_waiting, on_death, reserve=reserve, listener=metrics)
+        engine = Engine(decoder, vocoder, config.max_waiting, on_death, reserve=reserve, observer=metrics)
         card = ModelCard(
             name=config.model if config.model.startswith("hf://") else Path(config.model).name,  # no path of ours
             demo=is_demo(config.model),
@@ -111,7 +114,7 @@ class Synthesizer:
     ) -> tuple[Decoder, Vocoder]:
         prepare_kernels(config.kernels_dir)
         vocoder = build_vocoder(xtts, precision)
-        vocoder.warm_up(Engine.window_lengths(vocoder))
+        vocoder.warm_up(window_lengths(vocoder))
         slots = config.slots or slots_that_fit(xtts.gpt, conditioning_length, precision)
         decoder = build_decoder(xtts.gpt, slots, conditioning_length, precision)
         give_memory_back()
@@ -133,8 +136,7 @@ class Synthesizer:
     async def synthesize(self, utterances: Items[Utterance], *, bulk: bool = False) -> AsyncGenerator[Event, None]:
         """All utterances enter the engine at once; their events come as they happen, `Finished` last.
 
-        Those of bulk requests wait for as long as it takes, and are prepared one by one, so that no thread is missing
-        where somebody waits.
+        Bulk requests are never refused, and are prepared one by one, so that threads are left for the others.
 
         Raises:
             InvalidInput, Overloaded: before any event; the engine has seen nothing of the request.
@@ -154,7 +156,7 @@ class Synthesizer:
         events: asyncio.Queue[Event] = asyncio.Queue()
 
         def deliver(event: Event) -> None:
-            with suppress(RuntimeError):  # the loop is closed: the process is ending, and nobody listens
+            with suppress(RuntimeError):  # the loop is closed: the process is ending, and nothing reads its events
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
         characters = sum(len(utterance.text) for utterance in utterances)
@@ -169,15 +171,15 @@ class Synthesizer:
             watch.leave()
 
     async def latents(self, styles: Mapping[str, Voice]) -> AsyncGenerator[Event, None]:
-        """What the model hears in each style of a voice, as one file. Raises what `Conditioner.latents` raises."""
+        """The latents of each style of a voice, as one file. Raises what `Conditioner.latents` raises."""
         yield LatentsReady(await asyncio.to_thread(self._voice_file, styles))
         yield Finished()
 
     def _voice_file(self, styles: Mapping[str, Voice]) -> bytes:
-        heard = {style: self._conditioner.latents(voice) for style, voice in styles.items()}
+        latents = {style: self._conditioner.latents(voice) for style, voice in styles.items()}
         tensors = {
-            style: StyleLatents(latents.gpt_cond_latent.numpy(), latents.speaker_embedding.numpy())
-            for style, latents in heard.items()
+            style: StyleLatents(each.gpt_cond_latent.numpy(), each.speaker_embedding.numpy())
+            for style, each in latents.items()
         }
         return VoiceLatents(self._conditioner.checkpoint, self._card.name, tensors).pack()
 
@@ -220,12 +222,12 @@ class Synthesizer:
 
 
 def _memory_of(device: torch.device) -> tuple[str, Callable[[], tuple[int, int]]] | None:
-    """A GPU's name, and what tells its free and total bytes."""
+    """A GPU's name, and a function that returns its free and total bytes."""
     return (str(device), lambda: torch.cuda.mem_get_info(device)) if device.type == "cuda" else None
 
 
 async def _until_over(events: "asyncio.Queue[Event]", pieces: int) -> AsyncGenerator[Event, None]:
-    """The events of a request of so many pieces, and `Finished` after the last. Raises what the request failed of."""
+    """The events of a request of so many pieces, and `Finished` after the last. Raises the error of a `Failed`."""
     while pieces:
         event = await events.get()
         if isinstance(event, Failed):

@@ -41,7 +41,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One text to say. Its samples depend on these fields alone, never on what is decoded beside it."""
+    """One text to synthesize. Its samples depend on these fields alone, never on what is decoded beside it."""
 
     text: str
     language: str  # one of the checkpoint's languages, e.g. "hu"
@@ -54,14 +54,14 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class BulkUtterance:
-    """One text among many that nobody waits for at the moment. See runners/bulk.py."""
+    """One text of the bulk lane. See runners/bulk.py."""
 
-    call: str  # which call it came with: it is worth saying for as long as that call lasts
+    call: str  # the call it came with; it is cancelled when that call ends
     utterance: Utterance
 
 
 class StopReason(StrEnum):
-    STOP_CODE = "stop_code"  # the model said it was done
+    STOP_CODE = "stop_code"  # the model drew its stop code
     LIMIT = "limit"  # cut at the checkpoint's longest utterance
 
 
@@ -70,7 +70,7 @@ class Audio:
     """The next samples of one piece of an utterance: float32 mono at the checkpoint's output rate."""
 
     utterance: int  # index in the request
-    piece: int  # index in the utterance: a text over the model's limit is said in several
+    piece: int  # index in the utterance: a text over the model's limit is split into several
     samples: NDArray[np.float32]
 
 
@@ -87,7 +87,7 @@ class PieceDone:
 
 @dataclass(frozen=True, slots=True)
 class LatentsReady:
-    """What the model hears in a voice."""
+    """The latents of a voice."""
 
     latents: bytes  # a file, see conditioning/voice_file.py
 
@@ -135,7 +135,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a runner says of itself, once its model is there."""
+    """What a runner reports, once its model is loaded."""
 
     model: ModelCard
     load: Load

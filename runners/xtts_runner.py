@@ -2,29 +2,34 @@
 
 import logging
 import os
-import signal
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any, cast
 
 import bentoml
 
+from bentoml_patches.disconnects import BulkCalls
+from bentoml_patches.failed_start import end_server, watch_workers
+from bentoml_patches.lifetime import Lifetime
+from bentoml_patches.logs import log_as_bentoml_does, write_as
 from runners.bulk import Bulk
+from runners.checkpoint.look import look_at
 from runners.config import EngineConfig
-from runners.disconnects import Callers
+from runners.cpu import settle_openmp
+from runners.environment import Environment
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
-from runners.lifetime import Lifetime
-from runners.logs import log_as_bentoml_does, write_as
-from runners.models.checkpoint_files import check_checkpoint
+from runners.logs import formatter
 from runners.models.source import resolve_model
 from runners.request_id import RequestIds
-from runners.timeouts import mend_timeouts
 from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
-from runners.wire import pack
+from runners.wire import CALL, pack
 
 log = logging.getLogger(__name__)
 
-CONFIG = EngineConfig.from_env()
+ENVIRONMENT = Environment(os.environ)  # its faults are raised once the service has read its part, too
+CONFIG = EngineConfig.read(ENVIRONMENT)
+LINES = partial(formatter, CONFIG.log_format)
 LARGEST_BATCH = 512  # utterances of long jobs
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
 
@@ -37,27 +42,31 @@ LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so th
 )
 class XTTSRunner:
     def __init__(self) -> None:
+        settle_openmp()
         from runners.synthesizer import Synthesizer
 
-        log_as_bentoml_does("runners", CONFIG.log_format)
+        write_as(LINES)
+        log_as_bentoml_does("runners")
         self.bulk = Bulk(lambda utterance: _packed(self.synthesizer.synthesize([utterance], bulk=True)))
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:
             lifetime = Lifetime()
-            self.synthesizer = Synthesizer.load(
-                CONFIG, worker, on_death=lifetime.end
-            )  # the supervisor starts a fresh worker
+            self.synthesizer = Synthesizer.load(CONFIG, worker, on_death=lifetime.end)  # then a fresh worker starts
+            status = self.synthesizer.status()
+            CONFIG.check_model(status.model.languages, status.load.slots)
+            lifetime.begin()
         except ConfigurationError as error:
             log.critical("%s", error)
-            os.kill(os.getppid(), signal.SIGTERM)  # or the supervisor would start this worker again and again
-            raise
+            end_server()
 
     @bentoml.on_deployment
     @staticmethod
     def fetch_model() -> None:
         """Once, before any process starts: what cannot be served stops the server with one message."""
-        write_as(CONFIG.log_format)
-        check_checkpoint(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        ENVIRONMENT.check()
+        write_as(LINES)
+        look_at(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        watch_workers()
         if CONFIG.device.startswith("cuda"):
             import torch
 
@@ -82,8 +91,8 @@ class XTTSRunner:
         """The bulk lane. BentoML gathers the items of all callers, and runs one batch at a time.
 
         An answer is the events of one item (see runners/wire.py) in base64; what an item fails of is among them, and
-        fails no other. A call names itself in a header and its items (see runners/disconnects.py): when its caller
-        leaves, they leave the engine.
+        fails no other. A call names itself in a header and in its items: when its caller leaves, they leave the engine
+        (see bentoml_patches/disconnects.py).
         """
         return await self.bulk.synthesize(items)
 
@@ -101,8 +110,7 @@ class XTTSRunner:
 
 _service = cast(Any, XTTSRunner)
 _service.add_asgi_middleware(RequestIds)
-_service.add_asgi_middleware(Callers)
-mend_timeouts()
+_service.add_asgi_middleware(BulkCalls, header=CALL)
 
 
 async def _packed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:

@@ -12,6 +12,7 @@ import torch
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
+from runners.checkpoint.look import look_at
 from runners.demo import make_demo
 from runners.xtts.build import prepare_kernels
 from runners.xtts.checkpoint import load_checkpoint
@@ -40,4 +41,4 @@ def xtts(demo_dir: Path) -> Xtts:
 @pytest.fixture(scope="session")
 def own_xtts(demo_dir: Path) -> Xtts:
     """The copy that our engine runs on: loaded as the runner loads it, and not as upstream left it."""
-    return load_checkpoint(demo_dir, torch.device("cpu"))
+    return load_checkpoint(look_at(demo_dir), torch.device("cpu"))

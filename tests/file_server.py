@@ -17,9 +17,11 @@ class FileServer:
     headers: dict[str, str] = field(default_factory=dict)  # of every file: ETag, Last-Modified
     statuses: dict[str, int] = field(default_factory=dict)  # of files that are refused
     absent: int = 404  # the status of what is not there
-    mute: set[str] = field(default_factory=set)  # files of which nothing is ever sent
+    reason: str = ""  # the hub's word for why something is absent or refused
     mute_from: int | None = None  # the place from which on no file's content is sent
-    read: list[tuple[str, int]] = field(default_factory=list)  # which content was asked for, and from where
+    cuts: list[int] = field(default_factory=list)  # so many bytes into the next contents the connection breaks
+    read: list[str] = field(default_factory=list)  # whose content was asked for
+    sent: int = 0  # bytes of contents
 
     def __enter__(self) -> Self:
         self._closing = threading.Event()
@@ -37,10 +39,6 @@ class FileServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def starts(self, name: str) -> list[int]:
-        """From where on the content of a file was asked for, each time."""
-        return [start for path, start in self.read if path == name]
 
     def say_nothing(self) -> None:
         self._closing.wait(60)
@@ -62,13 +60,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         server, name = self.server_of, self.path.partition("?")[0].strip("/")
         status = server.statuses.get(name, 200 if name in server.files else server.absent)
-        if name in server.mute:
-            server.say_nothing()
-        elif status != 200:
+        if status != 200:
             body = (
                 f"<Error><Code>{CODES.get(status, 'InternalError')}</Code><Message>Refused</Message></Error>".encode()
             )
-            self._send(status, body, {"Content-Type": "application/xml"})
+            self._send(status, body, {"Content-Type": "application/xml", "X-Error-Code": server.reason})
         else:
             self._send_file(name, server.files[name])
 
@@ -78,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         if (first, last) != (0, len(body) - 1):
             status, headers["Content-Range"] = 206, f"bytes {first}-{last}/{len(body)}"
         if self.command == "GET":
-            self.server_of.read.append((name, first))
+            self.server_of.read.append(name)
         self._send(status, body[first : last + 1], headers, self._audible(first, last))
 
     def _audible(self, first: int, last: int) -> int | None:
@@ -97,7 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body[:audible])
+            cut = self.server_of.cuts.pop(0) if self.server_of.cuts and len(body) > self.server_of.cuts[0] else None
+            self.server_of.sent += len(body)
+            self.wfile.write(body[: audible if cut is None else cut])
             self.wfile.flush()
+            self.close_connection |= cut is not None
             if audible is not None:
                 self.server_of.say_nothing()

@@ -1,8 +1,7 @@
 """The ends of an utterance: silence trimmed, fades, and both while its samples are still coming.
 
-`Trim` and `Fade` are fed a signal in parts of any size and give back as much as is certain. What they give back in all
-does not depend on how the signal was cut: `trim_silence` and `declick` are the same for a signal that is whole.
-Mono float32, any rate. Knows nothing of segments and pauses.
+`Trim` and `Fade` are fed a signal in parts of any size and return as much as is certain. What they return in all does
+not depend on how the signal was cut. Mono float32, any rate. Knows nothing of segments and pauses.
 """
 
 from typing import Final
@@ -54,7 +53,7 @@ class Trim:
 
     A frame is loud when its level is over both limits, QUIET and SILENT. QUIET is relative to the loudest frame: at the
     end, of all; at the start, of those up to ONSET after the first that is loud by any measure (QUIET of full scale).
-    So a voice need not have finished before it is heard, unless it never gets as loud as that. Silence is held back
+    So an utterance can leave before it is finished, unless it never gets as loud as that. Silence is held back
     until something loud follows it, or for good. Nothing loud: nothing is left.
     """
 
@@ -83,14 +82,14 @@ class Trim:
         self._levels = np.concatenate((self._levels, frame_levels(samples, self._frame)))
 
     def _start(self, *, ended: bool) -> int | None:
-        """The first sample to keep of those not given back. None: it is not known yet, or there is none."""
+        """The first sample to keep of those not returned yet. None: it is not known yet, or there is none."""
         if self._started:
             return self._at
         onset = np.flatnonzero(~(self._levels <= QUIET))
         if not ended and (not onset.size or len(self._levels) < onset[0] + ONSET):
             return None
-        heard = self._levels[: onset[0] + ONSET] if onset.size else self._levels
-        loud = self._loud(heard)
+        begun = self._levels[: onset[0] + ONSET] if onset.size else self._levels
+        loud = self._loud(begun)
         return max(0, int(loud[0]) * self._frame - self._margin) if loud.size else None
 
     def _release(self, start: int | None) -> Samples:
@@ -109,16 +108,6 @@ class Trim:
         """Which frames are, beside the loudest of them."""
         limit = max(SILENT, QUIET * levels.max(initial=0.0))
         return np.flatnonzero(~(levels <= limit))  # this way round NaN is loud: it must be seen, not trimmed away
-
-
-def trim_silence(samples: Samples, rate: int) -> Samples:
-    trim = Trim(rate)
-    return np.concatenate((trim.feed(samples), trim.end()))
-
-
-def declick(samples: Samples, rate: int) -> Samples:
-    fade = Fade(rate)
-    return np.concatenate((fade.feed(samples), fade.end()))
 
 
 def frame_levels(samples: Samples, frame: int) -> NDArray[np.float64]:

@@ -1,7 +1,8 @@
-"""Encoders of audio that is still being made: 16-bit samples in, in parts; the bytes of one growing file out.
+"""Encoders: 16-bit samples in, in parts; the bytes of one file out, as soon as there are some.
 
-Bytes go to a sink as soon as there are some, and never change afterwards: a file that grows has no lengths in its
-header. The codecs' settings are in api/audio/formats.py. Encoding blocks, so run it in a thread, one call at a time.
+An output that can seek gets a file that knows its own length: at the end the encoder goes back and writes it into the
+header. One that cannot gets a file that may go on for ever, whose bytes never change. The codecs' settings are in
+api/audio/formats.py. Encoding blocks, so run it in a thread, one call at a time.
 """
 
 import io
@@ -10,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Thread
-from typing import IO, Final, Protocol
+from typing import IO, Any, Final, Protocol
 
 import numpy as np
 import soundfile
@@ -19,15 +20,38 @@ from numpy.typing import NDArray
 Pcm = NDArray[np.int16]  # (samples,), little-endian
 Sink = Callable[[bytes], object]  # may be called from any thread, never with nothing
 
-OGG_PAGE: Final = 100.0  # ms of audio; libsndfile's own second would be heard as a late start
+OGG_PAGE: Final = 100.0  # ms of audio in a page of a stream; with libsndfile's own second a stream starts late
 SET_OGG_PAGE_LATENCY: Final = 0x1302  # of libsndfile's sf_command, which the soundfile package does not wrap
+UNKNOWN_SIZE: Final = 0xFFFFFFFF  # bytes, in a header: up to the end of the stream
+
+
+class Output(Protocol):
+    """Where a file goes: an open file, a BytesIO or a Stream."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+    def seekable(self) -> bool: ...
+
+    def seek(self, offset: int, /) -> object: ...
+
+
+class Stream(io.RawIOBase):
+    """An output whose bytes leave as they come."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, data: Any, /) -> int:
+        if data:
+            self._sink(data)
+        return len(data)
 
 
 class Encoder(Protocol):
     def feed(self, pcm: Pcm) -> None: ...
 
     def end(self) -> None:
-        """The file is whole: the sink has every byte of it."""
+        """The file is whole: the output has every byte of it."""
 
     def abandon(self) -> None:
         """Nobody wants the rest. May be called at any time, beside `feed` too."""
@@ -36,65 +60,68 @@ class Encoder(Protocol):
 class PlainEncoder:
     """Samples as they are, after a header."""
 
-    def __init__(self, header: bytes, sink: Sink) -> None:
+    def __init__(self, header: Callable[[int, int], bytes], rate: int, output: Output) -> None:
+        """`header`: made of the rate and the number of bytes that follow it."""
         self._header = header
-        self._sink = sink
+        self._rate = rate
+        self._output = output
+        self._unwritten = header(rate, UNKNOWN_SIZE)  # goes out with the first samples
+        self._size = 0
 
     def feed(self, pcm: Pcm) -> None:
-        self._give(pcm.tobytes())
+        self._size += pcm.nbytes
+        self._output.write(self._unwritten + pcm.tobytes())
+        self._unwritten = b""
 
     def end(self) -> None:
-        self._give(b"")
+        if self._output.seekable():
+            self._output.seek(0)
+            self._unwritten = self._header(self._rate, self._size)
+        self._output.write(self._unwritten)
 
     def abandon(self) -> None:
         pass
 
-    def _give(self, data: bytes) -> None:
-        data, self._header = self._header + data, b""
-        if data:
-            self._sink(data)
-
 
 class SndfileEncoder:
-    """What libsndfile writes. It holds no more than memory, so there is nothing to abandon."""
+    """What libsndfile writes, in-process."""
 
-    def __init__(
-        self, rate: int, container: str, encoding: str, effort: float | None, sink: Sink, *, info_frame: bool
-    ) -> None:
-        """`info_frame`: what comes first is a place for what is known in the end (LAME's tag). It is left out."""
-        self._sink = sink
+    def __init__(self, container: str, encoding: str, effort: float | None, rate: int, output: Output) -> None:
+        """`effort`: libsndfile's compression level, 0 the largest file and 1 the smallest; None is its own choice."""
         self._empty = True
-        self._growing = _Growing(skip=1 if info_frame else 0)
+        # MP3: the first frame is a place for what is known in the end (LAME's tag), so a stream goes without it.
+        self._growing = None if output.seekable() else _Growing(output, skip=1 if container == "MP3" else 0)
         self._file = soundfile.SoundFile(
-            self._growing, "w", rate, 1, encoding, format=container, compression_level=effort
+            self._growing or output, "w", rate, 1, encoding, format=container, compression_level=effort
         )
-        if container == "OGG":
+        if self._growing and container == "OGG":
             latency = soundfile._ffi.new("double *", OGG_PAGE)
             soundfile._snd.sf_command(self._file._file, SET_OGG_PAGE_LATENCY, latency, 8)
 
     def feed(self, pcm: Pcm) -> None:
         self._empty = self._empty and not pcm.size
         self._file.write(pcm)
-        self._give()
+        self._flush()
 
     def end(self) -> None:
         if self._empty:
-            self._file.write(np.zeros(1, np.int16))  # see `never_empty` in api/audio/formats.py
+            self._file.write(np.zeros(1, np.int16))  # without a sample it is no file, or one that players refuse
         self._file.close()
-        self._give()
+        self._flush()
 
     def abandon(self) -> None:
-        pass
+        """It holds no more than memory."""
 
-    def _give(self) -> None:
-        if data := self._growing.take():
-            self._sink(data)
+    def _flush(self) -> None:
+        if self._growing:
+            self._growing.flush()
 
 
 class _Growing:
-    """A file for libsndfile whose bytes leave as they come. What goes back to change them is dropped."""
+    """A file for libsndfile, over an output that cannot seek. What goes back to change earlier bytes is dropped."""
 
-    def __init__(self, skip: int) -> None:
+    def __init__(self, output: Output, skip: int) -> None:
+        self._output = output
         self._skip = skip  # writes
         self._at = self._size = 0
         self._new: list[bytes] = []
@@ -116,22 +143,23 @@ class _Growing:
     def tell(self) -> int:
         return self._at
 
-    def take(self) -> bytes:
+    def flush(self) -> None:
+        """libsndfile writes frame by frame; the output gets what there is at once."""
         data, self._new = b"".join(self._new), []
-        return data
+        self._output.write(data)
 
 
 class FfmpegEncoder:
-    """A child process between two pipes. A thread hands on what it writes, so that neither ever waits for the other."""
+    """A child process between two pipes. A thread copies what it writes, so that neither ever waits for the other."""
 
-    def __init__(self, command: Sequence[str], sink: Sink) -> None:
+    def __init__(self, command: Sequence[str], output: Output) -> None:
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert self._child.stdin
         assert self._child.stdout
         self._input: IO[bytes] = self._child.stdin
-        self._output: IO[bytes] = self._child.stdout
+        self._encoded: IO[bytes] = self._child.stdout
         self._empty = True
-        self._reader = Thread(target=self._hand_on, args=(sink,), daemon=True)
+        self._reader = Thread(target=self._copy, args=(output,), daemon=True)
         self._reader.start()
 
     def feed(self, pcm: Pcm) -> None:
@@ -142,7 +170,7 @@ class FfmpegEncoder:
     def end(self) -> None:
         """Raises CalledProcessError when ffmpeg has failed."""
         if self._empty:
-            self._input.write(bytes(2))  # see `never_empty` in api/audio/formats.py
+            self._input.write(bytes(2))  # without a sample it is no file, or one that players refuse
         self._input.close()
         self._reader.join()
         assert self._child.stderr
@@ -157,7 +185,7 @@ class FfmpegEncoder:
         with suppress(OSError):  # what it has not read is lost
             self._input.close()
 
-    def _hand_on(self, sink: Sink) -> None:
-        with self._output:
-            while data := os.read(self._output.fileno(), io.DEFAULT_BUFFER_SIZE):
-                sink(data)
+    def _copy(self, output: Output) -> None:
+        with self._encoded:
+            while data := os.read(self._encoded.fileno(), io.DEFAULT_BUFFER_SIZE):
+                output.write(data)

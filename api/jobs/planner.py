@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 from api.jobs.passages import passages
 from api.jobs.render import Passage, RenderTask
 from api.jobs.schemas import LongRequest, Sample
-from api.plan import Planner
+from api.plan import Planner, Take
 from runners.errors import SpeechError
 from runners.types import ModelCard
 
@@ -16,26 +17,31 @@ class JobPlanner:
         self._planner = planner
 
     def check(self, request: LongRequest, model: ModelCard) -> None:
-        """Raises what a sample cannot be said for, `param` being the field's path."""
-        for index, take in enumerate(self.render_tasks(request.samples, model)):
-            if take.error is not None:
-                raise _placed(take.error, take.sample, f"samples.{index}")
+        """Raises SpeechError for the first sample that cannot be synthesized, `param` being the field's path."""
+        for index, sample in enumerate(request.samples):
+            try:
+                self._takes(sample, model)
+            except SpeechError as error:
+                raise _placed(error, sample, f"samples.{index}") from error.__cause__
 
-    def render_tasks(self, samples: Sequence[Sample], model: ModelCard) -> list[RenderTask]:
-        """One for each sample. What cannot be said is over from the start."""
-        return [self._take(sample, model) for sample in samples]
+    def render_tasks(self, samples: Sequence[Sample], model: ModelCard, folder: Path) -> list[RenderTask]:
+        """One for each sample. What cannot be synthesized is over from the start. `folder`: for passages."""
+        return [self._task(sample, model, folder / str(index)) for index, sample in enumerate(samples)]
 
-    def _take(self, sample: Sample, model: ModelCard) -> RenderTask:
+    def _task(self, sample: Sample, model: ModelCard, stem: Path) -> RenderTask:
         try:
-            takes = self._planner.takes(sample, sample.parts, sample.seed or 0, model)
+            takes = self._takes(sample, model)
         except SpeechError as error:
-            return RenderTask(sample, [], [], error=error, over=True)
+            return RenderTask(sample, [], [], stem, error)
         cut = [
             Passage(number, dataclasses.replace(take.utterance, text=text))
             for number, take in enumerate(takes)
             for text in passages(take.utterance.text, take.utterance.language)
         ]
-        return RenderTask(sample, cut, [take.pause for take in takes])
+        return RenderTask(sample, cut, [take.pause for take in takes], stem)
+
+    def _takes(self, sample: Sample, model: ModelCard) -> list[Take]:
+        return self._planner.takes(sample, sample.parts, sample.seed or 0, model)
 
 
 def _placed(error: SpeechError, sample: Sample, path: str) -> SpeechError:

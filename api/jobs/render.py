@@ -1,19 +1,20 @@
-"""One sample of a job on its way from passages to a file."""
+"""One sample of a job on its way from passages to a file. Its audio waits on disk, so an hour takes no more memory."""
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from api.audio.assemble import Segment, assemble, join_pieces
-from api.audio.formats import encode
+from api.audio.recording import AudioSpec, Recording
+from api.jobs.manifest import Entry, SampleFault
 from api.jobs.schemas import Sample
-from api.jobs.store import Entry
 from api.runner_client import UtteranceAudio
-from runners.errors import EngineFailure, SpeechError
-from runners.types import Utterance
-
-NOT_FINITE = "The model produced values that are not numbers for this sample."
+from runners.errors import SpeechError
+from runners.types import Audio, Event, PieceDone, StopReason, Utterance
+from runners.whole_file import whole_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,46 +28,66 @@ class RenderTask:
     sample: Sample
     passages: list[Passage]
     pauses: list[float]  # seconds after each take
-    speeches: dict[int, UtteranceAudio] = field(default_factory=dict)  # by passage
+    stem: Path  # beginning of the paths of its passages' files
     error: SpeechError | None = None
-    over: bool = False  # all is said, or nothing will come of it
+    done: set[int] = field(default_factory=set)  # passages
 
-    def note(self, index: int, outcome: UtteranceAudio | SpeechError) -> bool:
-        """What came of a passage; whether that was the last that was missing."""
-        if isinstance(outcome, SpeechError):
-            self.error = outcome
-        else:
-            self.speeches[index] = outcome
-        self.over = self.error is not None or len(self.speeches) == len(self.passages)
-        return self.over
+    @property
+    def over(self) -> bool:
+        """All passages are there, or nothing will come of it."""
+        return self.error is not None or len(self.done) == len(self.passages)
 
-    def entry(self, rate: int) -> tuple[Entry, bytes | None]:
-        """The manifest's entry, and the file if there is one. Takes as long as the audio is long."""
+    def keep(self, index: int, audio: UtteranceAudio) -> None:
+        """Puts a passage where `finish` finds it. Blocks."""
+        np.savez(self._path(index), *audio.pieces)
+
+    def finish(self, folder: Path, rate: int) -> Entry:
+        """The manifest's entry; the file, if there is one, is then in `folder`. Takes as long as the audio is long."""
         try:
             if self.error is not None:
                 raise self.error
-            return self._file(rate)
+            return self._write(folder, rate)
         except SpeechError as error:
-            return {"id": self.sample.id, "error": {"type": error.type, "message": error.message}}, None
+            fault = SampleFault(type=error.type, message=error.message, param=error.param)
+            return Entry.of(self.sample, error=fault)
+        finally:
+            for index in self.done:
+                self._path(index).unlink(missing_ok=True)
 
-    def _file(self, rate: int) -> tuple[Entry, bytes]:
-        pieces: list[list[NDArray[np.float32]]] = [[] for _ in self.pauses]
-        for index, passage in enumerate(self.passages):
-            pieces[passage.take] += self.speeches[index].pieces
-        segments = [Segment(join_pieces(own, rate), pause) for own, pause in zip(pieces, self.pauses, strict=True)]
-        audio = assemble(segments, rate, trim=self.sample.trims)
-        entry = {
-            "id": self.sample.id,
-            "file": f"{self.sample.id}.{self.sample.output_format}",
-            "duration": round(len(audio.samples) / rate, 3),
-            "seed": self.sample.seed,
-            "language": [self._language(take) for take in range(len(self.pauses))],
-            "spans": [[round(start, 3), round(end, 3)] for start, end in audio.spans],
-        }
-        try:
-            return entry, encode(audio.samples, self.sample.output_format, rate)
-        except ValueError:
-            raise EngineFailure(NOT_FINITE) from None
+    def _write(self, folder: Path, rate: int) -> Entry:
+        path = folder / f"{self.sample.id}.{self.sample.output_format}"
+        spec = AudioSpec(self.sample.output_format, rate, self.pauses, self.sample.trims)
+        with whole_file(path) as file, Recording(spec, file) as recording:
+            for event in self._events():
+                recording.feed(event)
+            recording.end()
+        with path.open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
+        return Entry.of(
+            self.sample,
+            file=path.name,
+            seed=self.sample.seed,
+            language=list({passage.take: passage.utterance.language for passage in self.passages}.values()),
+            sample_rate=rate,
+            duration=round(recording.seconds, 3),
+            spans=recording.spans,
+            bytes=path.stat().st_size,
+            sha256=digest,
+        )
 
-    def _language(self, take: int) -> str:
-        return next(passage.utterance.language for passage in self.passages if passage.take == take)
+    def _events(self) -> Iterator[Event]:
+        """The passages as the engine's events, a part of the sample being an utterance."""
+        for part, passages in groupby(enumerate(self.passages), key=lambda each: each[1].take):
+            *before, last = [self._path(index) for index, _ in passages]
+            number = 0
+            for path in (*before, last):
+                with np.load(path) as pieces:
+                    names = pieces.files
+                    for name in names:
+                        yield Audio(part, number, pieces[name])
+                        ends = path is last and name == names[-1]
+                        yield PieceDone(part, number, 0, StopReason.STOP_CODE, last=ends)
+                        number += 1
+
+    def _path(self, index: int) -> Path:
+        return self.stem.with_name(f"{self.stem.name}-{index}.npz")

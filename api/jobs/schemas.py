@@ -1,42 +1,73 @@
-"""The body of `/generate/long`: samples, each with a name and shaped as one of the other generate routes wants it."""
+"""A sample: a text or segments with a name, which become one audio file. Long jobs and batch files hold the same."""
 
-from typing import Annotated
+import hashlib
+import json
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
+from api.body import Body
 from api.jobs.passages import paragraphs
-from api.schemas import Part, Segments, Settings, Text
+from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Segments, Settings, SimpleRequest, Text
 
-LONGEST_SAMPLE = 50_000  # characters: an hour of speech, which takes 350 MB while it is put together
+LONGEST_SAMPLE = 50_000  # characters: an hour of speech
+MOST_PARTS = 20_000  # paragraphs and segments of a job: each is an utterance, which takes memory however short it is
+LONGEST_SILENCE = 6 * 3600.0  # seconds of pauses in a job: 1 GB of WAV
+
 
 SampleId = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        description="The sample's name and its file's: 1 to 100 of A-Z, a-z, 0-9, `.`, `_` and `-`.",
+        description="The sample's name and its file's: 1 to 100 of A-Z, a-z, 0-9, `.`, `_` and `-`, "
+        "beginning with a letter or a digit.",
         examples=["chapter-01"],
     ),
 ]
+ParagraphPause = Annotated[float, Field(ge=0, le=60, description="Seconds of silence between two paragraphs.")]
+Trim = Annotated[
+    bool | None,  # its default depends on the shape
+    Field(description="Drop the model's own silence around each paragraph (None: no) or segment (None: yes)."),
+]
+
+
+def _bounded_silence(pause: float, info: ValidationInfo) -> float:
+    count = len(paragraphs(info.data.get("text") or ""))
+    if (silence := pause * (count - 1)) > MAX_SILENCE:
+        message = f"{count} paragraphs with {pause:g} s between them are {silence:.0f} s of silence"
+        raise ValueError(f"{message}; a sample may have {MAX_SILENCE:g} s")
+    return pause
+
+
+class Defaults(Settings):
+    """What samples take unless they have their own."""
+
+    paragraph_pause: ParagraphPause = 0.6
+    trim_silence: Trim = None
 
 
 class Sample(Settings):
     """A text of any length up to a chapter's, or segments."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["segments"]}]})
+
     id: SampleId
-    text: Text | None = Field(None, description="What to say. Blank lines part paragraphs.")
+    text: Text | None = Field(None, description="What to synthesize. Blank lines separate paragraphs.")
     segments: Segments | None = None
-    paragraph_pause: float = Field(0.6, ge=0, le=60, description="Seconds of silence between two paragraphs.")
-    trim_silence: bool | None = Field(  # whose default depends on the shape
-        None, description="Drop the model's own silence around each paragraph (None: no) or segment (None: yes)."
-    )
+    paragraph_pause: Annotated[ParagraphPause, AfterValidator(_bounded_silence)] = Field(0.6, validate_default=True)
+    trim_silence: Trim = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Sample":
         if (self.text is None) == (self.segments is None):
-            raise ValueError("a sample has either a text or segments")
-        if sum(len(part.text) for part in self.parts) > LONGEST_SAMPLE:
+            raise ValueError("a sample has either a `text` or `segments`")
+        if self.characters > LONGEST_SAMPLE:
             raise ValueError(f"a sample may have {LONGEST_SAMPLE} characters")
         return self
+
+    @property
+    def characters(self) -> int:
+        return len(self.text or "") + sum(len(segment.text) for segment in self.segments or [])
 
     @property
     def trims(self) -> bool:
@@ -52,23 +83,71 @@ class Sample(Settings):
         pauses = [self.paragraph_pause] * (len(texts) - 1) + [0.0]
         return [Part(text=text, pause_after=pause) for text, pause in zip(texts, pauses, strict=True)]
 
+    @property
+    def request(self) -> SimpleRequest | SegmentedRequest:
+        """The same as the body of a generate route. Raises ValidationError for more than 200 paragraphs."""
+        settings = {name: getattr(self, name) for name in self.model_fields_set & Settings.model_fields.keys()}
+        parts = self.parts
+        if self.segments is None and len(parts) == 1:
+            return SimpleRequest(text=parts[0].text, trim_silence=self.trims, **settings)
+        return SegmentedRequest(segments=parts, trim_silence=self.trims, **settings)
 
-def _each_named_once(samples: list[Sample]) -> list[Sample]:
+    @property
+    def digest(self) -> str:
+        """sha256 of all that the audio depends on, hex: what has the same was asked for in the same way."""
+        asked = self.model_dump(exclude_unset=True, exclude={"id"})
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _bounded(samples: list[Sample]) -> list[Sample]:
+    """As a whole: each name once, and no more parts and silence than a server can carry."""
     seen: set[str] = set()
+    parts, silence = 0, 0.0
     for sample in samples:
         if (name := sample.id.casefold()) in seen:  # some file systems do not tell `a` from `A`
             raise ValueError(f"the id {sample.id!r} is there twice")
         seen.add(name)
+        own = sample.parts
+        parts += len(own)
+        silence += sum(part.pause_after for part in own)
+        if parts > MOST_PARTS:
+            raise ValueError(f"there are more than {MOST_PARTS} paragraphs and segments in all")
+        if silence > LONGEST_SILENCE:
+            raise ValueError(f"there are more than {LONGEST_SILENCE:.0f} s of pauses in all")
     return samples
 
 
-class LongRequest(BaseModel):
+class LongRequest(Body):
     """Up to 1,000 samples, each with a `text` or with `segments`."""
 
-    model_config = ConfigDict(extra="forbid")
+    defaults: Defaults = Field(
+        default_factory=Defaults, description="Fields that every sample takes unless it has its own."
+    )
+    samples: Annotated[list[Sample], AfterValidator(_bounded)] = Field(
+        min_length=1, max_length=1000, description="Each becomes one audio file."
+    )
 
-    samples: Annotated[list[Sample], AfterValidator(_each_named_once)] = Field(min_length=1, max_length=1000)
+    @model_validator(mode="before")
+    @classmethod
+    def _with_defaults(cls, value: Any) -> Any:
+        """Puts the defaults into the samples; what is wrong is left for pydantic to find."""
+        if not isinstance(value, dict) or not isinstance(value.get("samples"), list):
+            return value
+        value = {name: field for name, field in value.items() if name != "$schema"}  # which editors read
+        defaults = value.get("defaults")
+        if not isinstance(defaults, dict) or not _valid(defaults):
+            return value
+        samples = [{**defaults, **sample} if isinstance(sample, dict) else sample for sample in value["samples"]]
+        return {**value, "samples": samples}
 
     @property
     def characters(self) -> int:
-        return sum(len(part.text) for sample in self.samples for part in sample.parts)
+        return sum(sample.characters for sample in self.samples)
+
+
+def _valid(defaults: dict[str, Any]) -> bool:
+    try:
+        Defaults.model_validate(defaults)
+    except ValidationError:
+        return False
+    return True

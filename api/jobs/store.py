@@ -1,14 +1,16 @@
 """Jobs on disk, a folder each, so that any server that shares them can show, cancel, do or resume one.
 
-    jobs/<id>/request.json    what is to be said; the folder appears with it, or not at all
+    jobs/<id>/request.json    what is asked for; the folder appears with it, or not at all
               entries.jsonl   a line of the manifest for each sample that is over, written after its file
               files/          of those samples
+              passages/       of samples that are not over
               progress.json   for whoever asks how far it is
+              attempts        how many in a row have ended their server
               result.zip      files and manifest; it appears whole, and with it the job is completed
               canceled, failed
               lock            held by the server that does the job; the system frees it when that one dies
 
-Nothing is kept in memory. Knows neither HTTP nor how samples are said.
+Nothing is kept in memory, everything blocks. Knows neither HTTP nor how samples are synthesized.
 """
 
 import json
@@ -18,8 +20,8 @@ import shutil
 import time
 import uuid
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -27,16 +29,16 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from api.errors import StorageFailure, UnknownJob
+from api.jobs.manifest import NAME, Entry, Manifest
 from api.jobs.schemas import LongRequest
+from runners.whole_file import PRIVATE, private_folder, whole_file, write_whole
 
 DRAFT: Final = ".draft-"  # before a folder's name: a job on its way in, or out
 KEPT: Final = 24 * 3600.0  # seconds that a job stays once it is over
 ID: Final = re.compile(r"[0-9a-f]{32}")
-
-Entry = dict[str, Any]  # a sample's line in the manifest: `file` and facts, or `error`
 
 
 class State(StrEnum):
@@ -58,17 +60,25 @@ class Progress:
     total: int  # samples
     done: int = 0
     failed: int = 0
-    passages: int = 0  # a sample is said in passages of up to half a minute
+    passages: int = 0  # a sample is synthesized in passages of up to half a minute
     passages_done: int = 0
     audio_seconds: float = 0.0
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], **facts: int) -> "Progress":
+        totals = Manifest.of(entries, facts["total"]).totals
+        return cls(done=totals.done, failed=totals.failed, audio_seconds=totals.duration, **facts)
 
 
 class Job:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.id = folder.name
-        self._files = folder / "files"
+        self.files = folder / "files"
+        self.passages = folder / "passages"
+        self.result = folder / "result.zip"
         self._entries = folder / "entries.jsonl"
+        self._attempts = folder / "attempts"
         self._writing = Lock()
 
     @property
@@ -88,76 +98,98 @@ class Job:
         return (self.folder / REQUEST).stat().st_mtime
 
     @property
-    def result(self) -> Path:
-        return self.folder / "result.zip"
+    def failure(self) -> str | None:
+        """Why it failed."""
+        with suppress(FileNotFoundError):
+            return (self.folder / "failed").read_text() or None
+        return None
 
     def request(self) -> LongRequest:
         return LongRequest.model_validate_json((self.folder / REQUEST).read_bytes())
 
     def status(self) -> dict[str, Any]:
         begun = self._entries.stat().st_ctime if self._entries.exists() else None
+        failure = self.failure
         return {
             "task_id": self.id,
             "status": self.state.value,
             "created_at": _iso(self.created),
             "executed_at": begun and _iso(begun),
-            "progress": json.loads((self.folder / "progress.json").read_bytes()),
+            "progress": asdict(self._progress()),
+            **({"error": failure} if failure else {}),
         }
 
+    def _progress(self) -> Progress:
+        """As it was last written; counted where a power cut has torn that."""
+        try:
+            return Progress(**json.loads((self.folder / "progress.json").read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return Progress.of(self.entries(), total=len(self.request().samples))
+
+    def entries(self) -> list[Entry]:
+        """Of the samples that are over."""
+        return [Entry.model_validate_json(line) for line in self._whole_lines().splitlines()]
+
+    def _whole_lines(self) -> bytes:
+        """The last line may have been cut by a crash."""
+        content = self._entries.read_bytes() if self._entries.exists() else b""
+        return content[: content.rfind(b"\n") + 1]
+
     def begin(self) -> list[Entry]:
-        """What an earlier attempt has done. A line that it had no time to finish goes."""
-        self._files.mkdir(exist_ok=True)
-        kept = self._entries.read_bytes() if self._entries.exists() else b""
-        kept = kept[: kept.rfind(b"\n") + 1]
-        _write(self._entries, kept)
-        return [json.loads(line) for line in kept.splitlines()]
+        """What an earlier attempt has done; what it has left half-way goes."""
+        shutil.rmtree(self.passages, ignore_errors=True)
+        private_folder(self.files)
+        private_folder(self.passages)
+        write_whole(self._entries, self._whole_lines())
+        return self.entries()
 
     def note(self, progress: Progress) -> None:
-        content = json.dumps(asdict(progress)).encode()
         with self._writing:
-            _write(self.folder / "progress.json", content, lasting=False)
+            write_whole(self.folder / "progress.json", json.dumps(asdict(progress)).encode(), lasting=False)
 
-    def add(self, entry: Entry, audio: bytes | None = None) -> None:
-        """One sample is over. Its file comes first: an entry stands for a file that is whole."""
-        if audio is not None:
-            _write(self._files / entry["file"], audio)
-        with self._writing, self._entries.open("ab") as entries:
-            entries.write(json.dumps(entry).encode() + b"\n")
-            entries.flush()
+    def add(self, entry: Entry) -> None:
+        """One sample is over. Its file is there already: an entry stands for a file that is whole."""
+        with self._writing, self._entries.open("ab", buffering=0) as entries:
+            entries.write(json.dumps(entry.as_json()).encode() + b"\n")
             os.fsync(entries.fileno())
 
-    def complete(self, manifest: dict[str, Any]) -> None:
+    def complete(self, manifest: Manifest) -> None:
         """Put the files and the manifest into the result."""
-        part = self.folder / "result.part"
-        with zipfile.ZipFile(part, "w") as archive:
-            archive.writestr("manifest.json", json.dumps(manifest, ensure_ascii=False, indent=2))
-            for entry in manifest["samples"]:
-                if "file" in entry:
-                    archive.write(self._files / entry["file"], entry["file"])
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.rename(self.result)
-        shutil.rmtree(self._files, ignore_errors=True)
+        content = {"totals": manifest.totals.model_dump(), "samples": [entry.as_json() for entry in manifest.samples]}
+        with whole_file(self.result) as file, zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(NAME, json.dumps(content, ensure_ascii=False, indent=2))
+            for entry in manifest.samples:
+                if entry.file:
+                    archive.write(self.files / entry.file, entry.file)
+        for folder in (self.files, self.passages):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def cancel(self) -> None:
-        (self.folder / "canceled").touch()
+        """Harmless where it is over."""
+        if not self.over:
+            (self.folder / "canceled").touch(PRIVATE)
 
-    def fail(self) -> None:
-        (self.folder / "failed").touch()
+    def fail(self, reason: str) -> None:
+        write_whole(self.folder / "failed", reason.encode())
 
-    @contextmanager
-    def claimed(self) -> Iterator[bool]:
-        """Whether the job is ours to do. If so, nobody else does it until the end, or until this process dies."""
-        lock = FileLock(self.folder / "lock", thread_local=False)
+    def lock(self) -> FileLock:
+        """Not held yet. Whoever does the job holds it, until the end or until the process dies."""
+        return FileLock(self.folder / "lock", mode=PRIVATE, thread_local=False)
+
+    def attempt(self) -> int:
+        """Counts an attempt that begins. How many have begun since a sample was last finished, this one included."""
+        finished = self._whole_lines().count(b"\n")
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+            counted, at = json.loads(self._attempts.read_bytes())
+        except (OSError, ValueError, TypeError):
+            counted, at = 0, finished
+        count = counted + 1 if at == finished else 1
+        write_whole(self._attempts, json.dumps([count, finished]).encode())
+        return int(count)
+
+    def attempt_over(self) -> None:
+        """The server is still there: the attempts so far do not count."""
+        self._attempts.unlink(missing_ok=True)
 
 
 class JobStore:
@@ -169,9 +201,9 @@ class JobStore:
         draft = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
         job = Job(self.folder / uuid.uuid4().hex)
         try:
-            draft.mkdir(parents=True)
-            _write(draft / REQUEST, request.model_dump_json(exclude_unset=True).encode())
-            _write(draft / "progress.json", json.dumps(asdict(Progress(len(request.samples)))).encode())
+            private_folder(draft)
+            write_whole(draft / REQUEST, request.model_dump_json(exclude_unset=True).encode())
+            Job(draft).note(Progress(len(request.samples)))
             draft.rename(job.folder)
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
@@ -179,6 +211,7 @@ class JobStore:
         return job
 
     def find(self, id: str) -> Job:
+        """Raises UnknownJob."""
         job = Job(self.folder / id)
         if not ID.fullmatch(id) or not (job.folder / REQUEST).is_file():
             raise UnknownJob("There is no such job; one that is over is kept for a day.", param="task_id")
@@ -205,17 +238,6 @@ class JobStore:
     def _all(self) -> Iterable[Job]:
         found = self.folder.glob(f"*/{REQUEST}")
         return (Job(file.parent) for file in found if ID.fullmatch(file.parent.name))
-
-
-def _write(path: Path, content: bytes, *, lasting: bool = True) -> None:
-    """Whole or not at all; `lasting` through a power cut."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        if lasting:
-            file.flush()
-            os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _iso(seconds: float) -> str:

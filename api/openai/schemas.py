@@ -7,10 +7,11 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator
 
+from api.body import Body
 from api.pronunciations import Pronunciations
-from api.schemas import OutputFormat, Speed
+from api.schemas import OutputFormat, Speed, number
 
 MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # and their dated versions: all of them are the one model
 VERSION: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -25,8 +26,8 @@ def _voice_name(voice: object) -> object:
     return voice["id"] if isinstance(voice, dict) and set(voice) == {"id"} else voice
 
 
-class SpeechRequest(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
+class SpeechRequest(Body):
+    model_config = ConfigDict(extra="ignore")
 
     model: str = Field(examples=["tts-1"], description="One of those that `GET /v1/models` lists.")
     input: str = Field(min_length=1, max_length=LONGEST, examples=["Jó napot kívánok!"])
@@ -41,6 +42,8 @@ class SpeechRequest(BaseModel):
     stream_format: Literal["audio", "sse"] = "audio"
     normalize: bool = Field(True, description="As in `/generate/simple`; not one of OpenAI's.")
     pronunciations: Pronunciations = None
+
+    _numbers = field_validator("speed", mode="before")(number)
 
 
 class Model(BaseModel):

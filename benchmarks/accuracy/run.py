@@ -14,6 +14,7 @@ from benchmarks.hardware import hardware
 from benchmarks.options import Options
 from benchmarks.report import Report, Table, publish
 from benchmarks.texts import LANGUAGE, texts
+from runners.checkpoint.look import look_at
 from runners.config import EngineConfig
 from runners.demo import make_demo
 from runners.models.landing import land
@@ -57,7 +58,7 @@ def run(options: Options) -> None:
     plan = Plan(codes=43, lines=4) if options.quick else Plan(codes=107, lines=8)
     results = []
     for name, folder, count in _checkpoints(config, options.cache, plan):
-        xtts = load_checkpoint(folder, device)
+        xtts = load_checkpoint(look_at(folder), device)
         for precision in precisions(options.precisions or ("auto",), xtts, device):
             found = compare(xtts, precision, list(lines(xtts, count)), plan.codes)
             results.append(Result(name, precision.name, found))

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from TTS.tts.models.xtts import Xtts
 
-from benchmarks.hardware import cores
 from benchmarks.texts import LANGUAGE
 from benchmarks.xtts import PREFIX
+from runners.cpu import cores
 from runners.xtts.checkpoint import choose_device
 
 

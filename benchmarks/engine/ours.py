@@ -19,7 +19,7 @@ from runners.types import Audio, Utterance, Voice
 
 def stages(engine: Any) -> dict[str, tuple[object, str]]:
     """Where the engine spends its time: the only place that knows the names."""
-    return {"prefill": (engine, "_prefill"), "step": (engine._decoder, "step"), "vocoder": (engine, "_speak")}
+    return {"prefill": (engine, "_prefill"), "step": (engine._decoder, "step"), "vocoder": (engine._vocoding, "start")}
 
 
 class Ours:

@@ -15,7 +15,7 @@ from deploy.tests.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, conta
 from runners.config import EngineConfig
 
 CUSTOM = yaml.safe_load(Path(__file__).with_name("custom_resources.yaml").read_text())
-NOT_OURS = {"BENTOML_HOME", "OMP_NUM_THREADS", "PORT"}  # variables of BentoML and OpenMP
+NOT_OURS = {"BENTOML_HOME", "PORT"}  # variables of BentoML
 BY_HAND = {"xtts-keys", "xtts-metrics-key", "xtts-licence"}  # the README says how to make them
 README = (OVERLAYS.parent / "README.md").read_text()
 

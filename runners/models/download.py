@@ -1,51 +1,22 @@
-"""Fetches files of known size and checksum into a folder, going on where an earlier attempt stopped.
-
-By itself it fetches over HTTP, in ranges, by huggingface_hub's session. That library's own downloads are one stream,
-throw away what came of a file when they fail, and compare no checksum: hence this module, which knows no repositories.
-"""
+"""Lands a checkpoint from a remote folder: the files it takes, whole, checked, all of one version."""
 
 import hashlib
-import logging
-import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-import httpx2
-from huggingface_hub import constants
-from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.utils import (  # type: ignore[attr-defined]  # its documented home
-    build_hf_headers,
-    hf_raise_for_status,
-    http_stream_backoff,
-)
 from huggingface_hub.utils.sha import git_hash
 
+from runners.checkpoint.files import CONFIG, LICENCE, SPEAKERS, VOCABULARY, WEIGHTS, check_texts, choose_weights
 from runners.errors import ConfigurationError
-from runners.models.ranges import Unreadable, append_in_parallel
+from runners.models.landing import land_version, recall
+from runners.models.remote_folder import HUB, RemoteFile, RemoteFolder, parts_of_hub
 
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file as its server describes it."""
-
-    name: str
-    url: str
-    size: int  # bytes
-    digest: str | None  # hex: a sha256, or of a small file on the hub its git blob's sha1; None: nobody knows it
-
-    def is_whole(self, path: Path) -> bool:
-        if path.stat().st_size != self.size:
-            return False
-        if self.digest is None:
-            return True
-        if len(self.digest) == 40:
-            return git_hash(path.read_bytes()) == self.digest
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == self.digest
+MANIFEST = "SHA256SUMS"  # as sha256sum writes it
+REQUIRED = (CONFIG, VOCABULARY, WEIGHTS[0])
 
 
 def free_space(folder: Path) -> int:
@@ -53,92 +24,96 @@ def free_space(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def bytes_missing(files: Sequence[RemoteFile], folder: Path) -> int:
-    return sum(max(0, file.size - _size(folder / file.name)) for file in files)
+def download(
+    url: str, weights: str | None, models: Path, free: Callable[[Path], int] = free_space, **options: Any
+) -> Path:
+    """Returns `models/<name>@<version>`: config.json, vocab.json, `weights` (None: to be found), what else is wanted.
 
-
-def check_room(model: object, files: Sequence[RemoteFile], folder: Path, free: int) -> None:
-    """Raises ConfigurationError when what is missing of the model's files is more than `free` bytes."""
-    missing = bytes_missing(files, folder)
-    if missing > free:
-        raise ConfigurationError(
-            f"XTTS_MODEL={model}: {missing / 1e6:,.1f} MB are to come and {folder.parent} has room for"
-            f" {free / 1e6:,.1f} MB. Make room, or set XTTS_CACHE_DIR to a folder on a larger disk."
-        )
-    logger.info("Downloading %s (%.1f MB) to %s", model, missing / 1e6, folder.parent)
-
-
-def append_over_http(file: RemoteFile, path: Path) -> None:
-    """Adds to `path` what it lacks.
-
-    Raises httpx2.RequestError or HfHubHTTPError when the server cannot be reached or refuses, and ValueError when
-    what it sends is not what it was asked for.
+    What has landed is not asked for again: it starts with no network, and a change in the folder is not seen. Files
+    that came of the same version before are kept. Raises ConfigurationError, or OSError where `models` cannot be
+    written. `options`: see RemoteFolder.open.
     """
-    try:
-        append_in_parallel(lambda start, end: _read(file, start, end), file.size, path, file.name)
-    except Unreadable as error:
-        raise error.reason from None
+    name, revision = _name_of(url, weights)
+    ref = models / f"{name}{revision}.ref"
+    landed = models / f"{name}@{recall(ref) or revision.removeprefix('@')}"
+    if landed.is_dir():
+        return landed
+    folder = RemoteFolder.open(url, REQUIRED, **options)
+    files = _wanted(folder, weights)
+    version = folder.commit or hashlib.sha256(repr(files).encode()).hexdigest()[:16]
+    return land_version(models / f"{name}@{version}", ref, lambda partial: _fetch(folder, files, partial, free))
 
 
-def _read(file: RemoteFile, start: int, end: int) -> bytes:
-    """The bytes from `start` to before `end`. A server that asks for patience (408, 429) is given what it asks for."""
-    headers = build_hf_headers() | {
-        "Accept-Encoding": "identity",  # so that ranges count the file's own bytes
-        "Range": f"bytes={start}-{end - 1}",
-    }
-    with http_stream_backoff(
-        "GET",
-        file.url,
-        headers=headers,
-        timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
-        retry_on_exceptions=(),
-        retry_on_status_codes=(408, 429),
-    ) as answer:
-        try:
-            hf_raise_for_status(answer)
-        except HfHubHTTPError as error:
-            if answer.status_code < 500:  # it was understood: asking again changes nothing
-                raise Unreadable(error) from error
-            raise
-        is_whole = answer.status_code == 200 and (start, end) == (0, file.size)
-        if answer.status_code != 206 and not is_whole:  # the body may be the whole file: it is not read
-            raise ValueError(
-                f"asked for a range of {file.name}, {answer.url.host} answered {answer.status_code}, not 206"
+def _name_of(url: str, weights: str | None) -> tuple[str, str]:
+    """The beginning of the name of what lands, and of the note of which version it is what `@revision` adds to it."""
+    if url.startswith(HUB):
+        repo, folder, revision = parts_of_hub(url)
+        parts = [part for part in (*repo.split("/"), *folder.split("/"), weights) if part]
+        return quote("--".join(parts), safe=""), f"@{quote(revision or 'main', safe='')}"
+    whole = f"{url.rstrip('/')}/{weights}" if weights else url
+    return f"{Path(url).name}-{hashlib.sha256(whole.encode()).hexdigest()[:12]}", ""
+
+
+def _wanted(folder: RemoteFolder, weights: str | None) -> list[RemoteFile]:
+    name = weights or choose_weights(folder)
+    check_texts(folder)
+    found = [folder.describe(each) for each in (CONFIG, VOCABULARY, name, SPEAKERS, LICENCE)]
+    files = [file for file in found if file]
+    if name not in {file.name for file in files}:
+        raise ConfigurationError(f"XTTS_MODEL={folder.url}: there is no {name}")
+    sums = _manifest(folder)
+    return [file if file.digest else _with_digest(file, sums.get(file.name, "")) for file in files]
+
+
+def _with_digest(file: RemoteFile, digest: str) -> RemoteFile:
+    return RemoteFile(file.name, file.size, file.version, digest)
+
+
+def _manifest(folder: RemoteFolder) -> dict[str, str]:
+    """File names and their sha256 in hex; empty where there is no manifest."""
+    if not folder.has(MANIFEST):
+        return {}
+    lines = folder.read(MANIFEST).decode(errors="replace").splitlines()
+    entries = [re.fullmatch(r"([0-9a-f]{64}) [ *](?:\./)?(.+)", line) for line in lines if line.strip()]
+    if not all(entries):
+        raise ConfigurationError(f"XTTS_MODEL={folder.url}: {MANIFEST} is not what sha256sum writes")
+    return {entry[2]: entry[1] for entry in entries if entry}
+
+
+def _fetch(folder: RemoteFolder, files: Sequence[RemoteFile], target: Path, free: Callable[[Path], int]) -> None:
+    """The files of an earlier attempt, where they are surely the same, stay; the others come."""
+    missing = [file for file in files if not _is_kept(file, target / file.name)]
+    size = sum(file.size for file in missing)
+    if size > free(target):
+        raise ConfigurationError(
+            f"XTTS_MODEL={folder.url}: {size / 1e6:,.1f} MB are to come and {target.parent} has room for"
+            f" {free(target) / 1e6:,.1f} MB. Make room, or set XTTS_CACHE_DIR to a folder on a larger disk."
+        )
+    for file in missing:
+        coming = target / f"{file.name}.coming"
+        folder.fetch(file, coming)
+        if not _is_whole(file, coming):
+            coming.unlink()
+            raise ConfigurationError(
+                f"XTTS_MODEL={folder.url}: {file.name} arrived damaged: its size or checksum is not the announced one."
+                " It was thrown away: start again to fetch it anew. If it recurs, look at the disk and any proxy."
             )
-        return answer.read()
+        coming.rename(target / file.name)
+    if not folder.commit and any(folder.describe(file.name) != _with_digest(file, "") for file in files):
+        for file in files:
+            (target / file.name).unlink()
+        raise ConfigurationError(f"XTTS_MODEL={folder.url} was changed while it was downloaded: start again.")
 
 
-def fetch(file: RemoteFile, folder: Path, append: Callable[[RemoteFile, Path], None] = append_over_http) -> None:
-    """Makes `folder/<name>` the whole file, beginning with the bytes that are there.
-
-    Raises ConfigurationError when the content is not what was announced (what came is thrown away), whatever
-    `append` does when the server fails (what came is kept), and OSError when the folder cannot be written.
-    """
-    path = folder / file.name
-    path.touch()
-    if _size(path) > file.size:
-        os.truncate(path, 0)
-    if _size(path) < file.size:
-        _append_while_something_comes(file, path, append)
-    if not file.is_whole(path):
-        path.unlink()
-        raise ConfigurationError(
-            f"{file.name} arrived damaged from {file.url}: its size or checksum is not the announced one."
-            " It was thrown away: start again to fetch it anew. If it recurs, look at the disk and any proxy."
-        )
+def _is_kept(file: RemoteFile, path: Path) -> bool:
+    told_apart = bool(file.version or file.digest)
+    return told_apart and path.is_file() and path.stat().st_size == file.size
 
 
-def _append_while_something_comes(file: RemoteFile, path: Path, append: Callable[[RemoteFile, Path], None]) -> None:
-    """Gives up on a bad network only where an attempt added nothing."""
-    while True:
-        have = _size(path)
-        try:
-            return append(file, path)
-        except httpx2.TransportError as error:
-            if _size(path) == have:
-                raise
-            logger.warning("%s was cut at %d bytes (%s): going on from there", file.name, _size(path), error)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _is_whole(file: RemoteFile, path: Path) -> bool:
+    if path.stat().st_size != file.size:
+        return False
+    if len(file.digest) == 40:
+        return git_hash(path.read_bytes()) == file.digest
+    with path.open("rb") as content:
+        return not file.digest or hashlib.file_digest(content, "sha256").hexdigest() == file.digest

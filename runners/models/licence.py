@@ -1,38 +1,56 @@
-"""The licence gate: which models start only after the operator has agreed to the CPML. Nothing here agrees for them."""
+"""The licence gate: which models start only after the operator has agreed to the CPML. Nothing here agrees for them.
+
+Where an imported model came from is noted in the file in which BentoML keeps a model's metadata. The file lies beside
+the model's own and goes with them: into another store, a bento, an image.
+"""
 
 from pathlib import Path
 
+import yaml
+
+from runners.checkpoint.files import LICENCE
 from runners.errors import ConfigurationError
-from runners.models.record import recorded_source
 
 CPML = "Coqui Public Model License"
+RECORD = "model.yaml"
 
 
-def may_be_under_cpml(folder: Path) -> bool:
-    """Whether the model in a local folder takes consent: its licence lies beside it, or it was imported from a URL.
+def needs_consent(source: str, folder: Path) -> bool:
+    """Whether the model takes consent: it comes from a URL, was imported from one, or its licence lies beside it.
 
-    What comes from the hub or a URL takes consent whatever lies beside it, and goes on to do so once it is in
-    BentoML's store or an image. A folder without licence and record is what operators tuned themselves: theirs
-    to judge.
+    A folder without licence and record is what operators tuned themselves: theirs to judge.
     """
-    return is_url(recorded_source(folder) or "") or carries_cpml(folder)
+    return is_url(source) or is_url(recorded_source(folder) or "") or _carries_cpml(folder)
 
 
 def is_url(source: str) -> bool:
     return "://" in source
 
 
-def carries_cpml(folder: Path) -> bool:
-    """Whether the licence of the real weights lies beside them."""
-    licence = folder / "LICENSE.txt"
-    return licence.is_file() and CPML in licence.read_text(errors="replace")
-
-
-def check_agreed(model: object, tos_agreed: bool) -> None:
+def check_agreed(source: object, tos_agreed: bool) -> None:
     """Raises ConfigurationError, which says what to read and what to set, unless `tos_agreed`."""
     if not tos_agreed:
         raise ConfigurationError(
-            f"XTTS_MODEL={model}: XTTS-v2 and what is tuned from it come under the {CPML} (CPML), which allows"
+            f"XTTS_MODEL={source}: XTTS-v2 and what is tuned from it come under the {CPML} (CPML), which allows"
             " non-commercial use only. Read it at https://coqui.ai/cpml or as LICENSE.txt beside the model. If you"
             " accept it, set COQUI_TOS_AGREED=1."
         )
+
+
+def recorded_source(folder: Path) -> str | None:
+    """None for a model that was not imported by us. It may be a part of one, in a folder below."""
+    for each in (folder, *folder.parents[:3]):
+        try:
+            content = yaml.safe_load((each / RECORD).read_bytes())
+        except (OSError, yaml.YAMLError):  # none, or somebody else's file of that name
+            continue
+        metadata = content.get("metadata") if isinstance(content, dict) else None
+        source = metadata.get("source") if isinstance(metadata, dict) else None
+        if isinstance(source, str):
+            return source
+    return None
+
+
+def _carries_cpml(folder: Path) -> bool:
+    licence = folder / LICENCE
+    return licence.is_file() and CPML in licence.read_text(errors="replace")

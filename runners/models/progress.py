@@ -1,10 +1,9 @@
 """Progress of a download on standard error: a bar in a terminal, a line now and then in a log."""
 
 import sys
-from functools import partial
 from typing import Any
 
-from tqdm import tqdm
+from fsspec.callbacks import TqdmCallback
 
 
 class Lines:
@@ -18,6 +17,9 @@ class Lines:
         """Nothing is held back."""
 
 
-def progress_bar() -> Any:
-    """A constructor of bars that takes tqdm's arguments."""
-    return tqdm if sys.stderr.isatty() else partial(tqdm, file=Lines(), mininterval=5.0, ncols=80)
+def progress(name: str) -> Any:
+    """fsspec's callback for the bytes of a file; a context manager."""
+    settings: dict[str, Any] = {"desc": name, "unit": "B", "unit_scale": True}
+    if not sys.stderr.isatty():
+        settings |= {"file": Lines(), "mininterval": 5.0, "ncols": 80}
+    return TqdmCallback(settings)

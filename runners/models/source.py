@@ -7,23 +7,24 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import fsspec
 
+from runners.checkpoint.files import SUFFIXES
 from runners.demo import DEMO_VERSION, make_demo
 from runners.errors import ConfigurationError
-from runners.models.checkpoint_files import OPTIONAL_FILES, REQUIRED_FILES, missing_files
-from runners.models.hub import Hub, HubModel
 from runners.models.landing import land
-from runners.models.licence import check_agreed, is_url, may_be_under_cpml
+from runners.models.licence import check_agreed, is_url, needs_consent
 
 logger = logging.getLogger(__name__)
 
+HUB = "hf://"
 PINNED_REVISIONS = {"coqui/XTTS-v2": "v2.0.3"}
 CHOICES = (
-    "demo, hf://owner/name[@revision], s3://bucket/prefix, name:version of a model in BentoML's store,"
-    " or a folder that holds config.json, model.pth and vocab.json"
+    "demo, hf://owner/name[/folder][@revision], s3://bucket/prefix, name:version of a model in BentoML's store,"
+    " or a folder that holds config.json, vocab.json and model.pth, or the file of weights in one"
 )
 
 
@@ -45,8 +46,9 @@ def is_demo(source: str) -> bool:
 
 
 def is_tag(source: str) -> bool:
-    """Whether XTTS_MODEL names a model in BentoML's store: name:version."""
-    return re.fullmatch(r"[a-z0-9][a-z0-9_.-]*:[\w.-]+", source, re.ASCII) is not None and not Path(source).is_dir()
+    """Whether XTTS_MODEL names a model in BentoML's store, or a folder in one: name:version[/folder]."""
+    tag = r"[a-z0-9][a-z0-9_.-]*:[\w.-]+(/[^/]+)*"
+    return re.fullmatch(tag, source, re.ASCII) is not None and not Path(source).exists()
 
 
 def resolve_model(
@@ -54,29 +56,49 @@ def resolve_model(
     cache_dir: Path,
     tos_agreed: bool,
     *,
-    hub: Hub | None = None,
     demo: Callable[[], DemoRecipe] = demo_recipe,
+    **options: Any,
 ) -> Path:
-    """Returns a folder that holds the REQUIRED_FILES: the one named, or one landed in `cache_dir/models`.
+    """Returns a folder, or the file of weights in it: the one named, or one landed in `cache_dir/models`.
 
-    What has landed needs no network again. Processes that share the cache make or fetch a model once.
-    Raises ConfigurationError, whose message says what to do.
+    What has landed needs no network again. Processes that share the cache make or fetch a model once. `options`: of
+    the remote filesystem. Raises ConfigurationError, whose message says what to do.
     """
+    if not is_url(source) and not is_demo(source):
+        path = _from_store(source) if is_tag(source) else _from_disk(source)
+        if needs_consent(source, path if path.is_dir() else path.parent):
+            check_agreed(source, tos_agreed)
+        return path
     models = cache_dir / "models"
     try:
-        if is_demo(source):
-            return _from_recipe(demo(), models)
-        if source.startswith("hf://"):
-            return _from_hub(source, models, tos_agreed, hub or Hub())
-        if is_url(source):
-            return _from_url(source, models, tos_agreed)
+        return _from_recipe(demo(), models) if is_demo(source) else _from_url(source, models, tos_agreed, options)
     except OSError as error:
         if error.errno is None:  # not the disk's
             raise
         raise ConfigurationError(f"XTTS_CACHE_DIR={cache_dir} cannot be written: {error}") from error
-    if is_tag(source):
-        return _from_store(source, tos_agreed)
-    return _from_folder(source, tos_agreed)
+
+
+def locate(source: str) -> tuple[str, str | None]:
+    """The URL of the folder, with the revision that is meant, and the name of the file of weights if it is named.
+
+    Raises ConfigurationError for what is no URL, and for one that holds a password.
+    """
+    if source.partition("://")[0] not in fsspec.available_protocols():
+        raise ConfigurationError(f"XTTS_MODEL={source}: must be {CHOICES}")
+    if _holds_password(source):  # it would be in logs, and in /health
+        raise ConfigurationError("XTTS_MODEL holds a password: give it by its store's own environment variables")
+    path, at, revision = source.partition("@") if source.startswith(HUB) else (source, "", "")
+    repo = path.removeprefix(HUB)
+    if source.startswith(HUB) and not at:
+        at, revision = "@", PINNED_REVISIONS.get(repo, "main")
+        if repo not in PINNED_REVISIONS:
+            logger.warning(
+                "XTTS_MODEL=%s is not pinned: it is main as it was when first downloaded. Add @ and a tag or commit to"
+                " pin it.",
+                source,
+            )
+    folder, _, name = path.rpartition("/")
+    return (f"{folder}{at}{revision}", name) if name.endswith(SUFFIXES) else (f"{path}{at}{revision}", None)
 
 
 def _from_recipe(recipe: DemoRecipe, models: Path) -> Path:
@@ -88,34 +110,12 @@ def _from_recipe(recipe: DemoRecipe, models: Path) -> Path:
     return land(models / f"demo-{recipe.version}", make)
 
 
-def _from_hub(url: str, models: Path, tos_agreed: bool, hub: Hub) -> Path:
-    model = _hub_model(url)
-    check_agreed(model, tos_agreed)
-    return hub.land(model, models, REQUIRED_FILES, OPTIONAL_FILES)
+def _from_url(source: str, models: Path, tos_agreed: bool, options: dict[str, Any]) -> Path:
+    from runners.models.download import download  # the clients take half a second to import
 
-
-def _hub_model(url: str) -> HubModel:
-    repo, _, revision = url.removeprefix("hf://").partition("@")
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo, re.ASCII):
-        raise ConfigurationError(f"XTTS_MODEL={url}: must be hf://owner/name[@revision]")
-    if not revision and repo not in PINNED_REVISIONS:
-        logger.warning(
-            "XTTS_MODEL=%s is not pinned: it is main as it was when first downloaded. Add @ and a tag or commit to"
-            " pin it.",
-            url,
-        )
-    return HubModel(repo, revision or PINNED_REVISIONS.get(repo, "main"))
-
-
-def _from_url(url: str, models: Path, tos_agreed: bool) -> Path:
-    from runners.models.bucket import Bucket  # S3's client takes half a second to import
-
-    if url.partition("://")[0] not in fsspec.available_protocols():
-        raise ConfigurationError(f"XTTS_MODEL={url}: must be {CHOICES}")
-    if _holds_password(url):  # it would be in logs, and in /health
-        raise ConfigurationError("XTTS_MODEL holds a password: give it by its store's own environment variables")
+    url, weights = locate(source)
     check_agreed(url, tos_agreed)
-    return Bucket.open(url).land(models, REQUIRED_FILES, OPTIONAL_FILES)
+    return download(url, weights, models, **options)
 
 
 def _holds_password(url: str) -> bool:
@@ -127,27 +127,20 @@ def _holds_password(url: str) -> bool:
         ) from None
 
 
-def _from_store(tag: str, tos_agreed: bool) -> Path:
+def _from_store(source: str) -> Path:
     from runners.models.store import stored_model
 
+    tag, _, below = source.partition("/")
     folder = stored_model(tag)
     if folder is None:
         raise ConfigurationError(f"XTTS_MODEL={tag}: BentoML's store has no such model. `make model-import` adds one.")
-    return _checked(tag, folder, tos_agreed)
+    if not (folder / below).exists():
+        raise ConfigurationError(f"XTTS_MODEL={source}: the model has no {below}")
+    return folder / below
 
 
-def _from_folder(source: str, tos_agreed: bool) -> Path:
-    folder = Path(os.path.expanduser(source)).absolute()
-    if not folder.is_dir():
-        raise ConfigurationError(f"XTTS_MODEL={source}: there is no such folder. It may be {CHOICES}")
-    return _checked(source, folder, tos_agreed)
-
-
-def _checked(model: str, folder: Path, tos_agreed: bool) -> Path:
-    """The folder, when it holds what it must and its licence lets it be served."""
-    missing = missing_files(folder)
-    if missing:
-        raise ConfigurationError(f"XTTS_MODEL={model}: the folder has no {', '.join(missing)}")
-    if may_be_under_cpml(folder):
-        check_agreed(model, tos_agreed)
-    return folder
+def _from_disk(source: str) -> Path:
+    path = Path(os.path.expanduser(source)).absolute()
+    if path.is_dir() or (path.is_file() and path.name.endswith(SUFFIXES)):
+        return path
+    raise ConfigurationError(f"XTTS_MODEL={source}: there is no such folder. It may be {CHOICES}")

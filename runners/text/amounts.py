@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from runners.text.language import Language
@@ -12,7 +13,8 @@ from runners.text.reading import REACH, Reading, word_after
 from runners.text.units import UNITS
 
 _WHOLE = re.compile(  # with nothing but perhaps a word after it
-    r"(?<![^\W\d_])(0|[1-9]\d{0,14})(?:(?=[.,;:!?)\"]?(?:\Z|\n))|(?=[.,;:!?)] [^\W\d_])|(?= (?P<next>[^\W\d_]{1,30})(?![\w.²³/°])))"
+    r"(?<![^\W\d_])(0|[1-9]\d{0,14})"
+    r"(?:(?=[.,;:!?)\"]?(?:\Z|\n))|(?=[.,;:!?)] [^\W\d_])|(?= (?P<next>[^\W\d_]{1,30})(?![\w.²³/°])))"
 )
 LETTER = r"[^\W\d_]"
 _LATIN = re.compile(r"[A-Za-zÀ-ÿĀ-ž]")
@@ -47,8 +49,9 @@ def grammar(language: Language) -> Grammar:
         grouped = rf"\d{{1,3}}(?P<{name}_mark>[{groups}]){group}(?:(?P={name}_mark){group}){{0,6}}(?!\d)"
         return rf"(?P<{name}>{grouped}|\d+)(?:(?:{point}{other})(?P<{name}_fraction>\d+)(?!\d|[.:]\d))?"
 
-    signs = _any({**language.section("currencies"), **language.section("percent")})
-    ends = _any({**language.section("currencies"), **language.section("units"), **language.section("percent"), **UNITS})
+    signs = _any(chain(language.section("currencies"), language.section("percent")))
+    names = ("currencies", "units", "percent")
+    ends = _any({*UNITS, *chain.from_iterable(map(language.section, names))})
     scales = _any(language.section("scales"))
     last = r"(?![A-Za-z\d\u0900-\u0963\u0621-\u065f])" if numbers.get("unspaced") else rf"(?!{LETTER}|\d)"
     ending = numbers.get("ending")

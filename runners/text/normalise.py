@@ -58,8 +58,8 @@ def _figures(code: str, follows: str) -> tuple[Reader, ...]:
         case ",":
             return (*first, *last, read_amount)
         case ".":
-            general = (read_date, read_time, read_phone, read_version, read_ordinal)
-            return (read_address, *first, *general, *last, read_amount)
+            dotted = (read_date, read_time, read_phone, read_version, read_ordinal)
+            return (read_address, *first, *dotted, *last, read_amount)
         case ":":
             return (*first, read_time, *last, read_amount)
         case "/":

@@ -17,6 +17,7 @@ from runners.errors import InvalidInput
 from runners.text.characters import visible
 from runners.text.mapped import Edit, MappedText
 from runners.text.numerals import spell_out
+from runners.text.own_languages import character_limit, is_own, read
 from runners.text.reading_out import has_something_to_say
 from runners.text.splitting import cuts
 
@@ -84,6 +85,8 @@ class TextFrontend:
         `max_tokens`, as upstream asserts.
         """
         code = self._code(language)
+        if is_own(code):
+            return character_limit(self._max_tokens)
         limit = self._tokenizer.char_limits.get(code, _OTHER_LIMIT) * _LETTERS_PER_CHARACTER.get(code, 1.0)
         return min(int(limit), self._max_tokens - 2)
 
@@ -132,6 +135,8 @@ class TextFrontend:
         return False
 
     def _upstream(self, text: str, code: str) -> str:
+        if is_own(code):
+            return read(text, code)
         return str(self._tokenizer.preprocess_text(text.strip().lower(), code))
 
     def _piece(self, text: str, span: tuple[int, int], code: str) -> Piece:

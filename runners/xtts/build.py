@@ -14,6 +14,7 @@ from runners.errors import ConfigurationError
 from runners.xtts.decoder import Decoder, capacity_of, rows_of
 from runners.xtts.gpt import GPT
 from runners.xtts.identity import sources_identity
+from runners.xtts.mapped import own_memory
 from runners.xtts.precision import Precision
 from runners.xtts.transformer import TorchTransformer, Transformer, flash_works, position_bytes
 from runners.xtts.vocoder import Vocoder
@@ -34,6 +35,7 @@ def build_transformer(blocks: Any, slots: int, gpt: GPT, conditioning_length: in
     """`blocks`: upstream's, which are cast in place, or whose weights are taken."""
     capacity = capacity_of(gpt, conditioning_length)
     if not precision.int10:
+        own_memory(blocks)
         flash = flash_works(blocks, precision.transformer)
         return TorchTransformer(blocks, slots, capacity, precision.transformer, flash=flash)
     from runners.xtts.int10.transformer import (

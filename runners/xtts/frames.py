@@ -24,7 +24,7 @@ class Stretch:
     factors: tuple[float, ...]
 
     def total(self, codes: int) -> int:
-        """Frames that `codes` latents become. At least one: a lone latent at high speed is still heard."""
+        """Frames that `codes` latents become. At least one: a lone latent at high speed still sounds."""
         return self._lengths(codes)[-1]
 
     def ready(self, codes: int) -> int:
@@ -40,7 +40,7 @@ class Stretch:
     def window(self, latents: Tensor, start: int, stop: int, codes: int) -> Tensor:
         """Frames `start` to `stop` of the stretch of `codes` latents: (codes, dim) to (stop - start, dim).
 
-        Latents beyond the last one that the window needs may be missing; `codes` places the end's clamping.
+        Latents beyond the last one that the window needs may be missing; `codes` determines where the end is clamped.
         """
         steps = []
         lengths = pairwise(self._lengths(codes))

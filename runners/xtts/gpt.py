@@ -24,7 +24,7 @@ class GPT:
         self.head_bytes: int = gpt.mel_head.weight.nbytes
         self.device: torch.device = gpt.mel_head.weight.device
         self._start = torch.tensor([self.start_code], device=self.device)
-        self._places = torch.arange(self.max_text + 2, device=self.device)
+        self._positions = torch.arange(self.max_text + 2, device=self.device)
 
     def prefix(self, text: Tensor, conditioning: Tensor) -> Tensor:
         """Voice, [START] text [STOP], start code: (time, dim).
@@ -37,19 +37,19 @@ class GPT:
         return torch.cat(
             [
                 conditioning[0].to(self.device, torch.float32),
-                gpt.text_embedding(text) + gpt.text_pos_embedding.emb(self._places[: len(text)]),
-                self.embed(self._start, self._places[:1]),
+                gpt.text_embedding(text) + gpt.text_pos_embedding.emb(self._positions[: len(text)]),
+                self.embed(self._start, self._positions[:1]),
             ]
         )
 
-    def embed(self, codes: Tensor, places: Tensor) -> Tensor:
-        """Codes (rows,) at their places, counted from the start code: (rows, dim)."""
-        embedded: Tensor = self._gpt.mel_embedding(codes) + self._gpt.mel_pos_embedding.emb(places)
+    def embed(self, codes: Tensor, positions: Tensor) -> Tensor:
+        """Codes (rows,) at their positions, counted from the start code: (rows, dim)."""
+        embedded: Tensor = self._gpt.mel_embedding(codes) + self._gpt.mel_pos_embedding.emb(positions)
         return embedded
 
     def hidden(self, states: Tensor) -> Tensor:
-        """The transformer's output after both final norms: what a code is drawn from and the latent that the vocoder
-        speaks, at once. Upstream computes the same values again in a second full pass."""
+        """The transformer's output after both final norms: what a code is drawn from, and the vocoder's latent.
+        Upstream computes the same values again in a second full pass."""
         hidden: Tensor = self._gpt.final_norm(self._gpt.gpt.ln_f(states))
         return hidden
 

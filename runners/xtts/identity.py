@@ -1,22 +1,30 @@
 """Tells one checkpoint from another, so that latents made by one are never taken for another's."""
 
 import hashlib
-import zipfile
 from pathlib import Path
 
+from runners.checkpoint.look import Checkpoint
+from runners.checkpoint.tensors import TensorInfo
+from runners.xtts.mapped import MappedFile, checksum
 
-def checkpoint_identity(folder: Path) -> str:
-    """Sha256 hex over `config.json` and the content of `model.pth`, in milliseconds for any size.
 
-    `model.pth` is a zip archive whose directory holds a CRC-32 of every tensor: those, with names and sizes,
-    stand for the content. An archive written without them (torch can be told so) or a pickle of old is hashed
-    whole, which takes a second or two for the real model. Raises FileNotFoundError when either file is
-    missing.
+def checkpoint_identity(checkpoint: Checkpoint) -> str:
+    """Sha256 hex over the model's tensors: their names, types, shapes and the CRC-32 of their content.
+
+    The same tensors in another file are the same checkpoint. PyTorch's archives hold the checksums of what is in
+    them, and take milliseconds; of other files the tensors are read, which takes a second or two for the real model.
     """
-    identity = hashlib.sha256((folder / "config.json").read_bytes())
-    model = folder / "model.pth"
-    identity.update(_directory(model) or _whole(model))
+    file = MappedFile(checkpoint.folder / checkpoint.weights)
+    identity = hashlib.sha256()
+    for name, info in sorted(checkpoint.tensors.items()):
+        identity.update(repr((name, info.dtype, info.shape, _checksum(file, info))).encode())
     return identity.hexdigest()
+
+
+def _checksum(file: MappedFile, info: TensorInfo) -> int:
+    if info.record.crc is not None and info.fills_record:
+        return info.record.crc
+    return checksum(file.tensors({"": info})[""])
 
 
 def sources_identity(package: Path) -> str:
@@ -25,18 +33,3 @@ def sources_identity(package: Path) -> str:
     for source in sorted(package.glob("*.py")):
         identity.update(source.read_bytes())
     return identity.hexdigest()[:16]
-
-
-def _directory(archive: Path) -> bytes | None:
-    if not zipfile.is_zipfile(archive):
-        return None
-    with zipfile.ZipFile(archive) as opened:
-        members = [(member.filename, member.file_size, member.CRC) for member in opened.infolist()]
-    if any(size and not crc for _, size, crc in members):
-        return None
-    return repr(sorted(members)).encode()
-
-
-def _whole(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").digest()

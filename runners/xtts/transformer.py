@@ -182,7 +182,7 @@ def _flash(query: Tensor, keys: Tensor, values: Tensor, lengths: Tensor) -> Tens
 
 
 def flash_works(blocks: Items[Any], dtype: torch.dtype) -> bool:
-    """Whether this GPU's FlashAttention does what `_flash` says. Otherwise a mask over the longest span serves."""
+    """Whether this GPU's FlashAttention does what `_flash` needs. Otherwise a mask over the longest span serves."""
     attention = blocks[0].attn
     heads, head_dim, device = attention.num_heads, attention.head_dim, attention.c_attn.weight.device
     if device.type != "cuda" or dtype not in (torch.float16, torch.bfloat16):

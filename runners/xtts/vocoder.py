@@ -19,7 +19,7 @@ WINDOWS_AT_ONCE = {"cpu": 1, "cuda": 16}
 
 @dataclass(frozen=True, slots=True)
 class PendingAudio:
-    """Samples that are, or will be, there."""
+    """Samples that are computed, or are being computed."""
 
     _samples: Tensor  # on the host
     _done: torch.cuda.Event | None
@@ -55,7 +55,7 @@ class Vocoder:
         self.context = context_frames(generator)
         self.device: torch.device = generator.conv_post.weight.device
         self._generator = _in_two_dimensions(generator)
-        last_stage = len(generator.resblocks) - generator.num_kernels  # at the samples' rate, where an error is heard
+        last_stage = len(generator.resblocks) - generator.num_kernels  # at the samples' rate, where errors are audible
         self._generator.resblocks = nn.ModuleList(
             [
                 _ResBlock(block, dtype if index < last_stage else torch.float32)
@@ -67,7 +67,7 @@ class Vocoder:
 
     @torch.inference_mode()
     def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
-        """Begin to speak (rows, time, dim) frames by (rows, 512, 1) speaker embeddings."""
+        """Begin to vocode (rows, time, dim) frames by (rows, 512, 1) speaker embeddings."""
         if self._stream is None:
             return PendingAudio(self.vocode(frames, speakers), None)
         self._stream.wait_stream(torch.cuda.current_stream(self.device))
@@ -86,7 +86,7 @@ class Vocoder:
         return samples[:, 0, 0]
 
     def warm_up(self, lengths: list[int]) -> None:
-        """Speak windows of these lengths in batches of every size, so that a GPU's memory and plans are there."""
+        """Vocode windows of these lengths in batches of every size, so that a GPU's memory and plans are there."""
         if self._stream is None:
             return
         dim, speaker = self._generator.conv_pre.in_channels, self._generator.cond_layer.in_channels
@@ -97,16 +97,16 @@ class Vocoder:
 
 
 def context_frames(generator: Any) -> int:
-    """How many frames to each side a sample hears: the half-widths of all convolutions, at their own rates."""
-    heard = _half_width(generator.conv_pre)
+    """The receptive field in frames to each side: the half-widths of all convolutions, at their own rates."""
+    field = _half_width(generator.conv_pre)
     rate = 1.0  # samples of the current layer per frame
     blocks_per_stage = generator.num_kernels
     for stage, up in enumerate(generator.ups):
-        heard += math.ceil((up.kernel_size[0] - up.stride[0]) / 2 / up.stride[0]) / rate
+        field += math.ceil((up.kernel_size[0] - up.stride[0]) / 2 / up.stride[0]) / rate
         rate *= up.stride[0]
         blocks = generator.resblocks[stage * blocks_per_stage : (stage + 1) * blocks_per_stage]
-        heard += max(sum(map(_half_width, [*block.convs1, *block.convs2])) for block in blocks) / rate
-    return math.ceil(heard + _half_width(generator.conv_post) / rate)
+        field += max(sum(map(_half_width, [*block.convs1, *block.convs2])) for block in blocks) / rate
+    return math.ceil(field + _half_width(generator.conv_post) / rate)
 
 
 def _half_width(conv: Any) -> float:

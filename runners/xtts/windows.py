@@ -1,7 +1,7 @@
-"""Which frames the vocoder speaks next. Plain data in, plain data out.
+"""Which frames are vocoded next. Plain data in, plain data out.
 
-A window carries `context` frames on each side of what it delivers, which is as far as the vocoder hears, so its middle
-equals the full pass sample for sample. At the utterance's own ends there is no context: there the convolutions' zero
+A window carries `context` frames on each side of what it delivers, the vocoder's receptive field, so its middle equals
+the full pass sample for sample. At the utterance's own ends there is no context: there the convolutions' zero
 padding is what the full pass sees too. The first windows are short, so that the first sound comes soon; how long a
 window is depends on its place alone, so windows can be batched across utterances with no masks.
 """
@@ -20,7 +20,7 @@ class Window:
 @dataclass(frozen=True, slots=True)
 class WindowPlan:
     sizes: tuple[int, ...]  # frames of the first window, the second, ..., and of all that follow; without context
-    context: int  # frames heard on each side
+    context: int  # frames of context on each side
 
     def __post_init__(self) -> None:
         if not self.sizes or min(self.sizes) < 1:

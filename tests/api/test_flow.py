@@ -1,7 +1,7 @@
 """Bytes between a maker and a reader of different speeds, and the response that sends them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from threading import Thread
 from typing import Any
 
@@ -9,11 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.flow import Flow, Give
+from api.flow import Flow
 from api.live_response import LiveResponse
 from runners.errors import EngineFailure
 
 SCOPE = {"type": "http", "asgi": {"spec_version": "2.3"}, "method": "POST", "path": "/", "headers": []}
+
+
+Give = Callable[[bytes], object]
+
+
+async def begun(make: Callable[[Give], Coroutine[Any, Any, None]]) -> Flow:
+    flow = Flow()
+    await flow.begin(make(flow.put))
+    return flow
 
 
 async def read(flow: Flow) -> bytes:
@@ -30,7 +39,7 @@ def test_nothing_is_lost_or_turned_round(parts: list[bytes], pauses: list[bool])
                 await asyncio.sleep(0)
 
     async def run() -> bytes:
-        return await read(await Flow.begin(make))
+        return await read(await begun(make))
 
     assert asyncio.run(run()) == b"".join(parts)
 
@@ -44,7 +53,7 @@ async def test_the_maker_does_not_wait_for_the_reader_and_may_give_from_a_thread
         await asyncio.to_thread(thread.join)
         done.set()
 
-    flow = await Flow.begin(make)
+    flow = await begun(make)
     await done.wait()
     assert await read(flow) == b"x" * 1000
 
@@ -54,7 +63,7 @@ async def test_a_failure_before_the_first_byte_is_raised_at_once_and_a_later_one
         raise EngineFailure("no")
 
     with pytest.raises(EngineFailure):
-        await Flow.begin(fail)
+        await begun(fail)
 
     async def fail_later(give: Give) -> None:
         give(b"one")
@@ -62,7 +71,7 @@ async def test_a_failure_before_the_first_byte_is_raised_at_once_and_a_later_one
         give(b"two")
         raise EngineFailure("no")
 
-    chunks = aiter(await Flow.begin(fail_later))
+    chunks = aiter(await begun(fail_later))
     assert [await anext(chunks), await anext(chunks)] == [b"one", b"two"]
     with pytest.raises(EngineFailure):
         await anext(chunks)
@@ -88,7 +97,7 @@ async def test_who_gives_up_waiting_for_the_first_byte_stops_the_making() -> Non
     endless = Endless()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
-            await Flow.begin(silent)
+            await begun(silent)
     assert endless.stopped
 
 
@@ -121,7 +130,7 @@ class Client:
 @pytest.mark.parametrize("stalls", [1000, 1], ids=["while it waits for more", "while it does not read"])
 async def test_a_client_that_leaves_stops_the_making(stalls: int) -> None:
     endless = Endless()
-    flow = await Flow.begin(endless.make)
+    flow = await begun(endless.make)
     client = Client(stalls)
     await LiveResponse(flow, flow, "audio/wav", {})(SCOPE, leaving, client.send)
     assert endless.stopped
@@ -130,7 +139,7 @@ async def test_a_client_that_leaves_stops_the_making(stalls: int) -> None:
 
 async def test_a_client_that_never_reads_on_is_cut_off() -> None:
     endless = Endless()
-    flow = await Flow.begin(endless.make)
+    flow = await begun(endless.make)
     client = Client(stalls=1)
     await asyncio.wait_for(LiveResponse(flow, flow, "audio/wav", {}, patience=0.05)(SCOPE, staying, client.send), 5)
     assert endless.stopped
@@ -143,7 +152,7 @@ async def test_a_failure_half_way_leaves_the_body_without_its_end(caplog: pytest
         await asyncio.sleep(0.01)
         raise EngineFailure("the reason")
 
-    flow = await Flow.begin(fail)
+    flow = await begun(fail)
     client = Client()
     await LiveResponse(flow, flow, "audio/wav", {"X-Seed": "1"})(SCOPE, staying, client.send)
     assert [message.get("body") for message in client.messages] == [None, b"one"]
@@ -159,7 +168,7 @@ async def test_what_wraps_the_flow_is_sent_and_the_flow_closed() -> None:
     async def make(give: Give) -> None:
         give(b"one")
 
-    flow = await Flow.begin(make)
+    flow = await begun(make)
     client = Client()
     await LiveResponse(wrapped(flow), flow, "audio/wav", {})(SCOPE, staying, client.send)
     assert client.finished
@@ -177,7 +186,7 @@ async def test_a_slow_reader_that_never_stops_is_never_cut_off() -> None:
             await asyncio.sleep(len(message.get("body", b"")) / 1_000_000)
             await super().send(message)
 
-    flow = await Flow.begin(make)
+    flow = await begun(make)
     client = Slow()
     await LiveResponse(flow, flow, "audio/wav", {}, patience=0.2)(SCOPE, staying, client.send)
     assert client.finished

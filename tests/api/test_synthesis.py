@@ -2,12 +2,15 @@
 
 import asyncio
 import dataclasses
+import io
+import json
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from limits import parse
 
 from api.auth.account import Account, account
@@ -144,6 +147,29 @@ async def test_what_was_cut_at_its_longest_is_logged(narrator: Narrator, caplog:
     narrator.say(window(), done(reason=StopReason.LIMIT), Finished())
     [chunk async for chunk in (await synthesis(narrator).live(simple())).flow]
     assert "1 of the model's utterances ran into its longest length" in caplog.text
+
+
+@pytest.mark.parametrize("format", ["wav", "mp3"])
+async def test_a_whole_file_knows_its_length_and_its_segments(narrator: Narrator, format: str) -> None:
+    segments = [{"text": "a", "pause_after": 1 / 3}, {"text": "b"}]
+    body = SegmentedRequest(segments=segments, voice="Demo Low", output_format=format, trim_silence=False)
+    narrator.say(window(1), done(1), window(), done(), Finished())
+    rendered = await synthesis(narrator).whole(body)
+    length = 2 * WINDOW + 8000
+    assert soundfile.info(io.BytesIO(rendered.body)).frames == length
+    assert rendered.headers["X-Audio-Duration"] == f"{length / 24000:.3f}"
+    spans = json.loads(rendered.headers["X-Segments"])
+    assert [[round(at * 24000) for at in span] for span in spans] == [[0, WINDOW], [WINDOW + 8000, length]]
+    assert np.abs(np.array(spans) * 24000 - np.round(np.array(spans) * 24000)).max() < 0.02
+
+
+async def test_a_whole_file_names_what_failed(narrator: Narrator) -> None:
+    narrator.say(window(), Failed(InvalidInput("nothing to say", param="text", utterance=0)))
+    with pytest.raises(InvalidInput):
+        await synthesis(narrator).whole(simple())
+    with pytest.raises(DeadlineExceeded):
+        await synthesis(narrator, timeout=0.3).whole(simple())
+    assert not narrator.listening
 
 
 async def test_segments_are_heard_in_order_and_each_has_its_pause(narrator: Narrator) -> None:

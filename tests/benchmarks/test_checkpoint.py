@@ -9,6 +9,7 @@ import torch
 from TTS.tts.models.xtts import Xtts
 
 from benchmarks.checkpoint import FULL, SPEAKERS, bench_checkpoint
+from runners.checkpoint.look import look_at
 from runners.xtts.checkpoint import load_checkpoint
 from tests.benchmarks.conftest import CODES, SMALL
 from tests.studio import Studio, studio
@@ -18,12 +19,12 @@ TEXT = "The night train left the station at ten."
 
 @pytest.fixture(scope="module")
 def upstream(small_checkpoint: Path) -> Xtts:
-    return load_checkpoint(small_checkpoint, torch.device("cpu"))
+    return load_checkpoint(look_at(small_checkpoint), torch.device("cpu"))
 
 
 @pytest.fixture
 def room(small_checkpoint: Path) -> Studio:
-    with studio(load_checkpoint(small_checkpoint, torch.device("cpu")), slots=2) as open_studio:
+    with studio(load_checkpoint(look_at(small_checkpoint), torch.device("cpu")), slots=2) as open_studio:
         yield open_studio
 
 

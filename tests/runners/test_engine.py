@@ -16,10 +16,10 @@ from TTS.tts.models.xtts import Xtts
 
 from runners.engine import Engine
 from runners.errors import EngineFailure, Overloaded
-from runners.listener import Listener
+from runners.observer import Observer
 from runners.types import StopReason
+from runners.vocoder_queue import VocoderQueue
 from runners.xtts.vocoder import PendingAudio
-from runners.xtts.windows import WindowPlan
 from tests.studio import LINES, Mute, Studio, Take, studio
 
 Wave = NDArray[np.float32]
@@ -58,7 +58,7 @@ def solo_waves(own_xtts: Xtts) -> dict[int, Wave]:
 def short_windows(room: Studio, at_once: int) -> None:
     """So that short utterances have several, and rows of different ones share a batch."""
     room.vocoder.at_once = at_once
-    room.engine._plan = WindowPlan((20,), room.vocoder.context)
+    room.engine._vocoding = VocoderQueue(room.vocoder, (20,))
 
 
 def wait_until(condition: "threading.Event | object", timeout: float = 20) -> None:
@@ -196,12 +196,12 @@ class TestFaults:
                 raise RuntimeError("no sound today")
 
         with studio(own_xtts, slots=1, mute=True) as room:
-            room.engine._vocoder = Broken()  # type: ignore[assignment]
+            room.engine._vocoding = VocoderQueue(Broken())  # type: ignore[arg-type]
             take = room.take("en", "Hello.")
             room.submit([take])
             with pytest.raises(EngineFailure):
                 take.finish()
-            room.engine._vocoder = Mute()  # type: ignore[assignment]
+            room.engine._vocoding = VocoderQueue(Mute())  # type: ignore[arg-type]
             room.record([room.take("en", "Hello.")])
 
     def test_stopping_fails_what_is_in_flight(self, own_xtts: Xtts) -> None:
@@ -265,8 +265,8 @@ class TestFaults:
                 room.submit([room.take("en", "Hello.")])
 
 
-class Ledger(Listener):
-    """What the engine told, in order."""
+class Ledger(Observer):
+    """What the engine reported, in order."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -308,7 +308,7 @@ class TestQueue:
     def test_what_is_cancelled_leaves_within_two_steps(self, own_xtts: Xtts) -> None:
         ledger = Ledger()
         room = Studio(own_xtts, slots=4, mute=True)
-        room.engine = Engine(room.decoder, room.vocoder, 100, listener=ledger)
+        room.engine = Engine(room.decoder, room.vocoder, 100, observer=ledger)
         room.engine.start()
         try:
             takes = [room.take(*LINES[3]) for _ in range(4)]  # equal, so that none ends before the others

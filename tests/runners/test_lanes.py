@@ -7,7 +7,7 @@ import pytest
 from TTS.tts.models.xtts import Xtts
 
 from runners.engine import Engine
-from runners.listener import Listener
+from runners.observer import Observer
 from runners.types import Event, PieceDone
 from tests.studio import LINES, Studio, Take, studio
 
@@ -21,7 +21,7 @@ def bulk(room: Studio, number: int) -> Take:
     return take
 
 
-def steps_until_said(room: Studio, takes: Items[Take]) -> list[int]:
+def steps_until_done(room: Studio, takes: Items[Take]) -> list[int]:
     """Of each take, from its submission on."""
     ended: dict[Take, int] = {}
 
@@ -46,7 +46,7 @@ def test_interactive_requests_wait_no_longer_for_a_full_bulk_lane(own_xtts: Xtts
 
         def measured() -> list[int]:
             takes = [[room.take(*LINES[(start + n) % len(LINES)]) for n in range(at_once)] for start in range(8)]
-            return [steps for group in takes for steps in steps_until_said(room, group)]
+            return [steps for group in takes for steps in steps_until_done(room, group)]
 
         idle = measured()
         load = [bulk(room, number) for number in range(400)]
@@ -90,20 +90,20 @@ def test_a_canceled_bulk_request_leaves_at_once(own_xtts: Xtts) -> None:
         assert sum(bool(take.codes) for take in load) <= 4
 
 
-class Loads(Listener):
-    """What slots hold, as the engine tells it."""
+class Loads(Observer):
+    """What slots hold, as the engine reports it."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[int, int]] = []
+        self.reports: list[tuple[int, int]] = []
 
     def load(self, slots: int, live: int, bulk: int, waiting: int) -> None:
-        self.told.append((live, bulk))
+        self.reports.append((live, bulk))
 
 
-def test_the_engine_tells_bulk_slots_apart(own_xtts: Xtts) -> None:
+def test_the_engine_reports_bulk_slots(own_xtts: Xtts) -> None:
     loads = Loads()
     room = Studio(own_xtts, slots=SLOTS, mute=True)
-    room.engine = Engine(room.decoder, room.vocoder, 100, reserve=RESERVE, listener=loads)
+    room.engine = Engine(room.decoder, room.vocoder, 100, reserve=RESERVE, observer=loads)
     takes = [room.take(*LINES[3]), *(bulk(room, number) for number in range(4))]
     room.submit(takes)
     room.engine.start()
@@ -112,5 +112,5 @@ def test_the_engine_tells_bulk_slots_apart(own_xtts: Xtts) -> None:
             take.finish()
     finally:
         room.engine.stop()
-    assert max(many for _, many in loads.told) > 1
-    assert {live - many for live, many in loads.told} == {0, 1}  # the one that is not bulk
+    assert max(many for _, many in loads.reports) > 1
+    assert {live - many for live, many in loads.reports} == {0, 1}  # the one that is not bulk

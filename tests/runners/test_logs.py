@@ -8,7 +8,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runners.logs import JsonLines, TextLines, write_as
+from runners.logs import JsonLines, TextLines, formatter
 from runners.request_id import FIT, id_for, request_id
 
 
@@ -53,19 +53,13 @@ def test_auto_is_text_on_a_terminal_only() -> None:
         def isatty(self) -> bool:
             return True
 
-    root, before = logging.getLogger(), logging.getLogger().handlers
-    try:
-        for form, stream, expected in (
-            ("auto", Terminal(), TextLines),
-            ("auto", io.StringIO(), JsonLines),
-            ("json", Terminal(), JsonLines),
-            ("text", io.StringIO(), TextLines),
-        ):
-            root.handlers = [logging.StreamHandler(stream)]
-            write_as(form)
-            assert type(root.handlers[0].formatter) is expected
-    finally:
-        root.handlers = before
+    for form, stream, expected in (
+        ("auto", Terminal(), TextLines),
+        ("auto", io.StringIO(), JsonLines),
+        ("json", Terminal(), JsonLines),
+        ("text", io.StringIO(), TextLines),
+    ):
+        assert type(formatter(form, logging.StreamHandler(stream))) is expected
 
 
 @given(st.text(max_size=200))

@@ -76,7 +76,7 @@ def test_the_engine_tells_its_load_its_waits_and_its_steps(own_xtts: Xtts) -> No
     scrape = Scrape()
     with studio(own_xtts, slots=2, mute=True) as room:
         room.engine.stop()
-        room.engine = Engine(room.decoder, Mute(), 100, listener=scrape.metrics)  # type: ignore[arg-type]
+        room.engine = Engine(room.decoder, Mute(), 100, observer=scrape.metrics)  # type: ignore[arg-type]
         takes = [room.take(*line) for line in LINES[:5]]
         room.engine.submit(Request([take.sequence for take in takes], lambda _: None))
         assert (scrape["xtts_slots"], scrape["xtts_live_slots"], scrape["xtts_waiting_sequences"]) == (2, 0, 5)

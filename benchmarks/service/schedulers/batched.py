@@ -19,11 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.audio.formats import encode
-from api.runner_client import connect
 from api.schemas import SegmentedRequest
 from benchmarks.mix import Ask, asks
 from benchmarks.service.clients import Heard, closed_loop
 from benchmarks.service.schedulers.utterances import in_order, utterances
+from bentoml_patches.proxy import connect
 from runners.config import EngineConfig
 from runners.types import Audio, Utterance
 

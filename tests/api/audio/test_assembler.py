@@ -1,35 +1,129 @@
-"""What is assembled while it is said equals what is assembled afterwards, and is held back no longer than needed."""
+"""Utterances become one signal: each with its pause, in order, whatever the engine cuts and whatever comes first."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from api.audio.assemble import Segment, assemble, join_pieces
 from api.audio.assembler import Assembler
-from api.audio.edges import Trim, trim_silence
 from runners.types import Audio, Event, PieceDone, StopReason
+from tests.api.audio.signals import KINDS, RATE, Samples, signal, sounds, tone
 
-RATE = 24000
 FADE, FRAME, MARGIN = 120, 240, 480  # samples
-ONSET = 10  # frames
 
-Samples = NDArray[np.float32]
 Pieces = list[list[Samples]]  # of each utterance
 
-stretches = st.tuples(st.sampled_from([0.0, 3e-4, 2e-3, 2e-2, 0.3, 1.0]), st.integers(0, 1500))  # level and length
+
+@dataclass(frozen=True)
+class Assembled:
+    samples: Samples
+    spans: list[tuple[int, int]]
 
 
-@st.composite
-def sounds(draw: st.DrawFn) -> Samples:
-    """Silence, murmur and speech in any order: levels on both sides of every limit."""
-    random = np.random.default_rng(draw(st.integers(0, 9)))
-    parts = [
-        level * random.uniform(-1, 1, length) for level, length in draw(st.lists(stretches, min_size=1, max_size=6))
+def done(utterance: int = 0, piece: int = 0, *, last: bool = True) -> PieceDone:
+    return PieceDone(utterance, piece, 1, StopReason.STOP_CODE, last=last)
+
+
+def feed(assembler: Assembler, *events: Event) -> Samples:
+    blocks = [block for event in events for block in assembler.feed(event)]
+    assert all(block.dtype == np.float32 and block.size for block in blocks)
+    return np.concatenate((np.zeros(0, np.float32), *blocks))
+
+
+def in_order(utterances: Pieces) -> list[Event]:
+    """Each piece whole, one after the other."""
+    return [
+        event
+        for number, pieces in enumerate(utterances)
+        for index, piece in enumerate(pieces)
+        for event in (Audio(number, index, piece), done(number, index, last=index == len(pieces) - 1))
     ]
-    return np.concatenate(parts).astype(np.float32)
+
+
+def assembled(pauses: Sequence[float], events: Sequence[Event], *, trim: bool) -> Assembled:
+    assembler = Assembler(pauses, RATE, trim=trim)
+    samples = feed(assembler, *events)
+    assert assembler.length == len(samples)
+    return Assembled(samples, assembler.spans)
+
+
+def assemble(*segments: tuple[Samples, float], trim: bool = False) -> Assembled:
+    """Utterances of one piece each, and their pauses."""
+    return assembled([pause for _, pause in segments], in_order([[samples] for samples, _ in segments]), trim=trim)
+
+
+segments = st.lists(
+    st.tuples(
+        st.builds(signal, st.sampled_from(KINDS), st.integers(0, 2000), st.integers(0, 9)),
+        st.one_of(st.just(0.0), st.floats(0, 0.05)),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(parts=segments, trim=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_the_whole_is_its_parts_in_order_and_nothing_else(parts: list[tuple[Samples, float]], trim: bool) -> None:
+    whole = assemble(*parts, trim=trim)
+    position = 0
+    for (samples, seconds), (start, end) in zip(parts, whole.spans, strict=True):
+        alone = assemble((samples, 0.0), trim=trim).samples
+        pause = round(seconds * RATE)
+        assert (start, end) == (position, position + len(alone))
+        assert np.array_equal(whole.samples[position : position + len(alone)], alone)
+        position += len(alone)
+        silence = whole.samples[position : position + pause]
+        assert len(silence) == pause
+        assert not silence.any()
+        position += pause
+    assert position == len(whole.samples)
+
+
+@given(parts=segments, trim=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_no_join_clicks(parts: list[tuple[Samples, float]], trim: bool) -> None:
+    whole = assemble(*parts, trim=trim)
+    steps = np.abs(np.diff(whole.samples, prepend=0, append=0))  # the file starts from and ends in silence
+    for span in whole.spans:
+        for edge in set(span):
+            assert steps[edge] == 0
+            assert steps[max(0, edge - 8) : edge + 9].max() <= 0.03
+
+
+def test_a_constant_full_scale_signal_rises_and_falls_gently() -> None:
+    whole = assemble((signal("positive", 5000), 0.0), (signal("negative", 5000), 0.1))
+    assert np.abs(np.diff(whole.samples)).max() < 0.03
+
+
+def test_pauses_are_exact_to_the_sample() -> None:
+    whole = assemble((tone(0.1), 0.5), (tone(0.2), 0.7))
+    assert len(whole.samples) == 2400 + 12000 + 4800 + 16800
+    assert whole.spans == [(0, 2400), (14400, 19200)]
+    assert not whole.samples[2400:14400].any()
+    assert not whole.samples[-16800:].any()
+
+
+def test_a_long_pause_is_exact_and_takes_no_memory_of_its_own() -> None:
+    assembler = Assembler([60.0, 59.99], RATE, trim=False)
+    blocks = [block for event in in_order([[tone(0.1)], [tone(0.1)]]) for block in assembler.feed(event)]
+    assert sum(map(len, blocks)) == 2 * 2400 + 60 * RATE + 1_439_760
+    owners = {id(block.base if block.base is not None else block): block for block in blocks}
+    assert sum((each if each.base is None else each.base).nbytes for each in owners.values()) < 2**19
+
+
+def test_silence_is_trimmed_on_request_only() -> None:
+    said = np.concatenate([np.zeros(5000), tone(0.1), np.zeros(5000)]).astype(np.float32)
+    assert assemble((said, 0.0)).spans == [(0, 12400)]
+    assert len(assemble((said, 0.0), trim=True).samples) < 2400 + 2 * (MARGIN + FRAME)
+
+
+def test_the_callers_samples_are_left_alone() -> None:
+    samples = signal("positive", 1000)
+    assemble((samples, 0.0), trim=True)
+    assert (samples == 1).all()
 
 
 def cut(draw: st.DrawFn, samples: Samples) -> list[Samples]:
@@ -45,25 +139,27 @@ def requests(draw: st.DrawFn) -> tuple[Pieces, list[float], list[Event]]:
     queues: list[list[Event]] = []
     for number, pieces in enumerate(utterances):
         for index, piece in enumerate(pieces):
-            done = PieceDone(number, index, 1, StopReason.STOP_CODE, last=index == len(pieces) - 1)
-            queues.append([*(Audio(number, index, part) for part in cut(draw, piece)), done])
+            end = done(number, index, last=index == len(pieces) - 1)
+            queues.append([*(Audio(number, index, part) for part in cut(draw, piece)), end])
     turns = draw(st.permutations([number for number, queue in enumerate(queues) for _ in queue]))
     return utterances, pauses, [queues[number].pop(0) for number in turns]
 
 
 @given(request=requests(), trim=st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_it_equals_the_whole(request: tuple[Pieces, list[float], list[Event]], trim: bool) -> None:
+def test_neither_cuts_nor_order_change_anything(request: tuple[Pieces, list[float], list[Event]], trim: bool) -> None:
     utterances, pauses, events = request
-    segments = [Segment(join_pieces(pieces, RATE), pause) for pieces, pause in zip(utterances, pauses, strict=True)]
-    assembler = Assembler(pauses, RATE, trim=trim)
-    live = np.concatenate([assembler.feed(event) for event in events])
-    assert live.dtype == np.float32
-    assert np.array_equal(live, assemble(segments, RATE, trim=trim).samples)
+    live, whole = assembled(pauses, events, trim=trim), assembled(pauses, in_order(utterances), trim=trim)
+    assert np.array_equal(live.samples, whole.samples)
+    assert live.spans == whole.spans
 
 
-def tone(seconds: float, level: float = 0.5) -> Samples:
-    return (level * np.sin(2 * np.pi * 200 * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+def test_pieces_of_one_utterance_meet_without_a_click_or_a_pause() -> None:
+    pieces = [signal("positive", 3000), signal("negative", 3000)]
+    joined = assembled([0.0], in_order([pieces]), trim=False)
+    assert joined.spans == [(0, 6000)]
+    assert np.abs(np.diff(joined.samples)).max() < 0.03
+    assert (joined.samples[FADE : 3000 - FADE] == 1).all()
 
 
 def silence(seconds: float) -> Samples:
@@ -78,45 +174,23 @@ def fed(trim: bool, *parts: Samples) -> Assembler:
 
 
 def test_only_the_fades_are_held_back() -> None:
-    assert len(fed(False).feed(Audio(0, 0, tone(0.3)))) == 7200 - 2 * FADE
+    assert len(feed(fed(False), Audio(0, 0, tone(0.3)))) == 7200 - 2 * FADE
 
 
-def test_speech_goes_out_once_its_onset_is_over() -> None:
+def test_an_utterance_leaves_once_its_onset_is_over() -> None:
     lead = silence(0.2)
-    assert not fed(True, lead).feed(Audio(0, 0, tone(0.09))).size
-    assert len(fed(True, lead, tone(0.09)).feed(Audio(0, 0, tone(0.1)))) > 0.15 * RATE
+    assert not fed(True, lead).feed(Audio(0, 0, tone(0.09)))
+    assert len(feed(fed(True, lead, tone(0.09)), Audio(0, 0, tone(0.1)))) > 0.15 * RATE
 
 
 def test_a_pause_within_an_utterance_waits_for_what_follows_it() -> None:
     assembler = fed(True, tone(0.5))
-    assert len(assembler.feed(Audio(0, 0, silence(1.0)))) <= MARGIN + 2 * FADE
-    assert len(assembler.feed(Audio(0, 0, tone(0.1)))) > RATE
+    assert len(feed(assembler, Audio(0, 0, silence(1.0)))) <= MARGIN + 2 * FADE
+    assert len(feed(assembler, Audio(0, 0, tone(0.1)))) > RATE
 
 
 def test_an_utterance_waits_for_its_turn() -> None:
     assembler = Assembler([0.25, 0.0], RATE, trim=False)
-    second: Sequence[Event] = (Audio(1, 0, tone(0.2)), PieceDone(1, 0, 4, StopReason.STOP_CODE))
-    assert not any(assembler.feed(event).size for event in second)
-    assembler.feed(Audio(0, 0, tone(0.1)))
-    rest = assembler.feed(PieceDone(0, 0, 2, StopReason.STOP_CODE))
-    assert len(rest) == 2 * FADE + 6000 + 4800
-
-
-def test_a_murmur_before_a_voice_is_measured_by_its_onset() -> None:
-    """38 dB under the vowel that follows it is silence; what gets louder much later does not change that."""
-    murmur, vowel, shout = tone(0.1, 1e-3), tone(0.3, 0.2), tone(0.3, 0.9)
-    assert len(trim_silence(np.concatenate([murmur, vowel]), RATE)) == len(vowel) + MARGIN
-    soft = tone(0.1, 4e-3)  # 34 dB under the vowel, 47 under the shout
-    assert len(trim_silence(np.concatenate([soft, vowel, shout]), RATE)) == len(soft) + len(vowel) + len(shout)
-
-
-@given(sound=sounds())
-@settings(max_examples=100, deadline=None)
-def test_nothing_is_given_back_before_it_is_certain(sound: Samples) -> None:
-    """A frame at a time: each part is the next of the whole's, whatever comes later."""
-    trim, given_back = Trim(RATE), np.zeros(0, np.float32)
-    for at in range(0, len(sound), FRAME):
-        given_back = np.concatenate((given_back, trim.feed(sound[at : at + FRAME])))
-        so_far = trim_silence(sound[: at + FRAME], RATE)
-        assert len(given_back) <= len(so_far)
-    assert np.array_equal(np.concatenate((given_back, trim.end())), trim_silence(sound, RATE))
+    assert not feed(assembler, Audio(1, 0, tone(0.2)), done(1)).size
+    feed(assembler, Audio(0, 0, tone(0.1)))
+    assert len(feed(assembler, done(0))) == 2 * FADE + 6000 + 4800

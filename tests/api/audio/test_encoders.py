@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from api.audio.encoders import FfmpegEncoder
+from api.audio.encoders import FfmpegEncoder, Stream
 from api.audio.formats import CODECS, encode, encoder, quantise
 
 RATE = 24000
@@ -31,7 +31,7 @@ def speech_like(samples: int) -> Samples:
 
 def grown(format: str, parts: list[Samples]) -> bytes:
     data: list[bytes] = []
-    growing = encoder(format, RATE, data.append)
+    growing = encoder(format, RATE, Stream(data.append))
     for part in parts:
         growing.feed(quantise(part))
     growing.end()
@@ -90,15 +90,15 @@ def test_wav_says_that_it_has_no_end() -> None:
 
 
 @pytest.mark.parametrize("format", CODECS)
-def test_the_first_window_is_heard_before_the_second_comes(format: str) -> None:
+def test_the_first_window_leaves_before_the_second_comes(format: str) -> None:
     data = bytearray()
-    growing = encoder(format, RATE, data.extend)
+    growing = encoder(format, RATE, Stream(data.extend))
     growing.feed(quantise(speech_like(WINDOW)))
     patience = time.monotonic() + 20  # a child process takes its time
-    while (heard := len(decode(bytes(data), format)) if data else 0) < WINDOW / 2 and time.monotonic() < patience:
+    while (there := len(decode(bytes(data), format)) if data else 0) < WINDOW / 2 and time.monotonic() < patience:
         time.sleep(0.05)
     growing.abandon()
-    assert heard > WINDOW / 2
+    assert there > WINDOW / 2
 
 
 @pytest.mark.parametrize("format", ["mp3", "flac", "opus", "aac"])
@@ -115,7 +115,7 @@ def test_no_audio_is_exactly_none_where_that_can_be_said() -> None:
 
 
 def test_an_abandoned_child_ends_even_beside_a_feed_that_it_does_not_read() -> None:
-    growing = FfmpegEncoder(["sleep", "60"], lambda _: None)
+    growing = FfmpegEncoder(["sleep", "60"], Stream(lambda _: None))
 
     def feed() -> None:
         with pytest.raises(BrokenPipeError):
@@ -129,6 +129,8 @@ def test_an_abandoned_child_ends_even_beside_a_feed_that_it_does_not_read() -> N
 
 
 def test_a_child_that_fails_is_told() -> None:
-    growing = FfmpegEncoder([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "pipe:0", "-f", "nonsense", "-"], id)
+    growing = FfmpegEncoder(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "pipe:0", "-f", "nonsense", "-"], Stream(id)
+    )
     with pytest.raises((subprocess.CalledProcessError, BrokenPipeError)):
         growing.end()

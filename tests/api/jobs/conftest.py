@@ -8,6 +8,7 @@ from api.config import REFERENCES, ServerConfig
 from api.jobs.planner import JobPlanner
 from api.jobs.schemas import LongRequest
 from api.jobs.store import Job, JobStore
+from api.jobs.threads import JobThreads
 from api.jobs.work import Work
 from api.language import LanguageDetector
 from api.plan import Planner
@@ -33,8 +34,13 @@ def planner(runner: FakeBulkRunner, tmp_path: Path) -> JobPlanner:
 
 
 @pytest.fixture
-def work(runner: FakeBulkRunner, planner: JobPlanner) -> Callable[[Job], Work]:
-    return lambda job: Work(job, planner, runner.client(), pauses=(0.0, 0.0))
+def threads() -> JobThreads:
+    return JobThreads()
+
+
+@pytest.fixture
+def work(runner: FakeBulkRunner, planner: JobPlanner, threads: JobThreads) -> Callable[[Job], Work]:
+    return lambda job: Work(job, planner, runner.client(), threads, pauses=(0.0, 0.0))
 
 
 def long_request(*samples: dict[str, Any]) -> LongRequest:

@@ -5,11 +5,14 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import Timeout
 
 from api.errors import StorageFailure, UnknownJob
+from api.jobs.manifest import Entry, Manifest
 from api.jobs.store import KEPT, JobStore, State
 from tests.api.jobs.conftest import long_request
 
+EMPTY = Manifest.of([], 0)
 REQUEST = long_request({"id": "a", "text": "x"})
 
 
@@ -28,7 +31,7 @@ def test_the_oldest_come_first_and_only_those_that_are_not_over(store: JobStore)
     for age, job in enumerate(jobs):
         os.utime(job.folder / "request.json", (0, 1000 - age))
     jobs[0].cancel()
-    jobs[1].fail()
+    jobs[1].fail("It failed.")
     assert [job.id for job in store.unfinished()] == [jobs[3].id, jobs[2].id]
     assert [job.state for job in jobs[:2]] == [State.CANCELED, State.FAILED]
 
@@ -36,7 +39,7 @@ def test_the_oldest_come_first_and_only_those_that_are_not_over(store: JobStore)
 def test_a_result_counts_whatever_came_later(store: JobStore) -> None:
     job = store.create(REQUEST)
     job.begin()
-    job.complete({"samples": []})
+    job.complete(EMPTY)
     job.cancel()
     assert job.state is State.COMPLETED
 
@@ -59,11 +62,9 @@ def test_only_ids_of_jobs_find_anything(store: JobStore, id: str) -> None:
 
 def test_one_at_a_time_does_a_job(store: JobStore) -> None:
     job = store.create(REQUEST)
-    with job.claimed() as ours, store.find(job.id).claimed() as theirs:
-        assert ours
-        assert not theirs
-    with store.find(job.id).claimed() as theirs:
-        assert theirs
+    with job.lock().acquire(timeout=0), pytest.raises(Timeout):
+        store.find(job.id).lock().acquire(timeout=0)
+    store.find(job.id).lock().acquire(timeout=0).lock.release()
 
 
 def test_what_was_over_a_day_ago_is_removed(store: JobStore) -> None:
@@ -92,3 +93,39 @@ def test_a_folder_that_is_no_job_is_in_nobodys_way(store: JobStore) -> None:
     store.sweep()
     with pytest.raises(UnknownJob):
         store.find("f" * 32)
+
+
+def test_texts_and_audio_are_for_their_owner_only(store: JobStore) -> None:
+    job = store.create(REQUEST)
+    job.begin()
+    job.add(Entry(id="a"))
+    job.attempt()
+    with job.lock().acquire(timeout=0):
+        pass
+    job.fail("It failed.")
+    (other := store.create(REQUEST)).cancel()
+    job.complete(EMPTY)
+    for path in [store.folder, job.folder, other.folder, *job.folder.iterdir(), *other.folder.iterdir()]:
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+@pytest.mark.parametrize("content", [b"", b'{"total": 1, "do', b"[]", b'{"sum": 1}', b"\x00" * 60])
+def test_torn_progress_is_counted_again(store: JobStore, content: bytes) -> None:
+    job = store.create(long_request(*({"id": id, "text": "x"} for id in "abc")))
+    job.begin()
+    job.add(Entry(id="a", file="a.wav", duration=1.5))
+    (job.folder / "progress.json").write_bytes(content)
+    progress = job.status()["progress"]
+    assert (progress["total"], progress["done"], progress["audio_seconds"]) == (3, 1, 1.5)
+
+
+def test_attempts_count_until_a_sample_is_finished_or_one_ends_in_order(store: JobStore) -> None:
+    job = store.create(REQUEST)
+    assert [job.attempt() for _ in range(3)] == [1, 2, 3]
+    job.begin()
+    job.add(Entry(id="a"))
+    assert [job.attempt() for _ in range(2)] == [1, 2]
+    job.attempt_over()
+    assert job.attempt() == 1
+    (job.folder / "attempts").write_bytes(b"[2")
+    assert job.attempt() == 1

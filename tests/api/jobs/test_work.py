@@ -1,6 +1,7 @@
 """A job from its folder to its zip, with a runner that fails now and then."""
 
 import asyncio
+import hashlib
 import io
 import json
 import zipfile
@@ -36,16 +37,29 @@ async def test_every_sample_becomes_a_file_and_an_entry(store: JobStore, work: W
     await work(job).run()
     assert job.state is State.COMPLETED
     manifest, files = unzipped(job)
-    assert manifest["totals"] == {"samples": 2, "done": 2, "failed": 0, "duration": 0.66}
+    assert manifest["totals"] == {
+        "samples": 2,
+        "done": 2,
+        "failed": 0,
+        "pending": 0,
+        "duration": 0.66,
+        "bytes": sum(map(len, files.values())),
+    }
     first, second = manifest["samples"]
     assert first == {
         "id": "a",
+        "text": "Hello.",
         "file": "a.wav",
-        "duration": 0.06,
         "seed": 7,
         "language": ["en"],
+        "sample_rate": RATE,
+        "duration": 0.06,
         "spans": [[0.0, 0.06]],
+        "bytes": len(files["a.wav"]),
+        "sha256": hashlib.sha256(files["a.wav"]).hexdigest(),
+        "request_sha256": job.request().samples[0].digest,
     }
+    assert second["segments"] == segments
     assert second["spans"] == [[0.0, 0.04], [0.54, 0.6]]
     assert set(files) == {"a.wav", "b.wav"}
     samples, rate = soundfile.read(io.BytesIO(files["b.wav"]))
@@ -79,10 +93,12 @@ async def test_a_sample_that_fails_does_not_take_the_others_with_it(store: JobSt
     manifest, files = unzipped(job)
     assert set(files) == {"a.wav", "c.wav"}
     assert manifest["totals"]["failed"] == 1
-    assert manifest["samples"][1] == {
-        "id": "b",
-        "error": {"type": "invalid_request", "message": "There is nothing to say here."},
+    assert manifest["samples"][1]["error"] == {
+        "type": "invalid_request",
+        "message": "There is nothing to say here.",
+        "param": "text",
     }
+    assert not (job.folder / "passages").exists()
 
 
 async def test_a_voice_that_has_gone_fails_its_samples_only(store: JobStore, work: Works) -> None:

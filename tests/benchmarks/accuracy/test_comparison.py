@@ -8,6 +8,7 @@ from TTS.tts.models.xtts import Xtts
 
 from benchmarks.accuracy.comparison import Accuracy, Line, compare
 from benchmarks.checkpoint import SPEAKERS
+from runners.checkpoint.look import look_at
 from runners.xtts.checkpoint import load_checkpoint
 from runners.xtts.precision import FP32, Precision
 from tests.benchmarks.conftest import CODES
@@ -17,7 +18,7 @@ LINES = [Line("en", text, speaker) for text in ("One.", "And two of them.", "Thr
 
 @pytest.fixture(scope="module")
 def small(small_checkpoint: Path) -> Xtts:
-    return load_checkpoint(small_checkpoint, torch.device("cpu"))
+    return load_checkpoint(look_at(small_checkpoint), torch.device("cpu"))
 
 
 def test_float32_is_itself_at_every_place_up_to_the_stop_code(small: Xtts) -> None:

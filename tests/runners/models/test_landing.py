@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.models.landing import land, sweep
+from runners.models.landing import land, land_version, recall
 
 ROOT = Path(__file__).parents[3]
 
@@ -99,18 +99,19 @@ def test_parent_that_cannot_be_made_is_an_os_error(tmp_path: Path):
         land(tmp_path / "file" / "m", lambda folder: None)
 
 
-def test_sweep_removes_what_was_begun_of_other_versions(tmp_path: Path):
-    whole, begun, another = tmp_path / "m-1@a", tmp_path / "m-1@b.partial", tmp_path / "m-2@b.partial"
-    for folder in (whole, begun, another, tmp_path / "m-1@c"):
-        folder.mkdir()
-        (folder / "model.pth").touch()
-    sweep(whole)
+def test_what_was_begun_of_other_versions_is_removed(tmp_path: Path):
+    whole, ref = tmp_path / "m-1@a", tmp_path / "m-1.ref"
+    for name in ("m-1@b.partial", "m-2@b.partial", "m-1@c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.pth").touch()
+    land_version(whole, ref, lambda folder: (folder / "model.pth").touch())
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["m-1@a", "m-1@c", "m-2@b.partial"]
+    assert recall(ref) == "a"
 
 
-def test_sweep_leaves_what_another_process_is_making(tmp_path: Path):
+def test_what_another_process_is_making_is_left(tmp_path: Path):
     with start_slow(tmp_path / "m@b") as first:
         assert first.stdout.readline() == "filling\n"
-        sweep(tmp_path / "m@a")
+        land_version(tmp_path / "m@a", tmp_path / "m.ref", lambda folder: None)
         first.communicate("")
     assert (tmp_path / "m@b" / "half").exists()

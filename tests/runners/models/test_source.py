@@ -1,5 +1,4 @@
 import errno
-import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,13 +8,14 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from runners.errors import ConfigurationError
-from runners.models.checkpoint_files import REQUIRED_FILES
-from runners.models.hub import Hub
-from runners.models.source import DemoRecipe, is_demo, resolve_model
-from tests.fake_hub import COMMIT, FakeHub
+from runners.models.licence import recorded_source
+from runners.models.source import DemoRecipe, is_demo, is_tag, locate, resolve_model
+from tests.fake_hub import COMMIT, hub_files
+from tests.file_server import FileServer
 
 ROOT = Path(__file__).parents[3]
-FILES = {name: name.encode() for name in (*REQUIRED_FILES, "speakers_xtts.pth", "hash.md5", "LICENSE.txt")}
+REQUIRED_FILES = ("config.json", "model.pth", "vocab.json")
+FILES = {name: name.encode() for name in (*REQUIRED_FILES, "speakers_xtts.pth", "LICENSE.txt")}
 
 MAKE_DEMO = """
 import sys, time
@@ -33,8 +33,9 @@ assert (folder / "model.pth").is_file()
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeHub]:
-    with FakeHub(FILES | {"dvae.pth": b"not needed"}) as fake:
+def fake() -> Iterator[FileServer]:
+    files = hub_files("coqui/XTTS-v2", FILES | {"dvae.pth": b"not needed"}, ["v2.0.3"])
+    with FileServer(files | hub_files("someone/tuned", FILES)) as fake:
         yield fake
 
 
@@ -47,8 +48,8 @@ def checkpoint(tmp_path: Path) -> Path:
     return folder
 
 
-def resolve(source: str, cache: Path, fake: FakeHub, tos_agreed: bool = True) -> Path:
-    return resolve_model(source, cache, tos_agreed, hub=Hub(fake.endpoint))
+def resolve(source: str, cache: Path, fake: FileServer, tos_agreed: bool = True) -> Path:
+    return resolve_model(source, cache, tos_agreed, endpoint=fake.url)
 
 
 def names(folder: Path) -> set[str]:
@@ -68,14 +69,11 @@ def test_folder_in_the_home(tmp_path: Path):
         assert resolve_model(f"~/{Path(name).name}", tmp_path, False) == Path(name)
 
 
-@pytest.mark.parametrize("missing", REQUIRED_FILES)
-def test_folder_without_a_file(checkpoint: Path, tmp_path: Path, missing: str):
-    (checkpoint / missing).unlink()
-    with pytest.raises(ConfigurationError, match=f"XTTS_MODEL={checkpoint}: the folder has no {missing}$"):
-        resolve_model(str(checkpoint), tmp_path, False)
+def test_file_of_weights_in_a_folder(checkpoint: Path, tmp_path: Path):
+    assert resolve_model(str(checkpoint / "model.pth"), tmp_path, False) == checkpoint / "model.pth"
 
 
-@pytest.mark.parametrize("source", ["nowhere/XTTS-v2", "checkpoint/model.pth"])
+@pytest.mark.parametrize("source", ["nowhere/XTTS-v2", "checkpoint/best_model.pth", "checkpoint/config.json"])
 def test_no_folder_says_what_may_be(checkpoint: Path, tmp_path: Path, source: str):
     with pytest.raises(ConfigurationError, match=r"there is no such folder. It may be demo, hf://.*, or a folder"):
         resolve_model(str(tmp_path / source), tmp_path, False)
@@ -88,39 +86,52 @@ def test_unknown_scheme_says_what_may_be(tmp_path: Path, source: str):
     assert names(tmp_path) == set()
 
 
-def test_hub_model_holds_what_the_checkpoint_needs(fake: FakeHub, tmp_path: Path):
+def test_hub_model_holds_what_the_checkpoint_needs(fake: FileServer, tmp_path: Path):
     folder = resolve("hf://coqui/XTTS-v2", tmp_path, fake)
     assert folder == tmp_path / "models" / f"coqui--XTTS-v2@{COMMIT}"
     assert names(folder) == set(FILES)
 
 
 @pytest.mark.parametrize(
-    ("source", "revision", "warned"),
+    ("source", "url", "weights", "warned"),
     [
-        ("hf://coqui/XTTS-v2", "v2.0.3", False),
-        ("hf://coqui/XTTS-v2@main", "main", False),
-        (f"hf://coqui/XTTS-v2@{COMMIT}", COMMIT, False),
-        ("hf://someone/tuned", "main", True),
-        ("hf://someone/tuned@main", "main", False),
+        ("hf://coqui/XTTS-v2", "hf://coqui/XTTS-v2@v2.0.3", None, False),
+        ("hf://coqui/XTTS-v2@main", "hf://coqui/XTTS-v2@main", None, False),
+        ("hf://someone/tuned", "hf://someone/tuned@main", None, True),
+        ("hf://someone/tuned@main", "hf://someone/tuned@main", None, False),
+        ("hf://a/b/c/best_model_1.pth@refs/pr/1", "hf://a/b/c@refs/pr/1", "best_model_1.pth", False),
+        ("hf://a/b/c", "hf://a/b/c@main", None, True),
+        ("s3://models/tuned@1/model.safetensors", "s3://models/tuned@1", "model.safetensors", False),
+        ("https://example.com/tuned", "https://example.com/tuned", None, False),
     ],
 )
-def test_revision(
-    fake: FakeHub, tmp_path: Path, caplog: pytest.LogCaptureFixture, source: str, revision: str, warned: bool
-):
-    fake.repo = source.removeprefix("hf://").partition("@")[0]
-    resolve(source, tmp_path, fake)
-    assert fake.served[0].path == f"/api/models/{fake.repo}/revision/{revision}?blobs=true"
-    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert ["not pinned" in warning for warning in warnings] == [True] * warned
+def test_where_a_url_points(caplog: pytest.LogCaptureFixture, source: str, url: str, weights: str | None, warned: bool):
+    assert locate(source) == (url, weights)
+    assert ["not pinned" in record.getMessage() for record in caplog.records] == [True] * warned
+
+
+@pytest.mark.parametrize(
+    ("source", "is_one"),
+    [("a:1", True), ("xtts-v2:v2.0.3/eng/deep", True), ("a:1/model.pth", True), ("a", False), ("C:/a", False)],
+)
+def test_tags(source: str, is_one: bool):
+    assert is_tag(source) == is_one
+
+
+@pytest.mark.parametrize("content", [None, "", "- a", "metadata: 3", "metadata: {source: [1]}", "a: [", "\0"])
+def test_what_we_did_not_write_records_nothing(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "model.yaml").write_text(content)
+    assert recorded_source(tmp_path) is None
 
 
 @pytest.mark.parametrize("source", ["hf://coqui/XTTS-v2", f"hf://someone/tuned@{COMMIT}", "s3://models/tuned"])
-def test_hub_model_needs_the_licence_agreed_to(fake: FakeHub, tmp_path: Path, source: str):
+def test_hub_model_needs_the_licence_agreed_to(fake: FileServer, tmp_path: Path, source: str):
     with pytest.raises(ConfigurationError) as caught:
         resolve(source, tmp_path, fake, tos_agreed=False)
     for part in (source, "CPML", "non-commercial", "https://coqui.ai/cpml", "COQUI_TOS_AGREED=1"):
         assert part in str(caught.value)
-    assert fake.served == []
+    assert fake.read == []
     assert names(tmp_path) == set()
 
 
@@ -143,19 +154,19 @@ def test_cache_that_cannot_be_written_when_a_url_is_fetched(checkpoint: Path, tm
         resolve_model(f"file://{checkpoint}", tmp_path / "file" / "cache", True)
 
 
-@pytest.mark.parametrize("address", ["", "XTTS-v2", "a/b/c", "coqui/", "coqui/../x", "coqui/XTTS v2", "@v2.0.3"])
-def test_address_that_is_none(fake: FakeHub, tmp_path: Path, address: str):
-    with pytest.raises(ConfigurationError, match=f"XTTS_MODEL=hf://{address}: must be hf://owner/name"):
+@pytest.mark.parametrize("address", ["", "XTTS-v2", "coqui/", "coqui/XTTS v2", "@v2.0.3"])
+def test_address_that_is_none(fake: FileServer, tmp_path: Path, address: str):
+    with pytest.raises(ConfigurationError, match=r"XTTS_MODEL=hf://.*: must be hf://owner/name"):
         resolve(f"hf://{address}", tmp_path, fake)
 
 
 @pytest.mark.parametrize("source", ["demo", "hf://coqui/XTTS-v2"])
-def test_cache_that_cannot_be_written(fake: FakeHub, tmp_path: Path, source: str):
+def test_cache_that_cannot_be_written(fake: FileServer, tmp_path: Path, source: str):
     (tmp_path / "file").touch()
     cache = tmp_path / "file" / "cache"
     recipe = DemoRecipe("7", lambda folder: None)
     with pytest.raises(ConfigurationError, match=f"XTTS_CACHE_DIR={cache} cannot be written: "):
-        resolve_model(source, cache, True, hub=Hub(fake.endpoint), demo=lambda: recipe)
+        resolve_model(source, cache, True, endpoint=fake.url, demo=lambda: recipe)
 
 
 def test_demo_is_made_once_for_each_version(tmp_path: Path):

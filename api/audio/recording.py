@@ -1,0 +1,98 @@
+"""One audio file in the making: the engine's events in, encoded bytes out. Every route and every job writes by this.
+
+What is certain is encoded and written at once, so memory does not grow with the file, but for audio that comes before
+its turn. Blocks, so run it in a thread; knows no event loop and no HTTP.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from api.audio.assembler import Assembler
+from api.audio.edges import Samples
+from api.audio.encoders import Encoder, Output
+from api.audio.formats import encoder, quantise
+from runners.errors import EngineFailure
+from runners.types import Event, PieceDone, StopReason
+
+NOT_FINITE: Final = "The model produced values that are not numbers."
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSpec:
+    """What the file is to be."""
+
+    format: str  # one of CODECS
+    rate: int  # Hz
+    pauses: Sequence[float]  # seconds of silence after each utterance
+    trim: bool  # drop the model's own silence around each utterance
+
+
+class Recording:
+    """`feed` and `end` are called one after the other, from any thread. A context that an exception ends abandons it.
+
+        with whole_file(path) as file, Recording(spec, file) as recording:
+            for event in events:
+                recording.feed(event)
+            recording.end()
+
+    An output that can seek becomes a file that knows its length (see api/audio/encoders.py).
+    """
+
+    def __init__(self, spec: AudioSpec, output: Output) -> None:
+        self._spec = spec
+        self._output = output
+        self._assembler = Assembler(spec.pauses, spec.rate, trim=spec.trim)
+        self._encoder: Encoder | None = None  # from the first sample on: a request that is refused starts no process
+        self._abandoned = False
+        self.codes = 0  # that the model has decoded for it
+        self.cut = 0  # pieces that ran into the model's longest length
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.abandon()
+
+    @property
+    def seconds(self) -> float:
+        """How long the audio is so far."""
+        return self._assembler.length / self._spec.rate
+
+    @property
+    def spans(self) -> list[list[float]]:
+        """Start and end in seconds of each finished utterance. Six decimals are exact to the sample up to 500 kHz."""
+        return [[round(at / self._spec.rate, 6) for at in span] for span in self._assembler.spans]
+
+    def feed(self, event: Event) -> None:
+        """Raises EngineFailure for samples that are not finite, and what the output raises."""
+        if isinstance(event, PieceDone):
+            self.codes += event.codes
+            self.cut += event.stop_reason is StopReason.LIMIT
+        for samples in self._assembler.feed(event):
+            self._encode(samples)
+
+    def end(self) -> None:
+        """The file is whole."""
+        self._opened().end()
+
+    def abandon(self) -> None:
+        """Nobody wants the rest. May be called at any time, beside `feed` too."""
+        self._abandoned = True
+        if self._encoder:
+            self._encoder.abandon()
+
+    def _encode(self, samples: Samples) -> None:
+        try:
+            pcm = quantise(samples)
+        except ValueError:
+            raise EngineFailure(NOT_FINITE) from None
+        self._opened().feed(pcm)
+
+    def _opened(self) -> Encoder:
+        if self._encoder is None:
+            self._encoder = encoder(self._spec.format, self._spec.rate, self._output)
+            if self._abandoned:  # in the meantime
+                self._encoder.abandon()
+        return self._encoder

@@ -1,0 +1,1 @@
+"""What a checkpoint folder holds, found out without loading it: layout, sizes, languages, voices. Imports no torch."""

@@ -1,0 +1,97 @@
+"""Threads and how they wait: what is counted, and that OpenMP obeys."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runners.cpu import cores, settle_openmp
+
+AFFINE = len(os.sched_getaffinity(0))
+
+
+def v2(folder: Path, text: str) -> Path:
+    (folder / "cpu.max").write_text(text)
+    return folder
+
+
+def v1(folder: Path, quota: int) -> Path:
+    (folder / "cpu").mkdir()
+    (folder / "cpu" / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (folder / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("max 100000\n", AFFINE), ("100000 100000\n", 1), ("5000 100000\n", 1), ("x\n", AFFINE)]
+)
+def test_cores_are_those_of_the_quota(tmp_path: Path, limit: str, expected: int) -> None:
+    assert cores(v2(tmp_path, limit)) == expected
+
+
+def test_a_quota_over_the_affinity_changes_nothing(tmp_path: Path) -> None:
+    assert cores(v2(tmp_path, f"{(AFFINE + 5) * 100_000} 100000\n")) == AFFINE
+
+
+@pytest.mark.skipif(AFFINE < 2, reason="needs two cores")
+def test_part_of_a_core_counts_as_one(tmp_path: Path) -> None:
+    assert cores(v2(tmp_path, "110000 100000\n")) == 2
+
+
+def test_the_older_cgroups_are_read_too(tmp_path: Path) -> None:
+    assert cores(v1(tmp_path, 50_000)) == 1
+
+
+def test_the_older_cgroups_without_a_limit(tmp_path: Path) -> None:
+    assert cores(v1(tmp_path, -1)) == AFFINE
+
+
+def test_no_cgroups(tmp_path: Path) -> None:
+    assert cores(tmp_path) == AFFINE
+
+
+def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
+    environ = {"OMP_WAIT_POLICY": "ACTIVE", "OMP_NUM_THREADS": "7"}
+    settle_openmp(environ, v2(tmp_path, "1000 100000"))
+    assert environ == {"OMP_WAIT_POLICY": "ACTIVE", "OMP_NUM_THREADS": "7"}
+
+
+def test_without_a_quota_the_number_of_threads_is_left_to_the_libraries(tmp_path: Path) -> None:
+    environ: dict[str, str] = {}
+    settle_openmp(environ, tmp_path)
+    assert environ == {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    ours = ("OMP_", "GOMP_", "NUMBA_")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environ["OMP_DISPLAY_ENV"] = "true"  # OpenMP reports its settings as it is loaded
+    return subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+
+
+def test_openmp_obeys(tmp_path: Path) -> None:
+    folder = v2(tmp_path, "50000 100000")
+    done = run(
+        "from pathlib import Path; from runners.cpu import settle_openmp; "
+        f"settle_openmp(cgroups=Path({str(folder)!r})); import torch; print(torch.get_num_threads())"
+    )
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+    assert done.stdout == "1\n"
+
+
+def test_the_runner_sets_it_before_openmp_is_loaded(tmp_path: Path) -> None:
+    """As BentoML's worker does it: the module is imported, then the service is made. This one fails for its model."""
+    done = run(
+        f"import asyncio, os, signal, sys; os.environ['XTTS_MODEL'] = {str(tmp_path)!r}\n"
+        "signal.signal(signal.SIGUSR1, signal.SIG_IGN); os.getppid = os.getpid\n"  # the service ends its supervisor
+        "os._exit = sys.exit\n"
+        "from runners.xtts_runner import XTTSRunner\n"
+        "assert 'libgomp' not in open('/proc/self/maps').read()\n"
+        "async def start(): XTTSRunner.inner()\n"
+        "try: asyncio.run(start())\n"
+        "except SystemExit as ended: assert ended.code == 1\n"
+        "assert 'libgomp' in open('/proc/self/maps').read()"
+    )
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
