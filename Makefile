@@ -9,6 +9,7 @@ SERVER ?=
 MODEL ?=
 TAG ?=
 IMAGE ?= xtts:latest
+WORKERS ?= 2
 ENGINE ?= $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
 
 export BENTOML_DO_NOT_TRACK ?= True
@@ -25,8 +26,8 @@ serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; set
 batch: .venv/serve  ## synthesize a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
 	$(BIN)/python -m client $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
 
-test: .venv/dev  ## run the tests (ARGS='-k name')
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/dev  ## run the tests (ARGS='-k name', WORKERS=1)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff check .
