@@ -9,7 +9,7 @@ compared as they are.
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, read_settings
@@ -40,6 +40,7 @@ class VoiceProfile:
     styles: Mapping[str, Path]  # at least one: style -> clip, or the latents file for all
     default_blend: Mapping[str, float]  # style -> weight > 0; they sum to 1
     licence: str | None
+    pronunciations: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)  # see runners/text/lexicon.py
     checkpoint: str | None = None  # the one that made its latents file; None: it has clips, for any to hear
 
 
@@ -66,7 +67,16 @@ def check_voice(folder: Path) -> VoiceProfile:
         styles = _listed(folder, settings.references) if settings.references is not None else _found(folder)
     blend = settings.default_blend if settings.default_blend is not None else dict.fromkeys(styles, 1.0)
     weights = _default_blend(blend, styles)
-    return VoiceProfile(folder.name, folder, settings.language, styles, weights, settings.licence, checkpoint)
+    return VoiceProfile(
+        folder.name,
+        folder,
+        settings.language,
+        styles,
+        weights,
+        settings.licence,
+        settings.pronunciations or {},
+        checkpoint,
+    )
 
 
 def normalise(blend: Mapping[str, float], styles: Collection[str]) -> dict[str, float]:

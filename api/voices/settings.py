@@ -6,6 +6,8 @@ from typing import Annotated
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from api.pronunciations import Pronunciations
+
 SETTINGS_FILE = "voice.yaml"
 
 
@@ -26,6 +28,7 @@ class VoiceSettings(BaseModel):
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]{2})?$")] | None = None
     references: dict[str, str] | None = None  # style -> file in the same folder
     default_blend: dict[str, float] | None = None  # style -> weight; left out = all equal
+    pronunciations: Pronunciations = None
     licence: Annotated[str, AfterValidator(_plain_lines)] | None = None
 
     def to_yaml(self) -> bytes:
