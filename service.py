@@ -35,15 +35,19 @@ from bentoml_patches.logs import log_as_bentoml_does, write_as
 from bentoml_patches.proxy import connect
 from image import image
 from runners.errors import SpeechError
-from runners.xtts_runner import LINES, XTTSRunner
+from runners.xtts_runner import ENVIRONMENT, LINES, XTTSRunner
+
+CLIENT_VARIABLES = ("XTTS_API_KEY",)  # of `make batch`, which starts servers too
 
 patch_bentoml()
-CONFIG = ServerConfig.from_env()
+CONFIG = ServerConfig.read(ENVIRONMENT)
+ENVIRONMENT.check_names("XTTS_", CLIENT_VARIABLES)
+ENVIRONMENT.check()  # all that is wrong, of both sides
 os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn reads it once this is loaded
 AudioFile = Annotated[bytes, ContentType("audio/*")]
 ZipFile = Annotated[bytes, ContentType("application/zip")]
 
-app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)  # to any host that was named
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 app.add_exception_handler(SpeechError, refuse_in_app)
 app.add_exception_handler(RequestValidationError, refuse_invalid)
 app.include_router(job_router)
@@ -74,10 +78,11 @@ class XTTS:
         voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir)
         voices.report()
         report(CONFIG.api_keys)
-        self.client = RunnerClient(connect(self.runner.to_async.url))
+        self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
         planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
         self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
+        app.state.keys = bool(CONFIG.api_keys)
         app.state.openai = OpenAIRoutes(self.synthesis, self.client, voices, CONFIG.openai_voices)
         app.state.voices = VoiceRoutes(voices, store, self.client)
         refuse_connections_on_sigterm()

@@ -51,7 +51,8 @@ MEANINGS: Final = {
     504: "It took longer than the server allows. The work was dropped.",
     507: "There is no room to store it.",
 }
-COMMON: Final = (401, 429, 500)  # of every route that is not open to all
+COMMON: Final = (429, 500)  # of every route that is not open to all
+WITH_KEYS: Final = (401, *COMMON)  # the same, where there are keys
 WITH_BODY: Final = (400, 413, 415, 422)  # of those that take one
 
 

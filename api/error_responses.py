@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
+from api.body import words
 from api.errors import BodyTooLarge, RateLimited, Unauthorized, status_of
 from api.observe.record import record
 from runners.errors import ModelLoading, Overloaded, SpeechError
@@ -39,8 +40,7 @@ def invalid(faults: Sequence[Any], headers: Mapping[str, str] | None = None) -> 
     All of them are in one message; `param` names the first field, as a path such as `segments.2.text`.
     """
     where = [_field(fault) for fault in faults]
-    words = [fault["msg"].removeprefix("Value error, ") for fault in faults]
-    message = "; ".join(f"{at}: {what}" if at else what for at, what in zip(where, words, strict=True))
+    message = "; ".join(f"{at or 'the body'}: {words(fault)}" for at, fault in zip(where, faults, strict=True))
     body = error_body("invalid_request", _encodable(message), _encodable(where[0]) or None)
     return JSONResponse(body, HTTPStatus.UNPROCESSABLE_ENTITY, headers)
 

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from api.body import Body
 
 OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
 
@@ -65,9 +67,7 @@ def number(value: object) -> object:
 NUMBERS = ("speed", "seed", "temperature", "top_k", "top_p", "repetition_penalty", "pause_after", "paragraph_pause")
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
+class _Body(Body):
     _numbers = field_validator(*NUMBERS, mode="before", check_fields=False)(number)
 
 

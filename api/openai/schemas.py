@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator
 
+from api.body import Body
 from api.schemas import OutputFormat, Speed, number
 
 MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # and their dated versions: all of them are the one model
@@ -24,8 +25,8 @@ def _voice_name(voice: object) -> object:
     return voice["id"] if isinstance(voice, dict) and set(voice) == {"id"} else voice
 
 
-class SpeechRequest(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
+class SpeechRequest(Body):
+    model_config = ConfigDict(extra="ignore")
 
     model: str = Field(examples=["tts-1"], description="One of those that `GET /v1/models` lists.")
     input: str = Field(min_length=1, max_length=LONGEST, examples=["Jó napot kívánok!"])
