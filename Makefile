@@ -22,8 +22,8 @@ help:  ## this list
 serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings: docs/configuration.md)
 	$(BIN)/bentoml serve service:XTTS --host $(HOST) --port $(PORT)
 
-batch: .venv/serve  ## say a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
-	$(BIN)/python -m api.batch $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
+batch: .venv/serve  ## synthesize a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
+	$(BIN)/python -m client $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
 
 test: .venv/dev  ## run the tests (ARGS='-k name')
 	$(BIN)/python -m pytest $(ARGS)
@@ -52,7 +52,10 @@ lock: .venv/uv  ## pin the requirements anew after a change to requirements*.in
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 .ci/requirements.in -o .ci/requirements.txt
 
-model-import: .venv/serve  ## put a model into BentoML's store (MODEL=hf://coqui/XTTS-v2 TAG=xtts-v2:v2.0.3)
+check-model: .venv/serve  ## say whether a model can be served, and what it is (MODEL=hf://coqui/XTTS-v2)
+	@$(BIN)/python -m runners.models.check $(MODEL)
+
+model-import: .venv/serve  ## put a model into BentoML's store, without what training left (MODEL=hf://coqui/XTTS-v2 TAG=xtts-v2:v2.0.3)
 	$(BIN)/python -m runners.models.importing $(MODEL) $(TAG)
 
 build: .venv/serve  ## build the bento (MODEL=xtts-v2:v2.0.3 puts a model of BentoML's store into it)
@@ -95,5 +98,5 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test lint lint-deploy bench references lock model-import build engine image image-test clean
+.PHONY: help serve batch test lint lint-deploy bench references lock check-model model-import build engine image image-test clean
 .DEFAULT_GOAL := help

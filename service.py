@@ -47,7 +47,7 @@ os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn 
 AudioFile = Annotated[bytes, ContentType("audio/*")]
 ZipFile = Annotated[bytes, ContentType("application/zip")]
 
-app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)  # to any host that was named
 app.add_exception_handler(SpeechError, refuse_in_app)
 app.add_exception_handler(RequestValidationError, refuse_invalid)
 app.include_router(job_router)
@@ -78,7 +78,7 @@ class XTTS:
         voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir)
         voices.report()
         report(CONFIG.api_keys)
-        self.client = RunnerClient(connect(self.runner.to_async.url))
+        self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
         planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
         self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)

@@ -1,8 +1,9 @@
 """From a validated body to what the runner is asked for: voices, languages and seeds chosen. Synthesizes nothing."""
 
-import asyncio
 import secrets
 from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
 
 from api.audio.recording import AudioSpec
 from api.config import ServerConfig
@@ -53,7 +54,7 @@ class Planner:
         model = await self._runner.model()
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
         return Plan(
-            utterances=await asyncio.to_thread(self.utterances, body, parts, seed, model),
+            utterances=await run_in_threadpool(self.utterances, body, parts, seed, model),
             audio=AudioSpec(
                 body.output_format, model.sample_rate, [part.pause_after for part in parts], body.trim_silence
             ),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from api.body import Body
 
@@ -57,7 +57,21 @@ Seed = Annotated[
 Text = Annotated[str, Field(min_length=1, description="What to say.", examples=["Jó napot kívánok!"])]
 
 
-class Part(Body):
+def number(value: object) -> object:
+    """pydantic would take `true` for 1, and texts for numbers."""
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")
+    return value
+
+
+NUMBERS = ("speed", "seed", "temperature", "top_k", "top_p", "repetition_penalty", "pause_after", "paragraph_pause")
+
+
+class _Body(Body):
+    _numbers = field_validator(*NUMBERS, mode="before", check_fields=False)(number)
+
+
+class Part(_Body):
     """One text of a request. What it leaves out comes from the request."""
 
     text: Text

@@ -15,15 +15,8 @@ MOST_PARTS = 20_000  # paragraphs and segments of a job: each is an utterance, w
 LONGEST_SILENCE = 6 * 3600.0  # seconds of pauses in a job: 1 GB of WAV
 
 
-def _name(value: str) -> str:
-    if value.endswith("\n"):  # which `$` lets pass
-        raise ValueError("may not end with a line break")
-    return value
-
-
 SampleId = Annotated[
     str,
-    AfterValidator(_name),
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
         description="The sample's name and its file's: 1 to 100 of A-Z, a-z, 0-9, `.`, `_` and `-`, "
@@ -55,6 +48,8 @@ class Defaults(Settings):
 
 class Sample(Settings):
     """A text of any length up to a chapter's, or segments."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["segments"]}]})
 
     id: SampleId
     text: Text | None = Field(None, description="What to synthesize. Blank lines separate paragraphs.")

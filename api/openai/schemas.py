@@ -7,10 +7,10 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator
 
 from api.body import Body
-from api.schemas import OutputFormat, Speed
+from api.schemas import OutputFormat, Speed, number
 
 MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # and their dated versions: all of them are the one model
 VERSION: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -39,6 +39,8 @@ class SpeechRequest(Body):
         None, max_length=LONGEST, description="Where it names a style of the voice, that style is used."
     )
     stream_format: Literal["audio", "sse"] = "audio"
+
+    _numbers = field_validator("speed", mode="before")(number)
 
 
 class Model(BaseModel):

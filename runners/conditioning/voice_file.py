@@ -20,6 +20,7 @@ FORMAT = "xtts-voice-1"
 MOST_STYLES = 64
 LARGEST = 16 * 2**20  # bytes; a style of XTTS-v2 takes 133 kB
 LARGEST_SETTINGS = 2**16  # characters
+LARGEST_VALUE = 1_000.0  # XTTS's conditioning ends in a norm: its latents stay within some tens
 KEYS = ("checkpoint", "model", "styles", "settings")
 
 
@@ -104,3 +105,5 @@ def _check(tensors: Mapping[str, NDArray[np.float32]], styles: list[str]) -> Non
             raise UnreadableLatents(f"the latents' {name} is {tensor.dtype}; it must be float32.")
         if not np.isfinite(tensor).all():
             raise UnreadableLatents(f"the latents' {name} holds NaN or infinity.")
+        if np.abs(tensor).max(initial=0) > LARGEST_VALUE:
+            raise UnreadableLatents(f"the latents' {name} holds values over {LARGEST_VALUE:g}, which no model makes.")

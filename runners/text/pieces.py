@@ -16,6 +16,7 @@ from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 from runners.errors import InvalidInput
 from runners.text.numerals import spell_out
+from runners.text.own_languages import character_limit, is_own, read
 from runners.text.splitting import split
 
 _OTHER_LIMIT = 250  # characters; upstream's for a language it names no limit for
@@ -88,6 +89,8 @@ class TextFrontend:
         `max_tokens`, as upstream asserts.
         """
         code = self._code(language)
+        if is_own(code):
+            return character_limit(self._max_tokens)
         limit = self._tokenizer.char_limits.get(code, _OTHER_LIMIT) * _LETTERS_PER_CHARACTER.get(code, 1.0)
         return min(int(limit), self._max_tokens - 2)
 
@@ -128,6 +131,8 @@ class TextFrontend:
         return False
 
     def _upstream(self, text: str, code: str) -> str:
+        if is_own(code):
+            return read(text, code)
         return str(self._tokenizer.preprocess_text(text.strip().lower(), code))
 
     def _piece(self, text: str, code: str) -> Piece:

@@ -182,6 +182,15 @@ def test_the_merely_poor_is_taken_with_a_warning() -> None:
     assert "speech is quiet: -4" in quiet
 
 
+@pytest.mark.parametrize(("silent", "taken"), [("right", "left"), ("left", "right")])
+def test_of_stereo_with_one_silent_channel_the_other_one_is_judged(silent: str, taken: str) -> None:
+    stereo = np.stack([speech(8), silence(8)][:: 1 if silent == "right" else -1], axis=1)
+    verdict, alone = judged(stereo), judged(speech(8))
+    assert verdict.facts == alone.facts  # averaged it would be 6 dB quieter
+    assert verdict.faults == alone.faults == alone.warnings == ()
+    assert verdict.warnings == (f"the {silent} channel is silent; only the {taken} one is used.",)
+
+
 def test_clips_are_judged_without_torch() -> None:
     script = "import sys, api.voices.clip_judge; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
