@@ -83,7 +83,7 @@ class Part(_Body):
     seed: Seed | None = None
 
 
-class Settings(Body):
+class Settings(_Body):
     """What the generate routes share."""
 
     language: Language = None
