@@ -40,9 +40,7 @@ class VoiceProfile:
     styles: Mapping[str, Path]  # at least one: style -> clip, or the latents file for all
     default_blend: Mapping[str, float]  # style -> weight > 0; they sum to 1
     licence: str | None
-    checkpoint: str | None = (
-        None  # the one that made its latents file; None: clips, for any checkpoint
-    )
+    checkpoint: str | None = None  # the one that made its latents file; None: clips, for any checkpoint
 
 
 def read_voice(folder: Path) -> VoiceProfile:
