@@ -17,6 +17,7 @@ from api.jobs.routes import router as job_router
 from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
 from api.middleware import install
+from api.normalize import router as normalize_router
 from api.observe.metrics import router as metrics_router
 from api.openai.routes import OpenAIRoutes
 from api.openai.routes import router as openai_router
@@ -53,6 +54,7 @@ app.add_exception_handler(RequestValidationError, refuse_invalid)
 app.include_router(job_router)
 app.include_router(voice_router)
 app.include_router(openai_router)
+app.include_router(normalize_router)
 app.include_router(metrics_router)
 app.include_router(docs_router)
 
@@ -79,7 +81,7 @@ class XTTS:
         voices.report()
         report(CONFIG.api_keys)
         self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
-        planner = Planner(CONFIG, self.client, voices, LanguageDetector())
+        planner = app.state.planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
         self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
         app.state.keys = bool(CONFIG.api_keys)

@@ -12,6 +12,7 @@ from api.auth.cors import parse_origins
 from api.auth.keys import ApiKey, read_keys
 from api.auth.rates import MEMORY, parse_limit, parse_store
 from api.auth.security import parse_proxies
+from api.pronunciations import parse_lexicon_file
 from runners.config import read_language
 from runners.environment import Environment
 from runners.logs import read_format
@@ -38,6 +39,7 @@ class ServerConfig:
     rate_limit_store: str = field(repr=False)  # XTTS_RATE_LIMIT_STORE: `memory`, or a Redis' URL, maybe with a password
     trusted_proxies: tuple[str, ...]  # XTTS_TRUSTED_PROXIES: addresses, networks; their X-Forwarded-For is believed
     cors_origins: tuple[str, ...]  # XTTS_CORS_ORIGINS: sites whose pages may call; none: CORS is off
+    lexicon: Path | None  # XTTS_LEXICON: a YAML file of respellings by term or by language; read again when it changes
     openai_voices: Mapping[str, str]  # XTTS_OPENAI_VOICES: OpenAI's name of a voice -> ours
 
     @classmethod
@@ -67,6 +69,7 @@ class ServerConfig:
             rate_limit_store=env.parsed("XTTS_RATE_LIMIT_STORE", MEMORY, parse_store, secret=True),
             trusted_proxies=env.parsed("XTTS_TRUSTED_PROXIES", (), parse_proxies),
             cors_origins=env.parsed("XTTS_CORS_ORIGINS", (), parse_origins),
+            lexicon=env.parsed("XTTS_LEXICON", None, parse_lexicon_file),
             openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voice_names),
         )
 

@@ -76,6 +76,7 @@ AUDIO_HEADERS: Final = {
     "X-Seed": _header("integer", "The same one gives the same audio."),
     "X-Audio-Duration": _header("number", "Seconds."),
     "X-Sample-Rate": _header("integer", "Hz."),
+    "X-Nothing-To-Say": _header("string", "`true`: the text had nothing to say, so the audio is silence."),
     "X-Language": _header("string", "The language of the text; of segments, one for each."),
 }
 SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment, sample-exact.")}

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from pydantic_core import PydanticKnownError
 
 from api.body import Body
+from api.pronunciations import Pronunciations
 
 OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
 
@@ -99,6 +100,12 @@ class Settings(_Body):
     top_p: float | None = Field(None, gt=0, le=1, description="1 turns it off.")
     repetition_penalty: float | None = Field(None, ge=1, le=50, description="1 turns it off.")
     seed: Seed | None = None
+    normalize: bool = Field(
+        True,
+        description="Read numbers, dates, abbreviations and the like as people do, and no markup or emoji. "
+        "false: the model's own reading.",
+    )
+    pronunciations: Pronunciations = None
 
 
 class SimpleRequest(Settings):

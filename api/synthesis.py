@@ -59,7 +59,7 @@ class Synthesis:
         recording = Recording(plan.audio, file)
         await self._record(body, plan, recording, deadline)
         headers = {**plan.headers, "X-Audio-Duration": f"{recording.seconds:.3f}"}
-        if isinstance(body, SegmentedRequest):
+        if isinstance(body, SegmentedRequest) or len(plan.takes) > 1:
             headers["X-Segments"] = json.dumps(recording.spans, separators=(",", ":"))
         return Rendered(file.getvalue(), media_type(plan.audio.format, plan.audio.rate), headers)
 
@@ -88,6 +88,7 @@ class Synthesis:
         with recording:
             async with (
                 self._until(deadline, body),
+                _naming_parts(plan),
                 charged(plan.characters, plan.text_field),
                 aclosing(self._runner.events(plan.utterances)) as events,
             ):
@@ -108,6 +109,12 @@ class Synthesis:
         except SpeechError as error:
             _name_segment(error, body)
             raise
+
+
+@asynccontextmanager
+async def _naming_parts(plan: Plan) -> AsyncIterator[None]:
+    with plan.naming_parts():
+        yield
 
 
 def _name_segment(error: SpeechError, body: Body) -> None:

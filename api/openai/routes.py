@@ -76,6 +76,8 @@ class OpenAIRoutes:
             style=style_in(asked.instructions, profile.styles) if profile else None,
             output_format=asked.response_format,
             speed=asked.speed,
+            normalize=asked.normalize,
+            pronunciations=asked.pronunciations,
         )
 
 

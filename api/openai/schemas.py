@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator
 
 from api.body import Body
+from api.pronunciations import Pronunciations
 from api.schemas import OutputFormat, Speed, number
 
 MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # and their dated versions: all of them are the one model
@@ -39,6 +40,8 @@ class SpeechRequest(Body):
         None, max_length=LONGEST, description="Where it names a style of the voice, that style is used."
     )
     stream_format: Literal["audio", "sse"] = "audio"
+    normalize: bool = Field(True, description="As in `/generate/simple`; not one of OpenAI's.")
+    pronunciations: Pronunciations = None
 
     _numbers = field_validator("speed", mode="before")(number)
 
