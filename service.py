@@ -48,7 +48,7 @@ os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn 
 AudioFile = Annotated[bytes, ContentType("audio/*")]
 ZipFile = Annotated[bytes, ContentType("application/zip")]
 
-app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)  # to any host that was named
 app.add_exception_handler(SpeechError, refuse_in_app)
 app.add_exception_handler(RequestValidationError, refuse_invalid)
 app.include_router(job_router)
@@ -91,22 +91,22 @@ class XTTS:
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
-        """Say one text. Returns an audio file; `X-Seed`, `X-Audio-Duration` and `X-Sample-Rate` say what it is."""
+        """Synthesize one text. Returns an audio file; `X-Seed`, `X-Audio-Duration` and `X-Sample-Rate` describe it."""
         return await respond(ctx, self.synthesis.whole(SimpleRequest(**body)))  # type: ignore[return-value]
 
     @bentoml.api(route="/generate/segmented", input_spec=SegmentedRequest)
     async def segmented(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
-        """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
+        """Synthesize several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
         return await respond(ctx, self.synthesis.whole(SegmentedRequest(**body)))  # type: ignore[return-value]
 
     @bentoml.api(route="/generate/stream", input_spec=StreamRequest)
     async def stream(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
-        """Say one text or several, and send the audio while it is being said. Takes the body of either route."""
+        """Synthesize one text or several, and send the audio as it is made. Takes the body of either route."""
         return await respond(ctx, self.synthesis.live(StreamRequest(**body).as_one()))  # type: ignore[return-value]
 
     @bentoml.task(route="/generate/long", input_spec=LongRequest)
     async def long(self, ctx: bentoml.Context, **body: Any) -> ZipFile:
-        """Say up to 1,000 samples or a chapter where the server is idle. Returns a zip of files and `manifest.json`."""
+        """Synthesize up to 1,000 samples where the server is idle. Returns a zip of files and `manifest.json`."""
         return await respond(ctx, self.jobs.whole(LongRequest(**body)))  # type: ignore[return-value]
 
     @bentoml.on_startup

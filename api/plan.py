@@ -149,11 +149,11 @@ class Planner:
         )
 
     def _language(self, body: Settings, part: Part, voice: str, model: ModelCard) -> str:
-        said = part.language or body.language
+        named = part.language or body.language
         own = self._language_of(voice)
-        if said and said.lower() == AUTO:
+        if named and named.lower() == AUTO:
             return self._detector.detect(part.text, model.languages, own)
-        return matched_language(said or own, model.languages)
+        return matched_language(named or own, model.languages)
 
     def _language_of(self, voice: str) -> str:
         profile = self._voices.find(voice)  # None: a speaker of the checkpoint, which has no language of its own

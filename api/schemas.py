@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticKnownError
 
 from api.body import Body
 from api.pronunciations import Pronunciations
@@ -61,7 +62,7 @@ Text = Annotated[str, Field(min_length=1, description="What to say.", examples=[
 def number(value: object) -> object:
     """pydantic would take `true` for 1, and texts for numbers."""
     if isinstance(value, bool | str):
-        raise ValueError("must be a number")
+        raise PydanticKnownError("float_type")
     return value
 
 

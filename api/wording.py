@@ -7,12 +7,15 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+EXPLAINED = "explained"  # in the context of a fault whose message is from here already
 LONGEST_SHOWN = 60  # characters of a value in a message
 
 
 def explained(fault: ErrorDetails, schema: Mapping[str, Any]) -> str:
     """One fault in a sentence. `schema`: of the model that was validated, as `model_json_schema` makes it."""
     path = fault["loc"]
+    if EXPLAINED in fault.get("ctx", {}):
+        return fault["msg"]
     try:
         if fault["type"] == "extra_forbidden":
             known = _rules(path[:-1], schema)["properties"]

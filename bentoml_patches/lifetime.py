@@ -12,7 +12,7 @@ from types import FrameType
 import bentoml
 import psutil
 
-LOOK_AGAIN = 0.1  # seconds
+POLL = 0.1  # seconds
 WORKER = "_bentoml_impl.worker.service"  # what every process of a service runs
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -51,7 +51,7 @@ class Lifetime:
 
     def _end_when_alone(self) -> None:
         if callers_run():
-            self._loop.call_later(LOOK_AGAIN, self._end_when_alone)
+            self._loop.call_later(POLL, self._end_when_alone)
         else:
             self.end()
 

@@ -7,27 +7,31 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from api.jobs.schemas import LongRequest, Sample
 from api.schemas import Part
-from api.wording import explained, nearest, shown
+from api.wording import nearest, shown
 from client.document import BatchFileError, Document, Fault, read
 from client.document import Path as Place
 
 
+def _with_address(made: dict[str, Any]) -> None:
+    made["properties"]["$schema"] = {"type": "string", "description": "Where this schema lies, for editors."}
+
+
 class BatchFile(LongRequest):
     """Samples, each with a `text` or with `segments`, and defaults for all of them if wanted."""
+
+    model_config = ConfigDict(json_schema_extra=_with_address)
 
     samples: list[Sample] = Field(min_length=1, description="Each becomes one audio file.")
 
 
 @cache
 def schema() -> dict[str, Any]:
-    """For editors, and for what is said of a fault."""
-    made = BatchFile.model_json_schema()
-    made["properties"]["$schema"] = {"type": "string", "description": "Where this schema lies, for editors."}
-    return made
+    """For editors."""
+    return BatchFile.model_json_schema()
 
 
 def load(path: Path, output_format: str | None = None) -> tuple[Document, list[Sample]]:
@@ -41,7 +45,7 @@ def load(path: Path, output_format: str | None = None) -> tuple[Document, list[S
         samples = BatchFile.model_validate(document.value, strict=True).samples
     except ValidationError as error:
         for each in error.errors():
-            fault = _fault(document, each["loc"], explained(each, schema()), at_name=each["type"] == "extra_forbidden")
+            fault = _fault(document, each["loc"], each["msg"], at_name=each["type"] == "extra_forbidden")
             faults.setdefault((fault.line, fault.column), fault)
         samples = []
     for index, sample in enumerate(samples):

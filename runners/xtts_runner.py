@@ -98,7 +98,7 @@ class XTTSRunner:
 
     @bentoml.api
     async def latents(self, styles: dict[str, Voice]) -> AsyncGenerator[bytes, None]:
-        """What the model hears in each style of a voice: one `LatentsReady`."""
+        """The latents of each style of a voice: one `LatentsReady`."""
         async with aclosing(_packed(self.synthesizer.latents(styles))) as frames:
             async for frame in frames:
                 yield frame

@@ -17,7 +17,7 @@ def hub_files(repo: str, files: Mapping[str, bytes], revisions: Iterable[str] = 
     pages = {f"{api}/revision/{quote(revision, safe='')}": info for revision in (*revisions, COMMIT)}
     folders = {path.rpartition("/")[0] for path in files}
     trees = {
-        f"{api}/tree/{COMMIT}/{folder}".rstrip("/"): json.dumps(
+        f"{api}/tree/{COMMIT}/{quote(folder, safe='')}".rstrip("/"): json.dumps(
             [_entry(path, body) for path, body in files.items() if path.rpartition("/")[0] == folder]
         ).encode()
         for folder in folders

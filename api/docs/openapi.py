@@ -1,7 +1,7 @@
 """The one OpenAPI document: the mounted app's own routes, BentoML's (described_routes.py), and what they share.
 
 Whatever router is mounted is in it. What every route has in common (errors, headers, keys) is added here, and only
-where the route does not say it by itself.
+where the route does not have it already.
 """
 
 from typing import Any, Final
@@ -14,7 +14,7 @@ from api.docs import described_routes
 from api.paths import OPENAI, is_open
 
 TITLE: Final = "xtts-bento"
-VERSION: Final = "1"  # of the routes: what is said here holds for all of it
+VERSION: Final = "1"  # of the routes: all of it is of this version
 ABOUT: Final = "Text to speech in your own voice: XTTS as a BentoML service."
 TAGS: Final = [{"name": name} for name in ("Speech", "Long jobs", "Voices", "OpenAI", "Operation")]
 SECURITY: Final = {

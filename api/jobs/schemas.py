@@ -4,7 +4,15 @@ import hashlib
 import json
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from api.body import Body
 from api.jobs.passages import paragraphs
@@ -12,6 +20,7 @@ from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Segments, Settings,
 
 LONGEST_SAMPLE = 50_000  # characters: an hour of speech
 MOST_PARTS = 20_000  # paragraphs and segments of a job: each is an utterance, which takes memory however short it is
+TOO_MANY_PARTS = f"there are more than {MOST_PARTS} paragraphs and segments in all"
 LONGEST_SILENCE = 6 * 3600.0  # seconds of pauses in a job: 1 GB of WAV
 
 
@@ -99,6 +108,14 @@ class Sample(Settings):
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
+def _countable(samples: Any) -> Any:
+    """Refuses too many segments before there are objects for all of them."""
+    counted = [each.get("segments") for each in samples if isinstance(each, dict)] if isinstance(samples, list) else []
+    if sum(len(segments) for segments in counted if isinstance(segments, list)) > MOST_PARTS:
+        raise ValueError(TOO_MANY_PARTS)
+    return samples
+
+
 def _bounded(samples: list[Sample]) -> list[Sample]:
     """As a whole: each name once, and no more parts and silence than a server can carry."""
     seen: set[str] = set()
@@ -111,7 +128,7 @@ def _bounded(samples: list[Sample]) -> list[Sample]:
         parts += len(own)
         silence += sum(part.pause_after for part in own)
         if parts > MOST_PARTS:
-            raise ValueError(f"there are more than {MOST_PARTS} paragraphs and segments in all")
+            raise ValueError(TOO_MANY_PARTS)
         if silence > LONGEST_SILENCE:
             raise ValueError(f"there are more than {LONGEST_SILENCE:.0f} s of pauses in all")
     return samples
@@ -123,7 +140,7 @@ class LongRequest(Body):
     defaults: Defaults = Field(
         default_factory=Defaults, description="Fields that every sample takes unless it has its own."
     )
-    samples: Annotated[list[Sample], AfterValidator(_bounded)] = Field(
+    samples: Annotated[list[Sample], BeforeValidator(_countable), AfterValidator(_bounded)] = Field(
         min_length=1, max_length=1000, description="Each becomes one audio file."
     )
 

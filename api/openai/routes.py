@@ -102,7 +102,7 @@ Routes = Annotated[OpenAIRoutes, Depends(_of_this_server)]
 async def create_speech(
     routes: Routes, request: Request, asked: Annotated[SpeechRequest, Body(openapi_examples=EXAMPLES)]
 ) -> Response:
-    """Say a text, and send the audio while it is being said, as it is or as events."""
+    """Synthesize a text, and send the audio as it is made, as a file or as events."""
     live = await while_connected(request, routes.speech(asked))
     if asked.stream_format == "sse":
         return LiveResponse(_events(live, len(asked.input)), live.flow, "text/event-stream", live.headers)

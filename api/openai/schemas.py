@@ -1,6 +1,6 @@
 """The body of OpenAI's speech route, the names in it, and what it means in ours.
 
-Fields that OpenAI does not have are let pass: front ends send some to every server, and none would say anything here.
+Fields that OpenAI does not have are let pass: front ends send some to every server, and none has a meaning here.
 """
 
 import re

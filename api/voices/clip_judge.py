@@ -44,7 +44,7 @@ class ClipFacts:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`faults` speak against using the clip, `warnings` do not. Each is a sentence with the measured value."""
+    """A clip with `faults` is refused, one with `warnings` only is not. Each is a sentence with the measured value."""
 
     facts: ClipFacts | None  # None: it cannot even be read
     faults: tuple[str, ...] = ()
@@ -137,7 +137,7 @@ def _warnings(facts: ClipFacts) -> list[str]:
     if SPEECH[0] <= facts.speech_seconds < GOOD_SPEECH[0]:
         warnings.append(f"{facts.speech_seconds:g} s of speech are little; {GOOD_SPEECH[0]:g} s and more are better.")
     if GOOD_SPEECH[1] < facts.speech_seconds <= SPEECH[1]:
-        warnings.append(f"of {facts.speech_seconds:g} s of speech the model hears the first {GOOD_SPEECH[1]:g} s.")
+        warnings.append(f"of {facts.speech_seconds:g} s of speech the model uses the first {GOOD_SPEECH[1]:g} s.")
     if CLIPPED[0] < facts.clipped <= CLIPPED[1]:
         warnings.append(f"{facts.clipped:.2%} of the samples are clipped.")
     if facts.level_db < QUIET:

@@ -1,4 +1,4 @@
-"""One folder = one voice: what its `voice.yaml` and its clips say. Reads no audio and knows no other voice.
+"""One folder = one voice: what its `voice.yaml` and its clips are. Reads no audio and knows no other voice.
 
 Without a `voice.yaml`, or with one that lists no references, every audio file in the folder is a reference
 and its style is the file's name without the ending. A voice that came without its recordings has a
@@ -36,12 +36,12 @@ class BadBlend(ValueError):
 class VoiceProfile:
     name: str
     folder: Path
-    language: str | None  # None: the request, or the server's default, has to say
+    language: str | None  # None: the request, or the server's default, names it
     styles: Mapping[str, Path]  # at least one: style -> clip, or the latents file for all
     default_blend: Mapping[str, float]  # style -> weight > 0; they sum to 1
     licence: str | None
     pronunciations: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)  # see runners/text/lexicon.py
-    checkpoint: str | None = None  # the one that made its latents file; None: it has clips, for any to hear
+    checkpoint: str | None = None  # the one that made its latents file; None: clips, for any checkpoint
 
 
 def read_voice(folder: Path) -> VoiceProfile:

@@ -14,7 +14,7 @@ from api.voices.store import VoiceStore
 from runners.errors import InvalidInput
 from runners.types import ModelCard, Reference
 
-NO_LANGUAGE = "no language is set: requests that name none are said in the server's default."
+NO_LANGUAGE = "no language is set: requests that name none use the server's default."
 
 
 class StyleDescription(BaseModel):
@@ -83,7 +83,7 @@ class VoiceListing:
         for style, voice in self._library.by_style(profile).items():
             (reference,) = voice.references
             verdict = self._verdict(reference)
-            warnings += [f"{style}: {said}" for said in (*verdict.faults, *verdict.warnings)]
+            warnings += [f"{style}: {sentence}" for sentence in (*verdict.faults, *verdict.warnings)]
             styles[style] = StyleDescription(
                 file=profile.styles[style].name, sha256=reference.digest, clip=verdict.facts
             )

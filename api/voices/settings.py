@@ -32,8 +32,8 @@ class VoiceSettings(BaseModel):
     licence: Annotated[str, AfterValidator(_plain_lines)] | None = None
 
     def to_yaml(self) -> bytes:
-        said = self.model_dump(exclude_none=True)
-        return yaml.safe_dump(said, allow_unicode=True, sort_keys=False, encoding="utf-8")
+        settings = self.model_dump(exclude_none=True)
+        return yaml.safe_dump(settings, allow_unicode=True, sort_keys=False, encoding="utf-8")
 
 
 def read_settings(file: Path) -> VoiceSettings:

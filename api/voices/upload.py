@@ -115,7 +115,7 @@ def _take_latents(sent: UploadFile, language: str | None, draft: Draft) -> tuple
         raise UnreadableLatents(f"{LATENTS}: {error.message}", param=LATENTS) from error
     except (Fault, ValidationError) as error:
         fault = faults_of(error) if isinstance(error, ValidationError) else error
-        raise UnreadableLatents(f"{LATENTS}: what it says of the voice is wrong: {fault}.", param=LATENTS) from error
+        raise UnreadableLatents(f"{LATENTS}: its settings of the voice are wrong: {fault}.", param=LATENTS) from error
     kept = {style: Reference(reference.path, reference.digest, style=style) for style in file.styles}
     return settings, {style: Voice((each,)) for style, each in kept.items()}
 
@@ -125,7 +125,7 @@ def _write(draft: Draft, name: str, raw: bytes) -> Reference:
 
 
 def _ending(clip: UploadFile) -> str:
-    """For people and their tools: what a clip is, its bytes say."""
+    """For people and their tools; a clip is read by its bytes, whatever its ending."""
     ending = PurePath(clip.filename or "").suffix.lower()
     return ending if AUDIO.fullmatch(f"clip{ending}") else ".clip"
 

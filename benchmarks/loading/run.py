@@ -1,6 +1,7 @@
 """Loads a full-size checkpoint in several layouts, each in a process of its own, its file in memory or not."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -34,6 +35,8 @@ COLUMNS = (
     "after, GB",
     "with pages of the file: peak, GB",
 )
+log = logging.getLogger(__name__)
+
 METHOD = (
     "A process makes the engine ready as a worker does (8 slots). Its own memory is what no file stands behind; pages"
     " of the file are given back to whoever needs them. Cold: the file's pages were dropped from memory before."
@@ -56,7 +59,9 @@ def _results(options: Options, plain: Path) -> Iterator[dict[str, Any]]:
         for cache in ("cold", "warm"):
             if cache == "cold":
                 _drop_from_memory(folder)
-            yield {"layout": layout, "size": size, "cache": cache, **_load(folder, options)}
+            result = {"layout": layout, "size": size, "cache": cache, **_load(folder, options)}
+            log.info("%s", " | ".join(_row(result)))
+            yield result
 
 
 def _drop_from_memory(folder: Path) -> None:

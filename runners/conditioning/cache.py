@@ -50,7 +50,7 @@ class LatentsCache:
         capacity: int = 256,
         count: Callable[[Lookup], None] = lambda result: None,
     ) -> None:
-        """`count` is told of every look-up."""
+        """`count` is called for every look-up."""
         self._files = _LatentsFiles(folder, shapes)
         self._capacity = capacity  # latents in memory
         self._memory: OrderedDict[str, Latents] = OrderedDict()
@@ -102,7 +102,7 @@ class LatentsCache:
 
 
 class _LatentsFiles:
-    """One file a key. When the disk does not play along, reading gives None and writing does nothing."""
+    """One file a key. When the disk fails, reading returns None and writing does nothing."""
 
     def __init__(self, folder: Path, shapes: LatentShapes) -> None:
         self._folder = folder
@@ -145,7 +145,7 @@ class _LatentsFiles:
 
 
 def _stamp(key: str, latents: Latents) -> dict[str, str]:
-    """What a file says of itself: its key, its format and a digest, as safetensors has no checksum."""
+    """A file's metadata: its key, its format and a digest, as safetensors has no checksum."""
     digest = hashlib.sha256()
     for tensor in (latents.gpt_cond_latent, latents.speaker_embedding):
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from runners.conditioning.ffmpeg import DAMAGED, FfmpegReader
 from runners.errors import UnreadableClip
 
-SHORTEST = 0.33  # seconds; below it upstream's get_gpt_cond_latents hears nothing
+SHORTEST = 0.33  # seconds; below it upstream's get_gpt_cond_latents gets no chunk
 SILENCE = 1e-3  # -60 dBFS; a clip whose loudest sample is below holds no voice
 DEAD = 1e-4  # of the other channel's power (-40 dB); a channel below holds no voice
 RATES = range(1_000, 768_001)  # Hz
@@ -53,9 +53,9 @@ def decode_clip(raw: bytes, *, longest: float, rates: range = RATES, cut: bool =
     `load_audio` does; of a stereo file with one silent channel the other one is taken as it is.
 
     Equal to torchaudio.load, sample for sample, for WAV and FLAC. A file that ends too early is as long as what is
-    there. Raises UnreadableClip ("the clip is ...", for the caller to say which) when `raw` is not audio, is damaged,
-    shorter than 0.33 s, longer than `longest` and not to be cut, silent, sampled at none of `rates` (Hz), has more than
-    MOST_CHANNELS, holds samples that are not numbers, or takes the decoder too long.
+    there. Raises UnreadableClip ("the clip is ...", to which the caller adds its name) when `raw` is not audio, is
+    damaged, shorter than 0.33 s, longer than `longest` and not to be cut, silent, sampled at none of `rates` (Hz), has
+    more than MOST_CHANNELS, holds samples that are not numbers, or takes the decoder too long.
     """
     with _opened(raw) as reader:
         _check_header(reader, longest, rates, cut)

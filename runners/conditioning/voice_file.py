@@ -1,8 +1,8 @@
 """A voice's latents as one file that travels: a safetensors file with each style's two tensors. No torch.
 
-Its metadata says who made it: `format`, `checkpoint` (its identity), `model` (its name), `styles` (JSON, in the order
+Its metadata: `format`, `checkpoint` (its identity), `model` (its name), `styles` (JSON, in the order
 they blend in) and `settings` (JSON: the voice's own, which are the API's business). What comes from elsewhere is
-checked here for all that can be told without the model; whether it fits the model, the conditioner says.
+checked here as far as that needs no model; the conditioner checks whether it fits its model.
 """
 
 import json
@@ -32,7 +32,7 @@ class StyleLatents:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VoiceLatents:
-    checkpoint: str  # identity of the only one that can speak with them
+    checkpoint: str  # identity of the only one that can use them
     model: str  # that checkpoint's name, for people
     styles: Mapping[str, StyleLatents]  # at least one, in the order they blend in
     settings: str = "{}"  # JSON
@@ -53,7 +53,7 @@ class VoiceLatents:
 
     @classmethod
     def unpack(cls, raw: bytes) -> "VoiceLatents":
-        """Raises UnreadableLatents ("the latents ...", for the caller to say whose)."""
+        """Raises UnreadableLatents ("the latents ...", to which the caller adds its name)."""
         if len(raw) > LARGEST:
             raise UnreadableLatents(f"the latents take {len(raw)} bytes; at most {LARGEST} can be right.")
         try:

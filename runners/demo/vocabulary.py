@@ -5,6 +5,7 @@ Text arrives in lower case, spaces as [SPACE]; Chinese, Japanese and Korean arri
 
 import json
 import string
+from collections.abc import Sequence
 from pathlib import Path
 
 LANGUAGES = (
@@ -38,15 +39,17 @@ _RANGES = (
     (0xFEFF, 0xFEFF),  # byte order mark
     (0xFF01, 0xFF5E),  # wide forms
 )
-_PAIRS = (
-    "th he an er on in re es en or te ch sz cs gy ny ou qu st ei ie ij el le al la "
-    "ng sh zh ao ai ia ui ki ka to no eo eu ya tt ст но то на ов ни ра ال ين ار ें ों का ने"
-)
+PAIRS = """
+th he an er on in re es en or te ch sz cs gy ny ou qu st ei ie ij el le al la
+ng sh zh ao ai ia ui ki ka to no eo eu ya tt ст но то на ов ни ра ال ين ار ें ों का ने
+""".split()  # noqa: SIM905 (fifty quoted pairs are harder to read)
 
 
-def write_vocabulary(path: Path) -> dict[str, int]:
-    """Writes `vocab.json` in the format of Hugging Face's tokenizers. Returns token -> id."""
-    pairs = _PAIRS.split()
+def write_vocabulary(path: Path, pairs: Sequence[str] = PAIRS) -> dict[str, int]:
+    """Writes `vocab.json` in the format of Hugging Face's tokenizers, with `pairs` of letters that are one token.
+
+    Returns token -> id.
+    """
     tokens = {token: number for number, token in enumerate((*_SPECIALS, *sorted(_characters()), *pairs))}
     vocabulary = {
         "version": "1.0",

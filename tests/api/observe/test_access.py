@@ -58,9 +58,9 @@ class Site:
         record().asked([Utterance(await request.json(), "hu", Voice(), 1)])
         record().voices["anna"] = None
         await asyncio.sleep(0.05)
-        record().heard(1.5)
+        record().arrived(1.5)
         await asyncio.sleep(0.1)
-        record().heard(0.5)
+        record().arrived(0.5)
         return PlainTextResponse("sound")
 
     async def stream(self, request: Request) -> Response:

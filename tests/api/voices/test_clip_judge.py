@@ -91,7 +91,7 @@ def test_too_little_and_too_much_speech_is_refused(seconds: float, ends: float) 
 
 @pytest.mark.parametrize(
     ("seconds", "warning"),
-    [(4, "s of speech are little"), (10, None), (45, "the model hears the first 30 s")],
+    [(4, "s of speech are little"), (10, None), (45, "the model uses the first 30 s")],
 )
 def test_little_and_much_speech_is_warned_of(seconds: float, warning: str | None) -> None:
     verdict = judged(speech(seconds))

@@ -137,6 +137,7 @@ def narrow_voice(_: Path, folder: Path) -> None:
 
 
 def compressed(_: Path, folder: Path) -> None:
+    torch.save({"model": {}}, folder / "model.pth")
     with zipfile.ZipFile(folder / "model.pth") as old:
         members = {name: old.read(name) for name in old.namelist()}
     with zipfile.ZipFile(folder / "model.pth", "w", zipfile.ZIP_DEFLATED) as new:

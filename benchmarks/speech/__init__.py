@@ -1,0 +1,1 @@
+"""How well a checkpoint speaks: read back by a recogniser, timed, and its pitch measured, beside espeak-ng."""

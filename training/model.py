@@ -1,0 +1,140 @@
+"""Upstream's GPT, made ready for training: first values, and its forward pass without padding between its parts."""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from TTS.tts.layers.xtts.gpt import GPT
+
+from training.examples import Batch
+
+WIDTH, HEADS, LAYERS = 256, 4, 6
+CODES, START, STOP = 1026, 1024, 1025
+VECTORS = 32  # of a voice
+CHARACTERS_PER_CODE = 0.64  # in the corpus, on average
+# Of the conditioning encoder's six blocks and the perceiver's two layers, so many are trained; the rest change nothing.
+ENCODER_BLOCKS, PERCEIVER_LAYERS = 1, 1
+
+
+def build_gpt(tokens: dict[str, int]) -> Any:
+    gpt = GPT(
+        start_text_token=tokens["[START]"],
+        stop_text_token=tokens["[STOP]"],
+        layers=LAYERS,
+        model_dim=WIDTH,
+        heads=HEADS,
+        max_text_tokens=402,
+        max_mel_tokens=605,
+        max_prompt_tokens=70,
+        number_text_tokens=len(tokens),
+        num_audio_tokens=CODES,
+        start_audio_token=START,
+        stop_audio_token=STOP,
+        use_perceiver_resampler=True,
+    )
+    _first_values(gpt)
+    for name, parameter in gpt.named_parameters():
+        parameter.requires_grad_(is_trained(name))
+    return gpt
+
+
+@torch.no_grad()
+def _first_values(gpt: Any) -> None:
+    """Places as sines, so that every length has some, however few texts are as long.
+
+    Codes count as slowly as speech goes through its text, and one head of each of the first blocks begins by looking
+    at the place of the text that is about to be said. Alignment is what such a model learns last; so it has it first.
+    """
+    width = gpt.text_embedding.embedding_dim
+    for table, pace, offset, mark in (
+        (gpt.text_pos_embedding.emb.weight, 1.0, 0.0, 1.0),
+        (gpt.mel_pos_embedding.emb.weight, CHARACTERS_PER_CODE, 1.0, -1.0),
+    ):
+        table.copy_(0.1 * sinusoids(torch.arange(len(table)) * pace + offset, width))
+        table[:, -1] = 0.1 * mark
+    for embedding in (gpt.text_embedding, gpt.mel_embedding):
+        embedding.weight.normal_(0, 0.1)
+    for block in gpt.gpt.h[:3]:
+        _look_at_text(block.attn.c_attn, width)
+    nn.init.normal_(gpt.conditioning_perceiver.latents, std=0.5)
+    for attention, feed_forward in gpt.conditioning_perceiver.layers[PERCEIVER_LAYERS:]:
+        for tensor in (attention.to_out.weight, feed_forward[-1].weight, feed_forward[-1].bias):
+            tensor.zero_()
+    for tensor in gpt.text_head.parameters():
+        tensor.zero_()
+
+
+def _look_at_text(projection: Any, width: int) -> None:
+    """The first head's queries and keys become equal where places are: sines and cosines of the quicker half."""
+    size = width // HEADS
+    seen = torch.cat([torch.arange(size // 2), width // 2 + torch.arange(size // 2)])
+    for first in (0, width):  # of the queries, of the keys
+        projection.weight[:, first : first + size] *= 0.1
+        projection.weight[seen, first + torch.arange(size)] = 1.3
+    last = size - 1  # this one tells text from codes instead
+    projection.weight[:, [last, width + last]] = 0
+    projection.weight[width - 1, width + last] = 2.0
+    projection.bias[last] = 20.0
+
+
+def is_trained(name: str) -> bool:
+    """Not the text head, which speaking does not need, nor the parts that change nothing."""
+    if name.startswith("conditioning_encoder.attn."):
+        return int(name.split(".")[2]) < ENCODER_BLOCKS
+    if name.startswith("conditioning_perceiver.layers."):
+        return int(name.split(".")[2]) < PERCEIVER_LAYERS
+    return not name.startswith("text_head")
+
+
+def sinusoids(places: Tensor, width: int) -> Tensor:
+    """(places, width): sines of ever slower rates, then their cosines."""
+    rates = torch.exp(torch.arange(width // 2) * (-math.log(10000.0) / (width // 2)))
+    angles = places[:, None] * rates
+    return torch.cat([torch.sin(angles), torch.cos(angles)], dim=1)
+
+
+def style(gpt: Any, mel: Tensor) -> Tensor:
+    """(rows, frames, 80) to (rows, VECTORS, WIDTH): `gpt.get_style_emb`, without the parts that change nothing."""
+    h = gpt.conditioning_encoder.init(mel.transpose(1, 2))
+    for block in gpt.conditioning_encoder.attn[:ENCODER_BLOCKS]:
+        h = block(h)
+    h = gpt.conditioning_encoder.attn[-1].norm(h).transpose(1, 2)  # all that is left of the other blocks
+    latents = gpt.conditioning_perceiver.latents.expand(len(mel), -1, -1)
+    for attention, feed_forward in gpt.conditioning_perceiver.layers[:PERCEIVER_LAYERS]:
+        latents = attention(latents, h) + latents
+        latents = feed_forward(latents) + latents
+    result: Tensor = gpt.conditioning_perceiver.norm(latents)
+    return result
+
+
+def transform(gpt: Any, x: Tensor) -> Tensor:
+    """The blocks and both final norms over (rows, time, WIDTH); each place sees itself and those before."""
+    rows, time, _ = x.shape
+    for block in gpt.gpt.h:
+        parts = block.attn.c_attn(block.ln_1(x)).chunk(3, dim=2)
+        q, k, v = (part.view(rows, time, HEADS, -1).transpose(1, 2) for part in parts)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + block.attn.c_proj(mixed.transpose(1, 2).reshape(rows, time, -1))
+        x = x + block.mlp.c_proj(F.gelu(block.mlp.c_fc(block.ln_2(x)), approximate="tanh"))
+    hidden: Tensor = gpt.final_norm(gpt.gpt.ln_f(x))
+    return hidden
+
+
+def latents(gpt: Any, batch: Batch) -> list[Tensor]:
+    """(codes + 1, WIDTH) of each row, from the start code on: what the vocoder is given."""
+    device = gpt.mel_head.weight.device
+    conditioning = style(gpt, batch.conditioning.to(device))
+    rows, spans = [], []
+    for row, (example, fed) in enumerate(zip(batch.examples, batch.fed, strict=True)):
+        text = F.pad(
+            F.pad(example.tokens.to(device), (1, 0), value=gpt.start_text_token), (0, 1), value=gpt.stop_text_token
+        )
+        codes = F.pad(fed.to(device), (1, 0), value=START)
+        said = gpt.text_embedding(text) + gpt.text_pos_embedding.emb.weight[: len(text)]
+        spoken = gpt.mel_embedding(codes) + gpt.mel_pos_embedding.emb.weight[: len(codes)]
+        rows.append(torch.cat([conditioning[row], said, spoken]))
+        spans.append((VECTORS + len(text), VECTORS + len(text) + len(codes)))
+    hidden = transform(gpt, nn.utils.rnn.pad_sequence(rows, batch_first=True))
+    return [hidden[row, start:stop] for row, (start, stop) in enumerate(spans)]

@@ -1,0 +1,146 @@
+"""Trains a narrow HiFi-GAN for 24 kHz: first on what is told of the codes, then on the GPT's own latents.
+
+The first needs no GPT, so both can be trained at once.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from TTS.vocoder.models.hifigan_generator import HifiganGenerator
+
+from training.codebook import load_codebook
+from training.examples import OUTPUT_RATE, Example, Examples, delayed, delayed_wave
+from training.export import folded
+from training.features import RATE, STRIDE, TARGETS
+from training.gpt import Gpt
+from training.model import WIDTH, latents
+from training.plan import Plan
+from training.runs import Measures, Run, rate, set_rate
+from training.speaker import CLIP_RATE, EMBEDDING, build_encoder, cut, low_rate
+from training.spectral import spectral_distance
+
+CHANNELS = 128  # upstream has 512
+HOP = 256  # samples a frame
+RATIO = OUTPUT_RATE / RATE
+ROWS, WINDOW = 8, 18  # codes
+_PEAK_RATE, _TUNING_RATE = 1e-3, 4e-4
+_CLIPS, _CLIP_SECONDS = 4, 3
+
+Inputs = Callable[[list[Example], random.Random], list[Tensor]]  # (codes + 1, dim) of each
+
+
+def build_vocoder(inputs: int) -> Any:
+    """As TTS/tts/layers/xtts/hifigan_decoder.py does, but for the width."""
+    kernels, dilations = [3, 7, 11], [[1, 3, 5]] * 3
+    vocoder = HifiganGenerator(
+        inputs,
+        1,
+        "1",
+        dilations,
+        kernels,
+        [16, 16, 4, 4],
+        CHANNELS,
+        [8, 8, 2, 2],
+        inference_padding=0,
+        cond_channels=EMBEDDING,
+        conv_pre_weight_norm=False,
+        conv_post_weight_norm=False,
+        conv_post_bias=False,
+        cond_in_each_up_layer=True,
+    )
+    for layer in (vocoder.cond_layer, *vocoder.conds):
+        nn.init.zeros_(layer.weight)
+    return vocoder
+
+
+def stretch(rows: Tensor) -> Tensor:
+    """(rows, codes, dim) to (rows, dim, frames at 24 kHz), as `HifiDecoder.forward` does."""
+    frames = F.interpolate(rows.transpose(1, 2), scale_factor=STRIDE / HOP, mode="linear")
+    return F.interpolate(frames, scale_factor=RATIO, mode="linear")
+
+
+class Speech:
+    """Windows of utterances that have samples."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.codebook = load_codebook(plan.work)
+        self.examples = Examples(plan.shards[1 : plan.audio_shards], self.codebook)
+        self.long_enough = [e for e in self.examples.all if len(e.codes) > WINDOW and len(e.audio)]
+        self.embeddings = {who: embeddings(plan, rows) for who, rows in self.examples.by_speaker.items()}
+
+    def told(self, chosen: list[Example], rng: random.Random) -> list[Tensor]:
+        return [self.codebook.normalise(delayed(e.told, self.codebook.silence)) for e in chosen]
+
+    def batch(self, step: int, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+        """(ROWS, WINDOW, dim) inputs, (ROWS, 512, 1) speaker embeddings and (ROWS, samples)."""
+        rng = random.Random(step)
+        chosen = rng.choices(self.long_enough, k=ROWS)
+        starts = [rng.randint(0, len(e.codes) + 1 - WINDOW) for e in chosen]
+        rows = [row[start : start + WINDOW] for row, start in zip(inputs(chosen, rng), starts, strict=True)]
+        waves = [_window(delayed_wave(e.audio), start) for e, start in zip(chosen, starts, strict=True)]
+        speakers = [rng.choice(self.embeddings[e.speaker]) for e in chosen]
+        return torch.stack(rows), torch.stack(speakers)[..., None], torch.stack(waves)
+
+
+def _window(wave: Tensor, start: int) -> Tensor:
+    samples = int(WINDOW * STRIDE / HOP * RATIO) * HOP
+    first = round(start * STRIDE * RATIO)
+    piece = wave[first : first + samples]
+    return F.pad(piece, (0, samples - len(piece)))
+
+
+def embeddings(plan: Plan, rows: list[Example]) -> Tensor:
+    """Of a few clips of one speaker, (clips, 512)."""
+    encoder = build_encoder()
+    encoder.load_state_dict(torch.load(plan.work / "speaker.pt", weights_only=True)["encoder"])
+    rng = random.Random(0)
+    clips = [cut(rng, low_rate(e.audio), _CLIP_SECONDS * CLIP_RATE) for e in rows[:_CLIPS]]
+    with torch.no_grad():
+        result: Tensor = encoder.eval()(torch.stack(clips), l2_norm=True)
+    return result
+
+
+def train_vocoder(plan: Plan) -> None:
+    """On what is told of the codes."""
+    speech = Speech(plan)
+    torch.manual_seed(0)
+    _train(plan, "vocoder", plan.vocoder_steps, build_vocoder(TARGETS), _PEAK_RATE, speech, speech.told)
+
+
+def tune_vocoder(plan: Plan) -> None:
+    """On the latents of the trained GPT, which is fed the codes as they are and left as it is."""
+    gpt, speech = Gpt(plan), Speech(plan)
+    state = torch.load(plan.work / "gpt.pt", map_location="cpu", weights_only=True)
+    gpt.model.load_state_dict(state["gpt"])
+    vocoder = build_vocoder(WIDTH)
+    trained = torch.load(plan.work / "vocoder.pt", map_location="cpu", weights_only=True)["vocoder"]
+    vocoder.load_state_dict(folded(trained, state["teller"]))
+
+    @torch.no_grad()
+    def inputs(chosen: list[Example], rng: random.Random) -> list[Tensor]:
+        return latents(gpt.model, speech.examples.prepared(chosen, rng, corrupt=0.0))
+
+    _train(plan, "tuned", plan.tuning_steps, vocoder, _TUNING_RATE, speech, inputs)
+
+
+def _train(plan: Plan, name: str, steps: int, vocoder: Any, peak: float, speech: Speech, inputs: Inputs) -> None:
+    vocoder.to(plan.device)
+    adam = torch.optim.AdamW(vocoder.parameters(), betas=(0.8, 0.99), weight_decay=0.0, fused=True)
+
+    def advance(step: int) -> Measures:
+        set_rate((adam,), rate(step, steps, peak, decay=0.7))
+        rows, speakers, real = (part.to(plan.device) for part in speech.batch(step, inputs))
+        made = vocoder(stretch(rows), g=speakers)[:, 0]
+        inner = slice(STRIDE, -STRIDE)  # where the window's ends are not heard
+        loss = spectral_distance(made[:, inner], real[:, inner])
+        adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(vocoder.parameters(), 5.0)
+        adam.step()
+        return {"loss": loss.detach()}
+
+    Run(plan.work / f"{name}.pt", {"vocoder": vocoder, "adam": adam}, plan.kept).train(steps, advance)
