@@ -54,7 +54,8 @@ def read_clock(text: str, at: int, language: Language) -> Reading | None:
         hour, minute = language.cardinal(int(found["hour"])), int(found["minute"] or 0)
         past = f" {'oh ' if minute < 10 else ''}{language.cardinal(minute)}" if minute else ""
         half, end = found["half"], "." if found["half"].endswith(".") and not text[found.end() :].strip() else ""
-        return Reading(found.end(), f"{hour}{past} {half[0].lower()} m{end}")
+        to = " to " if _MERIDIEM.match(text, found.end() + 1) and text[found.end()] in "-–" else ""
+        return Reading(found.end() + bool(to), f"{hour}{past} {half[0].lower()} m{end}{to}")
     if found := _FEET.match(text, at):
         inches = f" {language.cardinal(int(found[2]))}" if found[2] else ""
         return Reading(found.end(), f"{language.cardinal(int(found[1]))} foot{inches}")

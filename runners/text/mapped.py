@@ -61,8 +61,11 @@ class MappedText:
         """The stretch of the original that `text[start:stop]` came from; an empty one lies between its neighbours."""
         if start < stop:
             return self._starts[start], self._stops[stop - 1]  # both only grow
-        at = self._stops[start - 1] if start else self._starts[0] if self.text else 0
-        return at, at
+        if not self.text:
+            return 0, 0
+        before = self._stops[start - 1] if start else self._starts[0]
+        after = self._starts[start] if start < len(self.text) else before
+        return min(before, after), max(before, after)
 
     def spans(self) -> Iterator[Span]:
         """The whole text in order, in the longest stretches that are as they were, or came from one place."""

@@ -11,11 +11,12 @@ _BEFORE = re.compile(
     r"(?:[^\W\d_][\w-]*\.[ \u00a0]?)*[\w/-]+\.\Z"
 )  # the word that the full stop belongs to, `p. ex.` whole
 _AFTER = re.compile(r"[\s\"'„“”«»(\[–—-]*(\w)")
+_PART = re.compile(r"[ \u00a0]?[^\W\d_]{1,2}\.")
 _ROMAN = re.compile(r"[IVXLCDM]+\Z")
 _DOTTED = frozenset(("hu", "de", "cs", "pl", "tr"))  # ordinals are written with a full stop
 _LAST = frozenset(
     """
-apod. atd. co. corp. ecc. enz. etc. inc. itd. itp. jr. ltd. sr. stb. u.k. u.s. usw. vb. vs. д. п. т. т.д. т.п.
+apod. atd.   ecc. enz. etc.  itd. itp.    stb.   usw. vb. vs.    т.д. т.п.
 """.split()  # noqa: SIM905 (quoted words are harder to read)
 )
 REACH = 24
@@ -36,6 +37,8 @@ def _ends(text: str, found: re.Match[str], code: str) -> bool:
     if before is None:
         return True
     word = before[0].rpartition(" ")[2][:-1]
+    if len(word) <= 2 and _PART.match(text, found.end()):  # `z. B.`
+        return False
     if after[1].islower() and (len(word) < 4 or not word.isalpha()):
         return False
     if len(word) == 1 and word.isalpha() and word.upper() != word.lower() and word not in "Iaeiouyvszo":

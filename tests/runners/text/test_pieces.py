@@ -182,11 +182,6 @@ class TestRefusals:
             frontend.pieces("สวัสดี", "en-GB")
         assert refusal.value.param == "text"
 
-    def test_a_language_that_upstream_cannot_normalise(self, tokenizer: VoiceBpeTokenizer) -> None:
-        with pytest.raises(InvalidInput, match="cannot be read out in 'vi'") as refusal:
-            TextFrontend(tokenizer, ["en", "vi"], MAX_TOKENS).pieces("xin chào", "vi")
-        assert refusal.value.param == "text"
-
     @pytest.mark.parametrize("language", ["xx", "", "english", "-en"])
     def test_an_unknown_language_is_told_the_known_ones(self, frontend: TextFrontend, language: str) -> None:
         with pytest.raises(InvalidInput, match=r"en, .*zh-cn") as refusal:
