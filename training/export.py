@@ -18,7 +18,7 @@ from TTS.tts.models.xtts import Xtts
 from runners.demo.checkpoint import checkpoint_config
 from runners.demo.vocabulary import write_vocabulary
 from training.features import MEL_SCALE
-from training.model import HEADS, LAYERS, WIDTH
+from training.model import HEADS, LAYERS, WIDTH, is_trained
 from training.plan import KEPT, Plan
 from training.runs import keep
 
@@ -106,4 +106,4 @@ def keep_all(plan: Plan) -> None:
     shutil.copy(plan.work / "codebook.safetensors", KEPT)
     for path in (plan.work / f"{name}.pt" for name in ("gpt", "speaker", "vocoder", "tuned")):
         if path.exists():
-            keep(path, KEPT)
+            keep(path, KEPT, is_trained)

@@ -44,7 +44,8 @@ class Run:
             for name, part in self.parts.items():
                 if isinstance(part, nn.Module):
                     mine = [key for key in file.keys() if key.startswith(f"{name}/")]  # noqa: SIM118 (not a dict)
-                    part.load_state_dict({key.partition("/")[2]: file.get_tensor(key).float() for key in mine})
+                    found = {key.partition("/")[2]: file.get_tensor(key).float() for key in mine}
+                    part.load_state_dict(part.state_dict() | found)
             return int(file.metadata()["step"])
 
     def save(self, step: int) -> None:
@@ -56,15 +57,16 @@ class Run:
         self, steps: int, advance: Callable[[int], Measures], examine: Callable[[], Measures] | None = None
     ) -> None:
         """`advance(step)` takes a step; `examine()` measures what was not trained on. Both name what they saw."""
-        first, sums, began, saved = self.resume(), dict[str, float](), time.time(), time.time()
+        first, sums, began, saved = self.resume(), dict[str, float](), _clocks(), time.time()
         print(f"{self.path.stem}: from step {first} to {steps}", flush=True)
         for step in range(first, steps):
             for name, value in advance(step).items():
                 sums[name] = sums.get(name, 0.0) + float(value)
             if (step + 1) % LOG_EVERY == 0:
                 means = {name: value / LOG_EVERY for name, value in sums.items()}
-                self._log(step + 1, means | {"seconds": (time.time() - began) / LOG_EVERY})
-                sums, began = {}, time.time()
+                spent = {name: (_clocks()[name] - began[name]) / LOG_EVERY for name in began}
+                self._log(step + 1, means | spent)
+                sums, began = {}, _clocks()
             if time.time() - saved > SAVE_EVERY or step + 1 == steps:
                 self.save(step + 1)
                 saved = time.time()
@@ -79,11 +81,18 @@ class Run:
             file.write(line + "\n")
 
 
-def keep(path: Path, folder: Path) -> None:
-    """The weights of a run's file in half precision, without what its optimizers hold."""
+def _clocks() -> dict[str, float]:
+    """Apart on a machine that others use too."""
+    return {"seconds": time.time(), "of the processor": time.process_time()}
+
+
+def keep(path: Path, folder: Path, wanted: Callable[[str], bool] = lambda name: True) -> None:
+    """The `wanted` weights of a run's file in half precision, without what its optimizers hold."""
     state = torch.load(path, map_location="cpu", weights_only=True)
     modules = {name: part for name, part in state.items() if isinstance(part, dict) and "param_groups" not in part}
-    tensors = {f"{name}/{key}": tensor.half() for name, part in modules.items() for key, tensor in part.items()}
+    tensors = {
+        f"{name}/{key}": tensor.half() for name, part in modules.items() for key, tensor in part.items() if wanted(key)
+    }
     save_file(tensors, folder / f"{path.stem}.safetensors", {"step": str(state["step"])})
 
 

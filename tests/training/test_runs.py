@@ -55,3 +55,14 @@ def test_the_rate_rises_and_falls_to_nearly_nothing() -> None:
     assert rate(500, 1000, 1.0) == 1.0
     assert rate(900, 1000, 1.0) == pytest.approx(0.5)
     assert rate(999, 1000, 1.0) == pytest.approx(0.02)
+
+
+def test_weights_that_are_not_wanted_keep_their_first_values(tmp_path: Path) -> None:
+    run, _, advance = made(tmp_path / "run.pt")
+    run.train(7, advance)
+    keep(tmp_path / "run.pt", tmp_path, lambda name: name == "weight")
+    run, layer, _ = made(tmp_path / "elsewhere" / "run.pt", tmp_path)
+    first = layer.bias.detach().clone(), layer.weight.detach().clone()
+    run.resume()
+    assert torch.equal(layer.bias, first[0])
+    assert not torch.equal(layer.weight, first[1])
