@@ -103,8 +103,8 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
         case {"detail": [{"loc": _, "msg": _}, *_] as faults}:  # pydantic, by way of BentoML (400) or FastAPI (422)
             return invalid(faults, kept)
         case {"detail": "Not Found" | "Method Not Allowed"}:  # Starlette's words
-            return JSONResponse(error_body(FALLBACKS[status], NO_ROUTE[status]), status, kept)
+            pass
         case [{"error": str(message)}] | {"error": str(message)} | {"detail": str(message)} if status < 500:
             return JSONResponse(error_body(FALLBACKS.get(status, "invalid_request"), message), status, kept)
-    message = UNFORESEEN if status == 500 else HTTPStatus(status).phrase
+    message = UNFORESEEN if status == 500 else NO_ROUTE.get(status, HTTPStatus(status).phrase)
     return JSONResponse(error_body(FALLBACKS.get(status, "internal_error"), message), status, kept)

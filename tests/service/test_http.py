@@ -16,6 +16,7 @@ def test_no_redirect_leads_to_the_host_header(small_server: Server, path: str) -
         response = httpx.request(method, small_server.url + path, headers={"host": "evil.example"}, timeout=30)
         assert response.status_code == 404
         assert response.json()["error"]["type"] == "not_found"
+        assert "/docs.json" in response.json()["error"]["message"]
         assert "location" not in response.headers
 
 

@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from api.audio.encoders import Stream
 from api.audio.recording import AudioSpec, Recording
-from api.flow import Flow
+from api.flow import Flow, Unread
 from api.responses import refuse_in_app
 from api.voices import upload
 from api.voices.clip_judge import Verdict, judge
@@ -487,7 +487,7 @@ async def test_a_volume_that_hangs_stops_no_stream(tmp_path: Path) -> None:
     waiting = [asyncio.create_task(call) for call in calls]
     await asyncio.sleep(0.2)
 
-    flow = Flow()
+    flow = Flow(Unread())
     recording = Recording(AudioSpec("pcm", 24_000, [0.0], False), Stream(flow.put))
 
     async def make_audio() -> None:
