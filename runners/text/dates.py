@@ -16,7 +16,7 @@ _NUMERIC = re.compile(r"(\d{1,4})([./-])[ \u00a0]?(\d{1,2})\2[ \u00a0]?(\d{4}|\d
 
 @lru_cache
 def _written(language: Language) -> re.Pattern[str]:
-    months = "|".join(sorted(map(re.escape, language.months), key=len, reverse=True))
+    months = "|".join(sorted(map(re.escape, language.months), key=len, reverse=True)) or "(?!)"
     of = language.section("dates").get("of", "")
     link = rf"(?:[ \u00a0](?:{of}))?[ \u00a0]" if of else r"[ \u00a0]"
     mark = language.section("dates").get("mark", "")

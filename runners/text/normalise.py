@@ -34,6 +34,9 @@ _CAPITALS = "".join(char for char in map(chr, range(0x530)) if char.isupper()) +
 _PLAIN = re.compile(  # words as words are written, and what stands between them
     rf"\s+|(?P<word>[^\W\d_]?(?:(?![{_CAPITALS}])[^\W\d_]|[{MARKS}])++)(?!['’]?[\w.@/:²³-]\S|[°º]|\.\Z|\.\s)"
 )
+_CROWD = re.compile(r"\S{200,}")  # nobody writes so, but for addresses
+_LATIN_CROWD = re.compile(r"[!-~\u00a1-\u02ff]{200,}")
+_DIGITS = re.compile(r"\d+")
 _TOKEN = re.compile(r"[^\W\d_²³¹½⅓⅔¼¾⅕⅛]+|.", re.DOTALL)
 
 _FIRST: dict[str, tuple[Reader, ...]] = {
@@ -97,8 +100,17 @@ def normalise(text: MappedText, code: str) -> MappedText:
 
 def _edits(text: str, language: Language) -> Iterator[Edit]:
     readers, signs = _readers(language.code), _signs(language.code)
+    crowds = iter((_LATIN_CROWD if language.section("numbers").get("unspaced") else _CROWD).finditer(text))
+    crowd = next(crowds, None)
     at = 0
     while at < len(text):
+        if crowd and crowd.start() <= at:
+            if at < crowd.end() and not read_address(text, at, language):
+                yield from _figures_alone(text, at, crowd.end(), language)
+                at = crowd.end()
+            if at >= crowd.end():
+                crowd = next(crowds, None)
+                continue
         plain = _PLAIN.match(text, at)
         if plain and not language.is_short(plain["word"]):
             at = plain.end()
@@ -111,6 +123,14 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
             token = _TOKEN.match(text, at)
             assert token
             at = token.end()
+
+
+def _figures_alone(text: str, start: int, stop: int, language: Language) -> Iterator[Edit]:
+    """In a run that is no writing: its numbers, each by itself."""
+    for figures in _DIGITS.finditer(text, start, stop):
+        digits = figures[0]
+        words = language.digits(digits) if len(digits) > 15 else language.cardinal(int(digits))
+        yield Edit(figures.start(), figures.end(), f" {words} ")
 
 
 @lru_cache
