@@ -21,10 +21,11 @@ from runners.text.lexicon import Pronunciations
 from runners.types import ModelCard, Sampling, Utterance
 
 Body = SimpleRequest | SegmentedRequest
+MAX_PHRASES = 400  # of a request: twice as many as segments
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class Phrase:
     """A stretch of a part, between its pauses."""
 
     part: int  # index in the request
@@ -36,7 +37,7 @@ class Take:
 class Plan:
     """One request, ready for the runner. All that is known of the answer before the first sample is in here."""
 
-    takes: list[Take]
+    phrases: list[Phrase]
     audio: AudioSpec
     seed: int
     characters: int
@@ -44,12 +45,12 @@ class Plan:
 
     @property
     def utterances(self) -> list[Utterance]:
-        return [take.utterance for take in self.takes]
+        return [phrase.utterance for phrase in self.phrases]
 
     @property
     def headers(self) -> dict[str, str]:
-        languages = {take.part: take.utterance.language for take in self.takes}
-        silent = not any(take.utterance.text for take in self.takes)
+        languages = {phrase.part: phrase.utterance.language for phrase in self.phrases}
+        silent = not any(phrase.utterance.text for phrase in self.phrases)
         return {
             "X-Seed": str(self.seed),
             "X-Sample-Rate": str(self.audio.rate),
@@ -65,7 +66,7 @@ class Plan:
         except SpeechError as error:
             if error.utterance is None:
                 raise
-            raise error.at(self.takes[error.utterance].part) from error
+            raise error.at(self.phrases[error.utterance].part) from error
 
 
 class Planner:
@@ -85,11 +86,14 @@ class Planner:
         characters = self._count([part.text for part in parts], text_field)
         model = await self._runner.model()
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
-        takes = await run_in_threadpool(self.takes, body, parts, seed, model)
-        takes[0] = replace(takes[0], utterance=replace(takes[0].utterance, brief_start=True))
+        phrases = await run_in_threadpool(self.phrases, body, parts, seed, model)
+        if len(phrases) > MAX_PHRASES:  # each has its span in a header
+            message = f"Pauses part the text of a request into {MAX_PHRASES} phrases at most; here are {len(phrases)}."
+            raise InvalidInput(message, param=text_field)
+        phrases[0] = replace(phrases[0], utterance=replace(phrases[0].utterance, brief_start=True))
         return Plan(
-            takes=takes,
-            audio=AudioSpec(body.output_format, model.sample_rate, [take.pause for take in takes], body.trim_silence),
+            phrases=phrases,
+            audio=AudioSpec(body.output_format, model.sample_rate, [each.pause for each in phrases], body.trim_silence),
             seed=seed,
             characters=characters,
             text_field=text_field,
@@ -112,26 +116,27 @@ class Planner:
             raise InvalidInput(message, param=text_field)
         return characters
 
-    def takes(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Take]:
+    def phrases(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Phrase]:
         """At least one for each part. Raises SpeechError, which knows the part."""
-        takes: list[Take] = []
+        phrases: list[Phrase] = []
         for index, part in enumerate(parts):
             try:
-                takes += self._takes(index, body, part, seed, model)
+                phrases += self._phrases(index, body, part, seed, model)
             except SpeechError as error:
                 raise error.at(index) from error
-        if sum(take.pause for take in takes) > MAX_SILENCE + len(takes):  # and a moment for each with nothing to say
+        # And a moment for each that has nothing to say.
+        if sum(phrase.pause for phrase in phrases) > MAX_SILENCE + len(phrases):
             raise InvalidInput(f"The pauses of a request may sum up to {MAX_SILENCE:g} seconds.", param="text")
-        return takes
+        return phrases
 
-    def _takes(self, index: int, body: Settings, part: Part, seed: int, model: ModelCard) -> list[Take]:
+    def _phrases(self, index: int, body: Settings, part: Part, seed: int, model: ModelCard) -> list[Phrase]:
         utterance = self._utterance(body, part, seed, model)
         profile = self._voices.find(part.voice or body.voice)
         sources = (body.pronunciations or {}, profile.pronunciations if profile else {}, self._lexicon.terms)
         read = lines(part.text, utterance.language, sources, normalize=body.normalize)
-        takes = [Take(index, replace(utterance, text=line.text), line.pause) for line in read]
-        takes[-1] = replace(takes[-1], pause=takes[-1].pause + part.pause_after)
-        return takes
+        phrases = [Phrase(index, replace(utterance, text=line.text), line.pause) for line in read]
+        phrases[-1] = replace(phrases[-1], pause=phrases[-1].pause + part.pause_after)
+        return phrases
 
     def _utterance(self, body: Settings, part: Part, seed: int, model: ModelCard) -> Utterance:
         """What the part leaves out comes from the request, but for the style of another voice: that is its own."""

@@ -60,7 +60,7 @@ class Synthesis:
         recording = Recording(plan.audio, file)
         await self._record(body, plan, recording, deadline)
         headers = {**plan.headers, "X-Audio-Duration": f"{recording.seconds:.3f}"}
-        if isinstance(body, SegmentedRequest) or len(plan.takes) > 1:
+        if isinstance(body, SegmentedRequest) or len(plan.phrases) > 1:
             headers["X-Segments"] = json.dumps(recording.spans, separators=(",", ":"))
         return Rendered(file.getvalue(), media_type(plan.audio.format, plan.audio.rate), headers)
 

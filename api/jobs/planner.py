@@ -7,7 +7,7 @@ from pathlib import Path
 from api.jobs.passages import passages
 from api.jobs.render import Passage, RenderTask
 from api.jobs.schemas import LongRequest, Sample
-from api.plan import Planner, Take
+from api.plan import Phrase, Planner
 from runners.errors import SpeechError
 from runners.types import ModelCard
 
@@ -20,7 +20,7 @@ class JobPlanner:
         """Raises SpeechError for the first sample that cannot be synthesized, `param` being the field's path."""
         for index, sample in enumerate(request.samples):
             try:
-                self._takes(sample, model)
+                self._phrases(sample, model)
             except SpeechError as error:
                 raise _placed(error, sample, f"samples.{index}") from error.__cause__
 
@@ -30,18 +30,18 @@ class JobPlanner:
 
     def _task(self, sample: Sample, model: ModelCard, stem: Path) -> RenderTask:
         try:
-            takes = self._takes(sample, model)
+            phrases = self._phrases(sample, model)
         except SpeechError as error:
             return RenderTask(sample, [], [], stem, error)
         cut = [
-            Passage(number, dataclasses.replace(take.utterance, text=text))
-            for number, take in enumerate(takes)
-            for text in passages(take.utterance.text, take.utterance.language)
+            Passage(number, dataclasses.replace(phrase.utterance, text=text))
+            for number, phrase in enumerate(phrases)
+            for text in passages(phrase.utterance.text, phrase.utterance.language)
         ]
-        return RenderTask(sample, cut, [take.pause for take in takes], stem)
+        return RenderTask(sample, cut, [phrase.pause for phrase in phrases], stem)
 
-    def _takes(self, sample: Sample, model: ModelCard) -> list[Take]:
-        return self._planner.takes(sample, sample.parts, sample.seed or 0, model)
+    def _phrases(self, sample: Sample, model: ModelCard) -> list[Phrase]:
+        return self._planner.phrases(sample, sample.parts, sample.seed or 0, model)
 
 
 def _placed(error: SpeechError, sample: Sample, path: str) -> SpeechError:

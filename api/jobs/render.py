@@ -19,7 +19,7 @@ from runners.whole_file import whole_file
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    take: int  # index in the sample: a segment, a paragraph, or a part of one between pauses
+    phrase: int  # index in the sample: a segment, a paragraph, or a part of one between pauses
     utterance: Utterance
 
 
@@ -27,7 +27,7 @@ class Passage:
 class RenderTask:
     sample: Sample
     passages: list[Passage]
-    pauses: list[float]  # seconds after each take
+    pauses: list[float]  # seconds after each phrase
     stem: Path  # beginning of the paths of its passages' files
     error: SpeechError | None = None
     done: set[int] = field(default_factory=set)  # passages
@@ -67,7 +67,7 @@ class RenderTask:
             self.sample,
             file=path.name,
             seed=self.sample.seed,
-            language=list({passage.take: passage.utterance.language for passage in self.passages}.values()),
+            language=list({passage.phrase: passage.utterance.language for passage in self.passages}.values()),
             sample_rate=rate,
             duration=round(recording.seconds, 3),
             spans=recording.spans,
@@ -77,7 +77,7 @@ class RenderTask:
 
     def _events(self) -> Iterator[Event]:
         """The passages as the engine's events, a part of the sample being an utterance."""
-        for part, passages in groupby(enumerate(self.passages), key=lambda each: each[1].take):
+        for part, passages in groupby(enumerate(self.passages), key=lambda each: each[1].phrase):
             *before, last = [self._path(index) for index, _ in passages]
             number = 0
             for path in (*before, last):

@@ -87,7 +87,7 @@ class Site:
     async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.request(method, path, **more)
+            return await client.request(method, f"http://test{path}", **more)
 
     def counts(self) -> dict[tuple[str, str, str], float]:
         """By method, route and outcome."""
