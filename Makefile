@@ -9,7 +9,10 @@ SERVER ?=
 MODEL ?=
 TAG ?=
 IMAGE ?= xtts:latest
+WORKERS ?= 2
 ENGINE ?= $(firstword $(foreach engine,docker podman buildah,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))))
+
+export BENTOML_DO_NOT_TRACK ?= True
 
 UV := 0.13.9
 BIN := .venv/bin
@@ -20,11 +23,11 @@ help:  ## this list
 serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings: docs/configuration.md)
 	$(BIN)/bentoml serve service:XTTS --host $(HOST) --port $(PORT)
 
-batch: .venv/serve  ## say a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
-	$(BIN)/python -m api.batch $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
+batch: .venv/serve  ## synthesize a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
+	$(BIN)/python -m client $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
 
-test: .venv/dev  ## run the tests (ARGS='-k name')
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/dev  ## run the tests (ARGS='-k name', WORKERS=1)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -56,16 +59,22 @@ lock: .venv/uv  ## pin the requirements anew after a change to requirements*.in
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile -q --no-header --no-annotate --python-version 3.11 .ci/requirements.in -o .ci/requirements.txt
 
-model-import: .venv/serve  ## put a model into BentoML's store (MODEL=hf://coqui/XTTS-v2 TAG=xtts-v2:v2.0.3)
+check-model: .venv/serve  ## say whether a model can be served, and what it is (MODEL=hf://coqui/XTTS-v2)
+	@$(BIN)/python -m runners.models.check $(MODEL)
+
+model-import: .venv/serve  ## put a model into BentoML's store, without what training left (MODEL=hf://coqui/XTTS-v2 TAG=xtts-v2:v2.0.3)
 	$(BIN)/python -m runners.models.importing $(MODEL) $(TAG)
 
 build: .venv/serve  ## build the bento (MODEL=xtts-v2:v2.0.3 puts a model of BentoML's store into it)
 	@mkdir -p build && if [ -n "$(MODEL)" ]; then $(BIN)/python deploy/bake.py $(MODEL); else cat bentofile.yaml; fi > build/bentofile.yaml
-	BENTOML_DO_NOT_TRACK=True $(BIN)/bentoml build --bentofile build/bentofile.yaml .
+	$(BIN)/bentoml build --bentofile build/bentofile.yaml .
 
-image: build  ## build the container image by docker, podman or buildah (IMAGE=xtts:latest ENGINE=docker MODEL=...)
+image: engine  ## build the container image by docker, podman or buildah (IMAGE=xtts:latest ENGINE=docker MODEL=...)
+	@$(MAKE) --no-print-directory build
+	BUILDAH_LAYERS=true $(BIN)/bentoml containerize xtts:latest --backend $(ENGINE) --image-tag $(IMAGE)
+
+engine:
 	@test -n "$(ENGINE)" || { echo "There is no docker, podman or buildah here, or none that runs"; exit 1; }
-	BUILDAH_LAYERS=true BENTOML_DO_NOT_TRACK=True $(BIN)/bentoml containerize xtts:latest --backend $(ENGINE) --image-tag $(IMAGE)
 
 image-test: .venv/serve  ## try an image of docker's, hardened (ARGS=xtts:latest); without ARGS one built on a stand-in base (as root on Debian)
 	$(BIN)/python -m deploy.image_test $(ARGS)
@@ -83,7 +92,7 @@ clean:  ## remove what the targets above made, the virtual environment too
 
 .venv/serve: requirements.txt | .venv/uv
 	@echo "Installing the pinned requirements into .venv: 5 GB, once"
-	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements.txt
+	@$(BIN)/uv pip install --python $(BIN)/python -r requirements.txt
 	@touch $@
 
 .venv/judge: .venv/serve
@@ -100,5 +109,6 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test lint lint-deploy bench demo-voice judge references lock model-import build image image-test clean
+.PHONY: help serve batch test lint lint-deploy bench demo-voice judge references lock check-model model-import build engine \
+	image image-test clean
 .DEFAULT_GOAL := help

@@ -17,6 +17,7 @@ from api.jobs.routes import router as job_router
 from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
 from api.middleware import install
+from api.normalize import router as normalize_router
 from api.observe.metrics import router as metrics_router
 from api.openai.routes import OpenAIRoutes
 from api.openai.routes import router as openai_router
@@ -35,20 +36,25 @@ from bentoml_patches.logs import log_as_bentoml_does, write_as
 from bentoml_patches.proxy import connect
 from image import image
 from runners.errors import SpeechError
-from runners.xtts_runner import LINES, XTTSRunner
+from runners.xtts_runner import ENVIRONMENT, LINES, XTTSRunner
+
+CLIENT_VARIABLES = ("XTTS_API_KEY",)  # of `make batch`, which starts servers too
 
 patch_bentoml()
-CONFIG = ServerConfig.from_env()
+CONFIG = ServerConfig.read(ENVIRONMENT)
+ENVIRONMENT.check_names("XTTS_", CLIENT_VARIABLES)
+ENVIRONMENT.check()  # all that is wrong, of both sides
 os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn reads it once this is loaded
 AudioFile = Annotated[bytes, ContentType("audio/*")]
 ZipFile = Annotated[bytes, ContentType("application/zip")]
 
-app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)  # to any host that was named
 app.add_exception_handler(SpeechError, refuse_in_app)
 app.add_exception_handler(RequestValidationError, refuse_invalid)
 app.include_router(job_router)
 app.include_router(voice_router)
 app.include_router(openai_router)
+app.include_router(normalize_router)
 app.include_router(metrics_router)
 app.include_router(docs_router)
 
@@ -74,32 +80,33 @@ class XTTS:
         voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir)
         voices.report()
         report(CONFIG.api_keys)
-        self.client = RunnerClient(connect(self.runner.to_async.url))
-        planner = Planner(CONFIG, self.client, voices, LanguageDetector())
+        self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
+        planner = app.state.planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
         self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
+        app.state.keys = bool(CONFIG.api_keys)
         app.state.openai = OpenAIRoutes(self.synthesis, self.client, voices, CONFIG.openai_voices)
         app.state.voices = VoiceRoutes(voices, store, self.client)
         refuse_connections_on_sigterm()
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
-        """Say one text. Returns an audio file; `X-Seed`, `X-Audio-Duration` and `X-Sample-Rate` say what it is."""
+        """Synthesize one text. Returns an audio file; `X-Seed`, `X-Audio-Duration` and `X-Sample-Rate` describe it."""
         return await respond(ctx, self.synthesis.whole(SimpleRequest(**body)))  # type: ignore[return-value]
 
     @bentoml.api(route="/generate/segmented", input_spec=SegmentedRequest)
     async def segmented(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
-        """Say several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
+        """Synthesize several texts in a row with exact pauses. `X-Segments` holds `[start, end]` seconds of each."""
         return await respond(ctx, self.synthesis.whole(SegmentedRequest(**body)))  # type: ignore[return-value]
 
     @bentoml.api(route="/generate/stream", input_spec=StreamRequest)
     async def stream(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
-        """Say one text or several, and send the audio while it is being said. Takes the body of either route."""
+        """Synthesize one text or several, and send the audio as it is made. Takes the body of either route."""
         return await respond(ctx, self.synthesis.live(StreamRequest(**body).as_one()))  # type: ignore[return-value]
 
     @bentoml.task(route="/generate/long", input_spec=LongRequest)
     async def long(self, ctx: bentoml.Context, **body: Any) -> ZipFile:
-        """Say up to 1,000 samples or a chapter where the server is idle. Returns a zip of files and `manifest.json`."""
+        """Synthesize up to 1,000 samples where the server is idle. Returns a zip of files and `manifest.json`."""
         return await respond(ctx, self.jobs.whole(LongRequest(**body)))  # type: ignore[return-value]
 
     @bentoml.on_startup

@@ -12,6 +12,8 @@ from api.auth.cors import parse_origins
 from api.auth.keys import ApiKey, read_keys
 from api.auth.rates import MEMORY, parse_limit, parse_store
 from api.auth.security import parse_proxies
+from api.pronunciations import parse_lexicon_file
+from runners.config import read_language
 from runners.environment import Environment
 from runners.logs import read_format
 
@@ -24,7 +26,7 @@ class ServerConfig:
 
     voices_dir: Path  # XTTS_VOICES_DIR: absolute; a folder for every voice
     data_dir: Path  # XTTS_DATA_DIR: absolute; holds voices/ (uploads) and jobs/; servers may share it
-    default_language: str  # XTTS_DEFAULT_LANGUAGE: spoken where neither the request nor the voice names one
+    default_language: str  # XTTS_DEFAULT_LANGUAGE: where neither the request nor the voice names one
     max_text: int  # XTTS_MAX_TEXT: characters a request may hold, over all its segments
     max_job_text: int  # XTTS_MAX_JOB_TEXT: characters a long job may hold, over all its samples
     max_body: int  # XTTS_MAX_BODY: bytes a request's body may have, those of a long job's text aside
@@ -37,21 +39,24 @@ class ServerConfig:
     rate_limit_store: str = field(repr=False)  # XTTS_RATE_LIMIT_STORE: `memory`, or a Redis' URL, maybe with a password
     trusted_proxies: tuple[str, ...]  # XTTS_TRUSTED_PROXIES: addresses, networks; their X-Forwarded-For is believed
     cors_origins: tuple[str, ...]  # XTTS_CORS_ORIGINS: sites whose pages may call; none: CORS is off
+    lexicon: Path | None  # XTTS_LEXICON: a YAML file of respellings by term or by language; read again when it changes
     openai_voices: Mapping[str, str]  # XTTS_OPENAI_VOICES: OpenAI's name of a voice -> ours
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "ServerConfig":
         """Raises ConfigurationError: every variable at fault, its value and what would be right."""
         env = Environment(environ)
-        config = cls(
-            voices_dir=env.folder("XTTS_VOICES_DIR", str(REFERENCES)),
+        config = cls.read(env)
+        env.check()
+        return config
+
+    @classmethod
+    def read(cls, env: Environment) -> "ServerConfig":
+        """`env` notes the faults."""
+        return cls(
+            voices_dir=env.folder("XTTS_VOICES_DIR", str(REFERENCES), there=True),
             data_dir=env.folder("XTTS_DATA_DIR", f"{env.home('XDG_DATA_HOME', '~/.local/share')}/xtts-bento"),
-            default_language=env.matching(
-                "XTTS_DEFAULT_LANGUAGE",
-                "en",
-                r"[a-z]{2,3}(-[a-z]{2,4})?",
-                "a language code such as en, hu or zh-cn",
-            ),
+            default_language=read_language(env),
             max_text=env.integer("XTTS_MAX_TEXT", 10_000, 1, 10_000_000),
             max_job_text=env.integer("XTTS_MAX_JOB_TEXT", 1_000_000, 1, 100_000_000),
             max_body=env.integer("XTTS_MAX_BODY", 2**20, 1024, 2**30),
@@ -64,10 +69,9 @@ class ServerConfig:
             rate_limit_store=env.parsed("XTTS_RATE_LIMIT_STORE", MEMORY, parse_store, secret=True),
             trusted_proxies=env.parsed("XTTS_TRUSTED_PROXIES", (), parse_proxies),
             cors_origins=env.parsed("XTTS_CORS_ORIGINS", (), parse_origins),
+            lexicon=env.parsed("XTTS_LEXICON", None, parse_lexicon_file),
             openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voice_names),
         )
-        env.check()
-        return config
 
     @property
     def max_job_body(self) -> int:

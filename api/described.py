@@ -51,7 +51,8 @@ MEANINGS: Final = {
     504: "It took longer than the server allows. The work was dropped.",
     507: "There is no room to store it.",
 }
-COMMON: Final = (401, 429, 500)  # of every route that is not open to all
+COMMON: Final = (429, 500)  # of every route that is not open to all
+WITH_KEYS: Final = (401, *COMMON)  # the same, where there are keys
 WITH_BODY: Final = (400, 413, 415, 422)  # of those that take one
 
 
@@ -75,6 +76,7 @@ AUDIO_HEADERS: Final = {
     "X-Seed": _header("integer", "The same one gives the same audio."),
     "X-Audio-Duration": _header("number", "Seconds."),
     "X-Sample-Rate": _header("integer", "Hz."),
+    "X-Nothing-To-Say": _header("string", "`true`: the text had nothing to say, so the audio is silence."),
     "X-Language": _header("string", "The language of the text; of segments, one for each."),
 }
 SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment, sample-exact.")}

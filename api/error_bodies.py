@@ -10,13 +10,19 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.error_responses import error_body, invalid
-from api.errors import FALLBACKS
+from api.auth.security import NO_KEY
+from api.error_responses import error_body, invalid, refuse
+from api.errors import FALLBACKS, Unauthorized
 from api.openai.errors import as_openai
 from api.paths import OPENAI
 
 log = logging.getLogger(__name__)
 
+NO_WEBSOCKET = "There is no WebSocket here; the other routes are in /docs.json."
+NO_ROUTE = {
+    404: "There is nothing at this path; the routes are in /docs.json.",
+    405: "Not by this method; the routes are in /docs.json.",
+}
 UNFORESEEN = "Internal Server Error; the server's log says why."
 
 
@@ -30,6 +36,8 @@ class ErrorBodies:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            return await self.app(scope, receive, _explained(scope, receive, send))
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         start: Message | None = None  # of an error response, held back until its body is whole
@@ -58,6 +66,23 @@ class ErrorBodies:
                 await _for_path(scope, failure)(scope, receive, send)
 
 
+def _explained(scope: Scope, receive: Receive, send: Send) -> Send:
+    """For a WebSocket: one that is closed before it was accepted gets an answer that says why, not a bare 403."""
+    accepted = False
+
+    async def send_explained(message: Message) -> None:
+        nonlocal accepted
+        accepted = accepted or message["type"] == "websocket.accept"
+        if accepted or message["type"] != "websocket.close":
+            await send(message)
+        elif "user" not in scope:  # AuthenticationMiddleware found nobody
+            await refuse(Unauthorized(NO_KEY))(scope, receive, send)
+        else:
+            await JSONResponse(error_body("not_found", NO_WEBSOCKET), 404)(scope, receive, send)
+
+    return send_explained
+
+
 def _for_path(scope: Scope, response: JSONResponse) -> JSONResponse:
     """With the body that clients of this path expect."""
     if not scope["path"].startswith(OPENAI):
@@ -77,7 +102,9 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
             return JSONResponse(content, status, kept)
         case {"detail": [{"loc": _, "msg": _}, *_] as faults}:  # pydantic, by way of BentoML (400) or FastAPI (422)
             return invalid(faults, kept)
+        case {"detail": "Not Found" | "Method Not Allowed"}:  # Starlette's words
+            pass
         case [{"error": str(message)}] | {"error": str(message)} | {"detail": str(message)} if status < 500:
             return JSONResponse(error_body(FALLBACKS.get(status, "invalid_request"), message), status, kept)
-    message = UNFORESEEN if status == 500 else HTTPStatus(status).phrase
+    message = UNFORESEEN if status == 500 else NO_ROUTE.get(status, HTTPStatus(status).phrase)
     return JSONResponse(error_body(FALLBACKS.get(status, "internal_error"), message), status, kept)

@@ -39,8 +39,7 @@ def invalid(faults: Sequence[Any], headers: Mapping[str, str] | None = None) -> 
     All of them are in one message; `param` names the first field, as a path such as `segments.2.text`.
     """
     where = [_field(fault) for fault in faults]
-    words = [fault["msg"].removeprefix("Value error, ") for fault in faults]
-    message = "; ".join(f"{at}: {what}" if at else what for at, what in zip(where, words, strict=True))
+    message = "; ".join(f"{at or 'the body'}: {_words(fault)}" for at, fault in zip(where, faults, strict=True))
     body = error_body("invalid_request", _encodable(message), _encodable(where[0]) or None)
     return JSONResponse(body, HTTPStatus.UNPROCESSABLE_ENTITY, headers)
 
@@ -62,6 +61,13 @@ def _headers(error: SpeechError) -> dict[str, str]:
         case BodyTooLarge():
             return {"Connection": "close"}  # or else the rest of it is received, however long it is
     return {}
+
+
+def _words(fault: Mapping[str, Any]) -> str:
+    """Bodies of ours have been explained already; this is for the few parameters in queries and paths."""
+    if fault["type"] == "json_invalid":
+        return f"this is not JSON: {fault['msg'].removeprefix('Invalid JSON: ')}"
+    return {"Field required": "is missing"}.get(fault["msg"], fault["msg"].removeprefix("Value error, "))
 
 
 def _encodable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a request may weigh, checked before anything else looks at it."""
+"""How long a request's body may be, checked before anything else reads it."""
 
 from collections.abc import Mapping
 

@@ -1,8 +1,9 @@
-"""The paths that more than one room treats in its own way. Imports nothing of ours."""
+"""The paths that more than one room treats in its own way."""
 
 from typing import Final
 
-PROBES: Final = frozenset(("/livez", "/readyz", "/healthz", "/health"))
+from bentoml_patches.connections import PROBES as PROBES
+
 METRICS: Final = "/metrics"
 OPENAI: Final = "/v1/"
 DOCUMENTATION: Final = frozenset(("/", "/docs.json", "/schema.json"))  # browsers open it without a header

@@ -1,39 +1,72 @@
 """From a validated body to what the runner is asked for: voices, languages and seeds chosen. Synthesizes nothing."""
 
-import asyncio
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from starlette.concurrency import run_in_threadpool
 
 from api.audio.recording import AudioSpec
 from api.config import ServerConfig
 from api.language import AUTO, LanguageDetector, matched_language
 from api.observe.record import record
+from api.pronunciations import ServerLexicon
+from api.reading import Line, lines
 from api.runner_client import RunnerClient
-from api.schemas import Part, SegmentedRequest, Settings, SimpleRequest
+from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Settings, SimpleRequest
 from api.voices.library import VoiceLibrary
 from runners.errors import InvalidInput, SpeechError
+from runners.text.lexicon import Pronunciations
 from runners.types import ModelCard, Sampling, Utterance
 
 Body = SimpleRequest | SegmentedRequest
+MAX_PHRASES = 400  # of a request: twice as many as segments
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A stretch of a part, between its pauses."""
+
+    part: int  # index in the request
+    utterance: Utterance
+    pause: float  # seconds after it
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One request, ready for the runner. All that is known of the answer before the first sample is in here."""
 
-    utterances: list[Utterance]
+    phrases: list[Phrase]
     audio: AudioSpec
     seed: int
     characters: int
     text_field: str  # where the text is, in the request
 
     @property
+    def utterances(self) -> list[Utterance]:
+        return [phrase.utterance for phrase in self.phrases]
+
+    @property
     def headers(self) -> dict[str, str]:
+        languages = {phrase.part: phrase.utterance.language for phrase in self.phrases}
+        silent = not any(phrase.utterance.text for phrase in self.phrases)
         return {
             "X-Seed": str(self.seed),
             "X-Sample-Rate": str(self.audio.rate),
-            "X-Language": ", ".join(utterance.language for utterance in self.utterances),
+            "X-Language": ", ".join(languages.values()),
+            **({"X-Nothing-To-Say": "true"} if silent else {}),
         }
+
+    @contextmanager
+    def naming_parts(self) -> Iterator[None]:
+        """What the runner says of an utterance, said of the part that it is of."""
+        try:
+            yield
+        except SpeechError as error:
+            if error.utterance is None:
+                raise
+            raise error.at(self.phrases[error.utterance].part) from error
 
 
 class Planner:
@@ -41,6 +74,7 @@ class Planner:
         self, config: ServerConfig, runner: RunnerClient, voices: VoiceLibrary, detector: LanguageDetector
     ) -> None:
         self._config = config
+        self._lexicon = ServerLexicon(config.lexicon)
         self._runner = runner
         self._voices = voices
         self._detector = detector
@@ -49,35 +83,60 @@ class Planner:
         """Raises InvalidInput, UnknownVoice, BrokenVoice, ModelLoading."""
         parts = body.parts
         text_field = "segments" if isinstance(body, SegmentedRequest) else "text"
-        characters = self._count(parts, text_field)
+        characters = self._count([part.text for part in parts], text_field)
         model = await self._runner.model()
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
+        phrases = await run_in_threadpool(self.phrases, body, parts, seed, model)
+        if len(phrases) > MAX_PHRASES:  # each has its span in a header
+            message = f"Pauses part the text of a request into {MAX_PHRASES} phrases at most; here are {len(phrases)}."
+            raise InvalidInput(message, param=text_field)
+        phrases[0] = replace(phrases[0], utterance=replace(phrases[0].utterance, brief_start=True))
         return Plan(
-            utterances=await asyncio.to_thread(self.utterances, body, parts, seed, model),
-            audio=AudioSpec(
-                body.output_format, model.sample_rate, [part.pause_after for part in parts], body.trim_silence
-            ),
+            phrases=phrases,
+            audio=AudioSpec(body.output_format, model.sample_rate, [each.pause for each in phrases], body.trim_silence),
             seed=seed,
             characters=characters,
             text_field=text_field,
         )
 
-    def _count(self, parts: list[Part], text_field: str) -> int:
-        characters, limit = sum(len(part.text) for part in parts), self._config.max_text
+    async def reading(self, text: str, language: str, pronunciations: Pronunciations) -> list[Line]:
+        """What would be read of a text. Raises InvalidInput, ModelLoading."""
+        self._count([text], "text")
+        model = await self._runner.model()
+        if language.lower() == AUTO:
+            found = self._detector.detect(text, model.languages, self._config.default_language)
+        else:
+            found = matched_language(language, model.languages)
+        return await run_in_threadpool(lines, text, found, (pronunciations, self._lexicon.terms), normalize=True)
+
+    def _count(self, texts: list[str], text_field: str) -> int:
+        characters, limit = sum(map(len, texts)), self._config.max_text
         if characters > limit:
             message = f"{characters} characters are too many: a request may have {limit}."
             raise InvalidInput(message, param=text_field)
         return characters
 
-    def utterances(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Utterance]:
-        """One for each part. Raises SpeechError, which knows the part."""
-        utterances = []
+    def phrases(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Phrase]:
+        """At least one for each part. Raises SpeechError, which knows the part."""
+        phrases: list[Phrase] = []
         for index, part in enumerate(parts):
             try:
-                utterances.append(self._utterance(body, part, seed, model))
+                phrases += self._phrases(index, body, part, seed, model)
             except SpeechError as error:
                 raise error.at(index) from error
-        return utterances
+        # And a moment for each that has nothing to say.
+        if sum(phrase.pause for phrase in phrases) > MAX_SILENCE + len(phrases):
+            raise InvalidInput(f"The pauses of a request may sum up to {MAX_SILENCE:g} seconds.", param="text")
+        return phrases
+
+    def _phrases(self, index: int, body: Settings, part: Part, seed: int, model: ModelCard) -> list[Phrase]:
+        utterance = self._utterance(body, part, seed, model)
+        profile = self._voices.find(part.voice or body.voice)
+        sources = (body.pronunciations or {}, profile.pronunciations if profile else {}, self._lexicon.terms)
+        read = lines(part.text, utterance.language, sources, normalize=body.normalize)
+        phrases = [Phrase(index, replace(utterance, text=line.text), line.pause) for line in read]
+        phrases[-1] = replace(phrases[-1], pause=phrases[-1].pause + part.pause_after)
+        return phrases
 
     def _utterance(self, body: Settings, part: Part, seed: int, model: ModelCard) -> Utterance:
         """What the part leaves out comes from the request, but for the style of another voice: that is its own."""
@@ -95,11 +154,11 @@ class Planner:
         )
 
     def _language(self, body: Settings, part: Part, voice: str, model: ModelCard) -> str:
-        said = part.language or body.language
+        named = part.language or body.language
         own = self._language_of(voice)
-        if said and said.lower() == AUTO:
+        if named and named.lower() == AUTO:
             return self._detector.detect(part.text, model.languages, own)
-        return matched_language(said or own, model.languages)
+        return matched_language(named or own, model.languages)
 
     def _language_of(self, voice: str) -> str:
         profile = self._voices.find(voice)  # None: a speaker of the checkpoint, which has no language of its own

@@ -20,16 +20,16 @@ T = TypeVar("T")
 
 
 async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Live | Response]) -> Response:
-    """Does the work for as long as the client is there to hear of it. Its leaving cancels the work."""
+    """Does the work for as long as the client is connected. Its leaving cancels the work."""
     response: Response
     try:
-        said = await while_connected(ctx.request, work)
-        if isinstance(said, Live):
-            response = LiveResponse(said.flow, said.flow, said.media_type, said.headers)
-        elif isinstance(said, Response):
-            response = said
+        audio = await while_connected(ctx.request, work)
+        if isinstance(audio, Live):
+            response = LiveResponse(audio.flow, audio.flow, audio.media_type, audio.headers)
+        elif isinstance(audio, Response):
+            response = audio
         else:
-            response = Response(said.body, media_type=said.media_type, headers=said.headers)
+            response = Response(audio.body, media_type=audio.media_type, headers=audio.headers)
     except SpeechError as error:
         response = refuse(error)
     ctx.response.status_code = response.status_code  # BentoML overwrites the response's own with this one

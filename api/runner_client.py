@@ -90,7 +90,7 @@ class RunnerClient:
         return False
 
     def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
-        """Everything the engine says of the request, as it comes. Closing this frees the request's slots.
+        """The events of the request, as they come. Closing this frees the request's slots.
 
         Raises:
             SpeechError: the request failed.
@@ -99,10 +99,10 @@ class RunnerClient:
         return self._events("/synthesize", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
 
     async def latents(self, styles: Mapping[str, Voice]) -> bytes:
-        """What the model hears in each style of a voice, as a file (see runners/conditioning/voice_file.py).
+        """The latents of each style of a voice, as a file (see runners/conditioning/voice_file.py).
 
         Raises:
-            SpeechError: the model cannot hear one of them.
+            SpeechError: one of them cannot be conditioned on.
         """
         body = {"styles": {style: dataclasses.asdict(voice) for style, voice in styles.items()}}
         async with aclosing(self._events("/latents", body)) as events:
@@ -124,7 +124,7 @@ class RunnerClient:
                         if isinstance(event, Finished):
                             return
                         if isinstance(event, Audio) and rate is not None:
-                            record().heard(len(event.samples) / rate)
+                            record().arrived(len(event.samples) / rate)
                         yield event
         except httpx.HTTPError as error:
             self._lost(error)

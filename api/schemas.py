@@ -2,7 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticKnownError
+
+from api.body import Body
+from api.pronunciations import Pronunciations
 
 OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
 
@@ -55,8 +59,18 @@ Seed = Annotated[
 Text = Annotated[str, Field(min_length=1, description="What to say.", examples=["Jó napot kívánok!"])]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+def number(value: object) -> object:
+    """pydantic would take `true` for 1, and texts for numbers."""
+    if isinstance(value, bool | str):
+        raise PydanticKnownError("float_type")
+    return value
+
+
+NUMBERS = ("speed", "seed", "temperature", "top_k", "top_p", "repetition_penalty", "pause_after", "paragraph_pause")
+
+
+class _Body(Body):
+    _numbers = field_validator(*NUMBERS, mode="before", check_fields=False)(number)
 
 
 class Part(_Body):
@@ -86,6 +100,12 @@ class Settings(_Body):
     top_p: float | None = Field(None, gt=0, le=1, description="1 turns it off.")
     repetition_penalty: float | None = Field(None, ge=1, le=50, description="1 turns it off.")
     seed: Seed | None = None
+    normalize: bool = Field(
+        True,
+        description="Read numbers, dates, abbreviations and the like as people do, and no markup or emoji. "
+        "false: the model's own reading.",
+    )
+    pronunciations: Pronunciations = None
 
 
 class SimpleRequest(Settings):

@@ -16,7 +16,7 @@ from api.audio.encoders import Stream
 from api.audio.formats import media_type
 from api.audio.recording import Recording
 from api.auth.account import charged
-from api.flow import Flow
+from api.flow import Flow, Unread
 from api.plan import Body, Plan, Planner
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest
@@ -50,6 +50,7 @@ class Synthesis:
         self._planner = planner
         self._runner = runner
         self._timeout = timeout
+        self._unread = Unread()
 
     async def whole(self, body: Body) -> Rendered:
         """Raises SpeechError."""
@@ -59,22 +60,22 @@ class Synthesis:
         recording = Recording(plan.audio, file)
         await self._record(body, plan, recording, deadline)
         headers = {**plan.headers, "X-Audio-Duration": f"{recording.seconds:.3f}"}
-        if isinstance(body, SegmentedRequest):
+        if isinstance(body, SegmentedRequest) or len(plan.phrases) > 1:
             headers["X-Segments"] = json.dumps(recording.spans, separators=(",", ":"))
         return Rendered(file.getvalue(), media_type(plan.audio.format, plan.audio.rate), headers)
 
     async def live(self, body: Body) -> Live:
         """Returns with the first bytes. Raises SpeechError where the request fails before there are any.
 
-        The rest is made as fast as the engine can, however slowly it is read: it waits in memory, encoded, and is
-        bounded by the request's own text. So a slow client holds no slots, the deadline is about synthesis only, and
-        nobody else waits.
+        The rest is made as fast as the engine can, however slowly it is read: it waits in memory, encoded, bounded by
+        the request's own text and by what all streams may hold. So a slow client holds no slots, the deadline is about
+        synthesis only, and nobody else waits.
         """
         deadline = self._deadline()
         plan = await self._plan(body, deadline)
-        flow = Flow()
+        flow = Flow(self._unread)
         recording = Recording(plan.audio, Stream(flow.put))
-        await flow.begin(self._record(body, plan, recording, deadline))
+        await flow.begin(self._record(body, plan, recording, deadline, flow))
         return Live(flow, media_type(plan.audio.format, plan.audio.rate), plan.headers, recording)
 
     def _deadline(self) -> float:
@@ -84,15 +85,20 @@ class Synthesis:
         async with self._until(deadline, body):
             return await self._planner.plan(body)
 
-    async def _record(self, body: Body, plan: Plan, recording: Recording, deadline: float) -> None:
+    async def _record(
+        self, body: Body, plan: Plan, recording: Recording, deadline: float, flow: Flow | None = None
+    ) -> None:
         with recording:
             async with (
                 self._until(deadline, body),
+                _naming_parts(plan),
                 charged(plan.characters, plan.text_field),
                 aclosing(self._runner.events(plan.utterances)) as events,
             ):
                 async for event in events:
                     await asyncio.to_thread(recording.feed, event)
+                    if flow:
+                        flow.check()
                 await asyncio.to_thread(recording.end)
         if recording.cut:
             log.warning("%d of the model's utterances ran into its longest length and were cut there", recording.cut)
@@ -108,6 +114,12 @@ class Synthesis:
         except SpeechError as error:
             _name_segment(error, body)
             raise
+
+
+@asynccontextmanager
+async def _naming_parts(plan: Plan) -> AsyncIterator[None]:
+    with plan.naming_parts():
+        yield
 
 
 def _name_segment(error: SpeechError, body: Body) -> None:

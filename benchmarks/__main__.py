@@ -1,4 +1,4 @@
-"""`python -m benchmarks [engine] [service] [growth] [accuracy] [scale] [--quick]`: no name means all of them."""
+"""`python -m benchmarks [NAME ...] [--quick]`: no name means all of them."""
 
 import argparse
 import importlib
@@ -11,7 +11,8 @@ from benchmarks.options import QUICK_RESULTS, RESULTS, Options
 from runners.config import PRECISIONS, EngineConfig
 from runners.cpu import cores
 
-NAMES = ("engine", "service", "growth", "accuracy", "scale")  # packages, each with a `run.run(options)`
+# Packages, each with a `run.run(options)`
+NAMES = ("engine", "service", "growth", "accuracy", "loading", "scale", "stress")
 
 
 def main(arguments: list[str] | None = None) -> None:

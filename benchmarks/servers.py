@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from api.batch.local_server import LocalServer, local_server
+from client.local_server import LocalServer, local_server
 
 LONGEST_START = 900.0  # seconds; a busy machine takes minutes
 

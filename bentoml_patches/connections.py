@@ -55,7 +55,8 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        crowded = len(self.connections) > self.most and not self._make_room()
+        public = not isinstance(transport.get_extra_info("sockname"), str)  # a dependency's callers have been let in
+        crowded = public and len(self.connections) > self.most and not self._make_room()
         self.app = Guard(self.app, crowded)
         self._watch()
 

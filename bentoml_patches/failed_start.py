@@ -3,9 +3,12 @@ again and again, and when told to end do so with 0."""
 
 import atexit
 import os
+import shutil
 import signal
 import sys
 from typing import NoReturn
+
+from bentoml_patches.run_folder import run_folder
 
 FAILED = signal.SIGUSR1
 
@@ -20,6 +23,7 @@ def watch_workers() -> None:
 
     def exit_with_1() -> None:
         if failed:
+            shutil.rmtree(run_folder(), ignore_errors=True)  # whose turn would come after this
             sys.stdout.flush()
             os._exit(1)
 

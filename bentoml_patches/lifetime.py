@@ -4,6 +4,7 @@ every one with its supervisor, however that ended. Knows nothing of requests.
 
 import asyncio
 import ctypes
+import os
 import signal
 import sys
 from types import FrameType
@@ -11,7 +12,7 @@ from types import FrameType
 import bentoml
 import psutil
 
-LOOK_AGAIN = 0.1  # seconds
+POLL = 0.1  # seconds
 WORKER = "_bentoml_impl.worker.service"  # what every process of a service runs
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -19,7 +20,8 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 class Lifetime:
     """Of a dependency: what a request has begun may need it once more.
 
-    Takes over SIGTERM and SIGINT. To be made in the event loop, once the server has set its own handlers.
+    Takes over SIGTERM and SIGINT. To be made in the event loop, once the server has set its own handlers. Until it has
+    begun, nobody has asked for anything, and it ends at once.
     """
 
     def __init__(self) -> None:
@@ -28,22 +30,28 @@ class Lifetime:
         if not callable(server):
             raise RuntimeError("nobody handles SIGTERM yet, so there is nothing to end with")
         self._end = server
-        self._asked = False
+        self._asked = self._begun = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
+
+    def begin(self) -> None:
+        """The service can be called from now on."""
+        self._begun = True
 
     def end(self) -> None:
         """At once, as far as the requests in flight let it. May be called from any thread."""
         self._end(signal.SIGTERM, None)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
+        if not self._begun:
+            os._exit(0)
         if not self._asked:
             self._asked = True
             self._loop.call_soon(self._end_when_alone)
 
     def _end_when_alone(self) -> None:
         if callers_run():
-            self._loop.call_later(LOOK_AGAIN, self._end_when_alone)
+            self._loop.call_later(POLL, self._end_when_alone)
         else:
             self.end()
 

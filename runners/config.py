@@ -1,7 +1,7 @@
 """The engine's configuration, read once from the environment. Knows no HTTP and imports no torch."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +25,20 @@ class EngineConfig:
     cache_dir: Path  # XTTS_CACHE_DIR: absolute; holds models/ and latents/, may be shared by workers and replicas
     latents_in_memory: int  # XTTS_LATENTS_IN_MEMORY: reference latents kept in memory, the least used go first
     log_format: str  # XTTS_LOG_FORMAT: one of logs.FORMATS
+    default_language: str  # XTTS_DEFAULT_LANGUAGE: the language of requests and voices that name none
     tos_agreed: bool  # COQUI_TOS_AGREED: the operator has read and accepted the weights' licence (CPML)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "EngineConfig":
         """Raises ConfigurationError: every variable at fault, its value and what would be right."""
         env = Environment(environ)
+        config = cls.read(env)
+        env.check()
+        return config
+
+    @classmethod
+    def read(cls, env: Environment) -> "EngineConfig":
+        """`env` notes the faults."""
         config = cls(
             model=env.text("XTTS_MODEL", "demo"),
             device=env.matching("XTTS_DEVICE", "auto", r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N"),
@@ -42,12 +50,14 @@ class EngineConfig:
             cache_dir=env.folder("XTTS_CACHE_DIR", f"{env.home('XDG_CACHE_HOME', '~/.cache')}/xtts-bento"),
             latents_in_memory=env.integer("XTTS_LATENTS_IN_MEMORY", 256, 1, 1_000_000),
             log_format=read_format(env),
-            tos_agreed=env.text("COQUI_TOS_AGREED", "") == "1",
+            default_language=read_language(env),
+            tos_agreed=env.matching("COQUI_TOS_AGREED", "0", "0|1", "1, once you have read and accept the CPML") == "1",
         )
         if config.workers > 1 and config.device.startswith("cuda:"):
             advice = f"1 with XTTS_DEVICE={config.device}; XTTS_DEVICE=cuda gives each worker its own"
             env.fault("XTTS_WORKERS", config.workers, advice)
-        env.check()
+        if config.slots is not None and (config.reserved_slots or 0) >= config.slots:
+            env.fault("XTTS_RESERVED_SLOTS", config.reserved_slots, _fewer(config.slots))
         return config
 
     @property
@@ -57,3 +67,26 @@ class EngineConfig:
     @property
     def kernels_dir(self) -> Path:
         return self.cache_dir / "kernels"
+
+    def check_model(self, languages: Sequence[str], slots: int) -> None:
+        """What can be known only once the model is loaded. Raises ConfigurationError."""
+        env = Environment({})
+        if _language(self.default_language) not in map(_language, languages):
+            env.fault("XTTS_DEFAULT_LANGUAGE", self.default_language, f"one that the model has: {', '.join(languages)}")
+        if (self.reserved_slots or 0) >= slots:
+            env.fault("XTTS_RESERVED_SLOTS", self.reserved_slots, _fewer(slots))
+        env.check()
+
+
+def read_language(env: Environment) -> str:
+    code = "a language code such as en, hu or zh-cn"
+    return env.matching("XTTS_DEFAULT_LANGUAGE", "en", r"[a-z]{2,3}(-[a-z]{2,4})?", code)
+
+
+def _language(code: str) -> str:
+    """Its region does not count: "zh" is "zh-cn"."""
+    return code.partition("-")[0]
+
+
+def _fewer(slots: int) -> str:
+    return f"fewer than the {slots} slots, or long jobs have none"

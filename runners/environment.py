@@ -3,9 +3,10 @@
 Knows how a value is written, not which variables there are. An empty one counts as unset. Imports no torch.
 """
 
+import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from runners.errors import ConfigurationError
 
 Number = TypeVar("Number", int, float)
 T = TypeVar("T")
+SERVICE_LINK = re.compile(r"\w+?_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_\w+)?)")
 
 
 class Environment:
@@ -20,9 +22,11 @@ class Environment:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._known: set[str] = set()
         self._faults: list[str] = []
 
     def text(self, name: str, default: str) -> str:
+        self._known.add(name)
         return self._environ.get(name, "").strip() or default
 
     def matching(self, name: str, default: str, pattern: str, expected: str) -> str:
@@ -54,14 +58,19 @@ class Environment:
     def seconds(self, name: str, default: float, low: float, high: float) -> float:
         return self._number(name, default, float, (low, high), f"a number of seconds from {low:g} to {high:g}")
 
-    def folder(self, name: str, default: str) -> Path:
-        """An absolute path; `~` is expanded, in the default too. The folder need not exist."""
+    def folder(self, name: str, default: str, *, there: bool = False) -> Path:
+        """An absolute path; `~` is expanded, in the default too. The folder can be read or made; `there`: it exists."""
         value = self.text(name, default)
         try:
-            return Path(value).expanduser().absolute()
+            path = Path(value).expanduser().absolute()
         except RuntimeError:
             self.fault(name, value, "a folder; whose home ~ is cannot be told here, so write the path in full")
             return Path(value)
+        if there and not (path.is_dir() and os.access(path, os.R_OK | os.X_OK)):
+            self.fault(name, path, "a folder that is there and that the server may read")
+        elif not there and not _can_be_used(path):
+            self.fault(name, path, "a folder that the server may read or make")
+        return path
 
     def home(self, name: str, default: str) -> str:
         """A base directory of the XDG specification, which ignores a relative one."""
@@ -70,6 +79,16 @@ class Environment:
 
     def fault(self, name: str, value: object, expected: object) -> None:
         self._faults.append(f"{name}={value}: must be {expected}")
+
+    def check_names(self, prefix: str, others: Collection[str] = ()) -> None:
+        """A fault for each variable of that prefix that nobody has read and that is none of `others`.
+
+        Kubernetes sets some for a Service that is named like the prefix: they are passed over.
+        """
+        for name in sorted(self._environ):
+            if name.startswith(prefix) and name not in self._known | set(others) and not SERVICE_LINK.fullmatch(name):
+                near = difflib.get_close_matches(name, self._known, n=1)
+                self._faults.append(f"{name}: there is no such setting{f'; {near[0]} is one' if near else ''}")
 
     def check(self) -> None:
         """Raises ConfigurationError with a line for every fault so far."""
@@ -95,3 +114,11 @@ class Environment:
             self.fault(name, value, expected)
             return default
         return number
+
+
+def _can_be_used(path: Path) -> bool:
+    """Whether it is a folder that can be read, or its nearest parent is one in which it can be made."""
+    if path.exists():
+        return path.is_dir() and os.access(path, os.R_OK | os.X_OK)
+    parent = next(each for each in path.parents if each.exists())
+    return parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)

@@ -9,6 +9,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from TTS.tts.models.xtts import Xtts
 
@@ -24,7 +25,19 @@ from runners.models.source import is_demo, resolve_model
 from runners.sequence import Request, Sequence
 from runners.text.pieces import TextFrontend
 from runners.threads import in_fresh_thread
-from runners.types import Event, Failed, Finished, LatentsReady, ModelCard, PieceDone, Status, Utterance, Voice
+from runners.types import (
+    Audio,
+    Event,
+    Failed,
+    Finished,
+    LatentsReady,
+    ModelCard,
+    PieceDone,
+    Status,
+    StopReason,
+    Utterance,
+    Voice,
+)
 from runners.vocoder_queue import window_lengths
 from runners.xtts.build import build_decoder, build_vocoder, give_memory_back, prepare_kernels, slots_that_fit
 from runners.xtts.checkpoint import choose_device, load_checkpoint, sampling_defaults
@@ -133,6 +146,12 @@ class Synthesizer:
             self._engine.check_room()
         async with self._bulk_preparing if bulk else nullcontext():
             sequences = await asyncio.to_thread(self._prepare, utterances)
+        for index in sorted(set(range(len(utterances))) - {sequence.utterance for sequence in sequences}):
+            yield Audio(index, 0, np.zeros(0, np.float32))  # it has nothing to say
+            yield PieceDone(index, 0, 0, StopReason.STOP_CODE)
+        if not sequences:
+            yield Finished()
+            return
         loop = asyncio.get_running_loop()
         events: asyncio.Queue[Event] = asyncio.Queue()
 
@@ -175,7 +194,7 @@ class Synthesizer:
         return sequences
 
     def _sequences(self, index: int, utterance: Utterance) -> list[Sequence]:
-        pieces = self._frontend.pieces(utterance.text, utterance.language)
+        pieces = self._frontend.pieces(utterance.text, utterance.language, brief_start=utterance.brief_start)
         latents = self._conditioner.latents(utterance.voice)
         stretch = self._stretch(utterance.speed)
         return [

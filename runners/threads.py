@@ -1,7 +1,7 @@
-"""Where parallel work may be done. Of the engine's thread there is one; all else that computes does so apart."""
+"""Where parallel work is done, apart from the engine's own: in threads that end with it."""
 
 from collections.abc import Callable
-from threading import Thread
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -10,22 +10,9 @@ T = TypeVar("T")
 def in_fresh_thread(work: Callable[[], T]) -> T:
     """The result of `work`, done in a thread that ends with it; raises what it raises.
 
-    OpenMP keeps helpers for every thread that has computed in parallel, as long as that thread lives, and once there
-    are more of them than cores it lets none wait awake. A decode step is some 300 short parallel parts: with helpers
-    that have to be woken for each it takes half as long again.
+    OpenMP keeps helper threads for every thread that has computed in parallel, as long as that thread lives, and once
+    there are more of them than cores it lets none wait awake. A decode step is some 300 short parallel parts: with
+    helpers that have to be woken for each it takes half as long again.
     """
-    outcome: list[T] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except BaseException as error:  # whatever it is, it belongs to the caller
-            failure.append(error)
-
-    thread = Thread(target=run, name="xtts-apart")
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
-    return outcome[0]
+    with ThreadPoolExecutor(1, "xtts-fresh") as pool:
+        return pool.submit(work).result()

@@ -49,6 +49,7 @@ class Utterance:
     seed: int  # 0 to 2**32 - 1
     speed: float = 1.0  # 0.5 = twice as long
     sampling: Sampling = field(default_factory=Sampling)
+    brief_start: bool = False  # if it takes several pieces, the first is a short one, so that it begins to sound soon
 
 
 @dataclass(frozen=True, slots=True)

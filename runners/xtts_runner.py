@@ -1,6 +1,7 @@
 """The BentoML service that owns the model: one copy in each worker process. All that is heavy loads in `__init__`."""
 
 import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -16,6 +17,7 @@ from runners.bulk import Bulk
 from runners.checkpoint.look import look_at
 from runners.config import EngineConfig
 from runners.cpu import settle_openmp
+from runners.environment import Environment
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
 from runners.logs import formatter
 from runners.models.source import resolve_model
@@ -25,7 +27,8 @@ from runners.wire import CALL, pack
 
 log = logging.getLogger(__name__)
 
-CONFIG = EngineConfig.from_env()
+ENVIRONMENT = Environment(os.environ)  # its faults are raised once the service has read its part, too
+CONFIG = EngineConfig.read(ENVIRONMENT)
 LINES = partial(formatter, CONFIG.log_format)
 LARGEST_BATCH = 512  # utterances of long jobs
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
@@ -48,9 +51,10 @@ class XTTSRunner:
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:
             lifetime = Lifetime()
-            self.synthesizer = Synthesizer.load(
-                CONFIG, worker, on_death=lifetime.end
-            )  # the supervisor starts a fresh worker
+            self.synthesizer = Synthesizer.load(CONFIG, worker, on_death=lifetime.end)  # then a fresh worker starts
+            status = self.synthesizer.status()
+            CONFIG.check_model(status.model.languages, status.load.slots)
+            lifetime.begin()
         except ConfigurationError as error:
             log.critical("%s", error)
             end_server()
@@ -59,6 +63,7 @@ class XTTSRunner:
     @staticmethod
     def fetch_model() -> None:
         """Once, before any process starts: what cannot be served stops the server with one message."""
+        ENVIRONMENT.check()
         write_as(LINES)
         look_at(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
         watch_workers()
@@ -93,7 +98,7 @@ class XTTSRunner:
 
     @bentoml.api
     async def latents(self, styles: dict[str, Voice]) -> AsyncGenerator[bytes, None]:
-        """What the model hears in each style of a voice: one `LatentsReady`."""
+        """The latents of each style of a voice: one `LatentsReady`."""
         async with aclosing(_packed(self.synthesizer.latents(styles))) as frames:
             async for frame in frames:
                 yield frame

@@ -3,6 +3,7 @@
 Each is given the folder of a plain checkpoint in upstream's layout and an empty one to fill.
 """
 
+import hashlib
 import json
 import os
 import pickle
@@ -41,6 +42,15 @@ def copy(plain: Path, folder: Path, *but: str) -> None:
     for path in plain.iterdir():
         if path.name not in but:
             shutil.copy(path, folder / path.name)
+
+
+def traces(folder: Path) -> dict[str, tuple[str, int, int, int]]:
+    """Everything of a folder that a write would change."""
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    stats = {path.name: path.stat() for path in (folder, *folder.iterdir())}
+    return {
+        name: (files.get(name, ""), stat.st_mtime_ns, stat.st_ctime_ns, stat.st_mode) for name, stat in stats.items()
+    }
 
 
 def official(plain: Path, folder: Path) -> None:
@@ -167,7 +177,7 @@ def shared_buffer(plain: Path, folder: Path) -> None:
     state = weights(plain)
     floats = {name: tensor for name, tensor in state.items() if tensor.dtype == torch.float32}
     buffer = torch.cat([tensor.reshape(-1) for tensor in floats.values()])
-    parts = buffer.split([tensor.numel() for tensor in floats.values()])
+    parts = torch.split(buffer, [tensor.numel() for tensor in floats.values()])
     state |= {name: part.view(tensor.shape) for part, (name, tensor) in zip(parts, floats.items(), strict=True)}
     state["gpt.mel_head.weight"] = state["gpt.mel_head.weight"].t().contiguous().t()
     torch.save({"model": state}, folder / "model.pth")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 from huggingface_hub.utils.sha import git_hash
 
@@ -13,10 +14,10 @@ def hub_files(repo: str, files: Mapping[str, bytes], revisions: Iterable[str] = 
     """`files` by their paths in the repository, at all of `revisions`."""
     api = f"api/models/{repo}"
     info = json.dumps({"id": repo, "sha": COMMIT, "siblings": []}).encode()
-    pages = {f"{api}/revision/{revision}": info for revision in (*revisions, COMMIT)}
+    pages = {f"{api}/revision/{quote(revision, safe='')}": info for revision in (*revisions, COMMIT)}
     folders = {path.rpartition("/")[0] for path in files}
     trees = {
-        f"{api}/tree/{COMMIT}/{folder}".rstrip("/"): json.dumps(
+        f"{api}/tree/{COMMIT}/{quote(folder, safe='')}".rstrip("/"): json.dumps(
             [_entry(path, body) for path, body in files.items() if path.rpartition("/")[0] == folder]
         ).encode()
         for folder in folders

@@ -1,6 +1,6 @@
 """The formats that audio is delivered in. A format's name is also its file extension.
 
-Knows nothing of HTTP, nor of what the audio says. Encoding blocks, so run it in a thread: nothing is shared between
+Knows nothing of HTTP, nor of what the audio is. Encoding blocks, so run it in a thread: nothing is shared between
 calls, and the codecs let go of the interpreter while they work. Figures below: 60 s of speech at 24 kHz, speed in times
 real time on one core.
 """

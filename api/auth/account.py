@@ -1,4 +1,4 @@
-"""What the request in hand takes of its caller's limits: itself, and the characters that it has said.
+"""What the request in hand takes of its caller's limits: itself, and the characters that are synthesized for it.
 
 A request's account goes where the request goes, into the tasks it starts too; nobody has to pass it on.
 """
@@ -25,7 +25,7 @@ class Account:
         self._standings: dict[Unit, Standing] = {}
 
     async def take(self, unit: Unit, amount: int, param: str | None = None) -> Standing | None:
-        """What to give it back with; None where nothing is limited. Raises what Limit.take raises."""
+        """What a refund needs; None where nothing is limited. Raises RateLimited and InvalidInput."""
         if unit not in self._limits:
             return None
         try:
@@ -34,7 +34,7 @@ class Account:
             self._standings = {unit: refusal.standing}
             raise
         except StorageError as error:
-            _tell(error)
+            _log(error)
             return None
         return self._standings[unit]
 
@@ -43,7 +43,7 @@ class Account:
             try:
                 self._standings[unit] = await self._limits[unit].refund(self._caller, amount, taken)
             except StorageError as error:
-                _tell(error)
+                _log(error)
 
     @property
     def standing(self) -> Standing | None:
@@ -56,11 +56,11 @@ account: ContextVar[Account] = ContextVar("account", default=Account("nobody", {
 
 @asynccontextmanager
 async def charged(characters: int, param: str) -> AsyncIterator[None]:
-    """Takes what is to be said inside off the caller's limit, and gives it back when that is refused or fails.
+    """Takes the characters that are synthesized inside off the caller's limit, and refunds them where that fails.
 
     `param` is the request's field that holds the text.
 
-    Every way to speech leads through here. A caller that leaves or runs out of time (CancelledError) pays: its work was
+    Every synthesis passes here. A caller that leaves or runs out of time (CancelledError) pays: its work was
     done.
 
     Raises:
@@ -71,10 +71,10 @@ async def charged(characters: int, param: str) -> AsyncIterator[None]:
     taken = await mine.take("characters", characters, param)
     try:
         yield
-    except Exception:  # whatever it was, nothing was said
+    except Exception:  # whatever it was, nothing was synthesized
         await mine.refund("characters", characters, taken)
         raise
 
 
-def _tell(error: StorageError) -> None:
+def _log(error: StorageError) -> None:
     log.warning("The store of the rate limits does not answer, so nothing is limited: %s", error)

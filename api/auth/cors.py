@@ -19,6 +19,7 @@ EXPOSED = (  # what scripts may read of our answers, beside the body
     "X-Sample-Rate",
     "X-Language",
     "X-Segments",
+    "X-Nothing-To-Say",
     "X-Request-ID",
     "Retry-After",
     "RateLimit-Limit",

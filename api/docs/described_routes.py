@@ -84,21 +84,21 @@ router = APIRouter(default_response_class=Response)
 def simple(
     body: Annotated[SimpleRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "blend": BLEND})],
 ) -> None:
-    """Say one text. In a form, fields of more than text are written in JSON."""
+    """Synthesize one text. In a form, fields of more than text are written in JSON."""
 
 
 @router.post(
     "/generate/segmented", tags=SPEECH, responses=audio_file(SEGMENTS), openapi_extra=or_form(SegmentedRequest)
 )
 def segmented(body: Annotated[SegmentedRequest, Body(openapi_examples={"quiz": QUIZ})]) -> None:
-    """Say several texts in a row with exact pauses."""
+    """Synthesize several texts in a row with exact pauses."""
 
 
 @router.post("/generate/stream", tags=SPEECH, responses=audio_file(), openapi_extra=or_form(StreamRequest))
 def stream(
     body: Annotated[StreamRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "quiz": QUIZ})],
 ) -> None:
-    """Say one text or several, and send the audio while it is being said. Takes the body of either route above."""
+    """Synthesize one text or several, and send the audio as it is made. Takes the body of either route above."""
 
 
 @router.post(
@@ -107,7 +107,7 @@ def stream(
     responses={200: {"description": "A zip of files and `manifest.json`.", "content": ZIP}, **errors(404, 503, 504)},
 )
 def long(body: Annotated[LongRequest, Body(openapi_examples={"chapters": CHAPTERS})]) -> None:
-    """Say up to 1,000 samples where the server is idle, and wait for them. To leave and come back: submit them."""
+    """Synthesize up to 1,000 samples where the server is idle, and wait for them. To come back later: submit them."""
 
 
 @router.get("/health", tags=OPERATION, responses={200: {"model": Health}, **errors(503)})

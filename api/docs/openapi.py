@@ -1,7 +1,7 @@
 """The one OpenAPI document: the mounted app's own routes, BentoML's (described_routes.py), and what they share.
 
 Whatever router is mounted is in it. What every route has in common (errors, headers, keys) is added here, and only
-where the route does not say it by itself.
+where the route does not have it already.
 """
 
 from typing import Any, Final
@@ -9,19 +9,19 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.described import COMMON, WITH_BODY, ErrorBody, OpenAIErrorBody, response_of
+from api.described import COMMON, WITH_BODY, WITH_KEYS, ErrorBody, OpenAIErrorBody, response_of
 from api.docs import described_routes
 from api.paths import OPENAI, is_open
 
 TITLE: Final = "xtts-bento"
-VERSION: Final = "1"  # of the routes: what is said here holds for all of it
+VERSION: Final = "1"  # of the routes: all of it is of this version
 ABOUT: Final = "Text to speech in your own voice: XTTS as a BentoML service."
 TAGS: Final = [{"name": name} for name in ("Speech", "Long jobs", "Voices", "OpenAI", "Operation")]
 SECURITY: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-EITHER_OR_NONE: Final[list[dict[str, Any]]] = [{"bearer": []}, {"key": []}, {}]  # none: of servers without keys
+EITHER: Final[list[dict[str, Any]]] = [{"bearer": []}, {"key": []}]
 HEADERS: Final = {
     "X-Request-ID": {"description": "The request's own, or a new one. The log knows it.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}},
@@ -29,7 +29,8 @@ HEADERS: Final = {
 FASTAPIS_OWN: Final = "HTTPValidationError"  # its 422, which no caller ever sees
 
 
-def document(app: FastAPI) -> dict[str, Any]:
+def document(app: FastAPI, *, keys: bool) -> dict[str, Any]:
+    """`keys`: whether the server has API keys; the routes of one that has none show no lock."""
     made = get_openapi(
         title=TITLE,
         version=VERSION,
@@ -44,14 +45,14 @@ def document(app: FastAPI) -> dict[str, Any]:
     for body in (ErrorBody, OpenAIErrorBody):
         error = body.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(error.pop("$defs"), **{body.__name__: error})
-    made["components"] |= {"securitySchemes": SECURITY, "headers": HEADERS}
+    made["components"] |= {"headers": HEADERS, **({"securitySchemes": SECURITY} if keys else {})}
     for path, methods in made["paths"].items():
         for operation in methods.values():
-            _complete(operation, path)
+            _complete(operation, path, keys)
     return made
 
 
-def _complete(operation: dict[str, Any], path: str) -> None:
+def _complete(operation: dict[str, Any], path: str, keys: bool) -> None:
     responses = operation["responses"]
     body = OpenAIErrorBody if path.startswith(OPENAI) else ErrorBody
     if FASTAPIS_OWN in str(responses.get("422")):
@@ -59,8 +60,9 @@ def _complete(operation: dict[str, Any], path: str) -> None:
         status = 400 if path.startswith(OPENAI) else 422
         responses[str(status)] = response_of(status, body)
     if not is_open(path):
-        operation["security"] = EITHER_OR_NONE
-        for status in (*COMMON, *(WITH_BODY if "requestBody" in operation else ())):
+        if keys:
+            operation["security"] = EITHER
+        for status in (*(WITH_KEYS if keys else COMMON), *(WITH_BODY if "requestBody" in operation else ())):
             responses.setdefault(str(status), response_of(status, body))
     operation["responses"] = dict(sorted(responses.items()))
     for status, response in responses.items():

@@ -4,6 +4,8 @@ BentoML has such a page and a document too. The page loads a third party's track
 our errors nor all of our fields.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from api.docs.openapi import document
+from api.language import AUTO
+from runners.errors import ModelLoading
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -36,8 +40,17 @@ def page() -> HTMLResponse:
 
 
 @router.get("/docs.json")
-def docs(request: Request) -> dict[str, Any]:
+async def docs(request: Request) -> dict[str, Any]:
     app = request.app
     if app.openapi_schema is None:
-        app.openapi_schema = document(app)
+        app.openapi_schema = document(app, keys=app.state.keys)
+    with suppress(ModelLoading):
+        _name_languages(app.openapi_schema, (await app.state.runner.model()).languages)
     return app.openapi_schema
+
+
+def _name_languages(schema: dict[str, Any], languages: Sequence[str]) -> None:
+    """The model's, wherever a body has a language: a fine-tuned one has others than upstream's."""
+    for body in schema["components"]["schemas"].values():
+        if language := body.get("properties", {}).get("language"):
+            language["examples"] = [*languages, AUTO]

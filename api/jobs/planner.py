@@ -7,9 +7,9 @@ from pathlib import Path
 from api.jobs.passages import passages
 from api.jobs.render import Passage, RenderTask
 from api.jobs.schemas import LongRequest, Sample
-from api.plan import Planner
+from api.plan import Phrase, Planner
 from runners.errors import SpeechError
-from runners.types import ModelCard, Utterance
+from runners.types import ModelCard
 
 
 class JobPlanner:
@@ -20,7 +20,7 @@ class JobPlanner:
         """Raises SpeechError for the first sample that cannot be synthesized, `param` being the field's path."""
         for index, sample in enumerate(request.samples):
             try:
-                self._utterances(sample, model)
+                self._phrases(sample, model)
             except SpeechError as error:
                 raise _placed(error, sample, f"samples.{index}") from error.__cause__
 
@@ -30,18 +30,18 @@ class JobPlanner:
 
     def _task(self, sample: Sample, model: ModelCard, stem: Path) -> RenderTask:
         try:
-            utterances = self._utterances(sample, model)
+            phrases = self._phrases(sample, model)
         except SpeechError as error:
-            return RenderTask(sample, [], stem, error)
+            return RenderTask(sample, [], [], stem, error)
         cut = [
-            Passage(part, dataclasses.replace(utterance, text=text))
-            for part, utterance in enumerate(utterances)
-            for text in passages(utterance.text, utterance.language)
+            Passage(number, dataclasses.replace(phrase.utterance, text=text))
+            for number, phrase in enumerate(phrases)
+            for text in passages(phrase.utterance.text, phrase.utterance.language)
         ]
-        return RenderTask(sample, cut, stem)
+        return RenderTask(sample, cut, [phrase.pause for phrase in phrases], stem)
 
-    def _utterances(self, sample: Sample, model: ModelCard) -> list[Utterance]:
-        return self._planner.utterances(sample, sample.parts, sample.seed or 0, model)
+    def _phrases(self, sample: Sample, model: ModelCard) -> list[Phrase]:
+        return self._planner.phrases(sample, sample.parts, sample.seed or 0, model)
 
 
 def _placed(error: SpeechError, sample: Sample, path: str) -> SpeechError:

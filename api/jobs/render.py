@@ -19,7 +19,7 @@ from runners.whole_file import whole_file
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    part: int  # index in the sample: a segment, or a paragraph
+    phrase: int  # index in the sample: a segment, a paragraph, or a part of one between pauses
     utterance: Utterance
 
 
@@ -27,6 +27,7 @@ class Passage:
 class RenderTask:
     sample: Sample
     passages: list[Passage]
+    pauses: list[float]  # seconds after each phrase
     stem: Path  # beginning of the paths of its passages' files
     error: SpeechError | None = None
     done: set[int] = field(default_factory=set)  # passages
@@ -54,9 +55,8 @@ class RenderTask:
                 self._path(index).unlink(missing_ok=True)
 
     def _write(self, folder: Path, rate: int) -> Entry:
-        pauses = [part.pause_after for part in self.sample.parts]
         path = folder / f"{self.sample.id}.{self.sample.output_format}"
-        spec = AudioSpec(self.sample.output_format, rate, pauses, self.sample.trims)
+        spec = AudioSpec(self.sample.output_format, rate, self.pauses, self.sample.trims)
         with whole_file(path) as file, Recording(spec, file) as recording:
             for event in self._events():
                 recording.feed(event)
@@ -67,7 +67,7 @@ class RenderTask:
             self.sample,
             file=path.name,
             seed=self.sample.seed,
-            language=list({passage.part: passage.utterance.language for passage in self.passages}.values()),
+            language=list({passage.phrase: passage.utterance.language for passage in self.passages}.values()),
             sample_rate=rate,
             duration=round(recording.seconds, 3),
             spans=recording.spans,
@@ -77,7 +77,7 @@ class RenderTask:
 
     def _events(self) -> Iterator[Event]:
         """The passages as the engine's events, a part of the sample being an utterance."""
-        for part, passages in groupby(enumerate(self.passages), key=lambda each: each[1].part):
+        for part, passages in groupby(enumerate(self.passages), key=lambda each: each[1].phrase):
             *before, last = [self._path(index) for index, _ in passages]
             number = 0
             for path in (*before, last):

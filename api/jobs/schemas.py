@@ -4,25 +4,28 @@ import hashlib
 import json
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
+from api.body import Body
 from api.jobs.passages import paragraphs
 from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Segments, Settings, SimpleRequest, Text
 
 LONGEST_SAMPLE = 50_000  # characters: an hour of speech
 MOST_PARTS = 20_000  # paragraphs and segments of a job: each is an utterance, which takes memory however short it is
+TOO_MANY_PARTS = f"there are more than {MOST_PARTS} paragraphs and segments in all"
 LONGEST_SILENCE = 6 * 3600.0  # seconds of pauses in a job: 1 GB of WAV
-
-
-def _name(value: str) -> str:
-    if value.endswith("\n"):  # which `$` lets pass
-        raise ValueError("may not end with a line break")
-    return value
 
 
 SampleId = Annotated[
     str,
-    AfterValidator(_name),
     Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
         description="The sample's name and its file's: 1 to 100 of A-Z, a-z, 0-9, `.`, `_` and `-`, "
@@ -54,6 +57,8 @@ class Defaults(Settings):
 
 class Sample(Settings):
     """A text of any length up to a chapter's, or segments."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["segments"]}]})
 
     id: SampleId
     text: Text | None = Field(None, description="What to synthesize. Blank lines separate paragraphs.")
@@ -103,6 +108,14 @@ class Sample(Settings):
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
+def _countable(samples: Any) -> Any:
+    """Refuses too many segments before there are objects for all of them."""
+    counted = [each.get("segments") for each in samples if isinstance(each, dict)] if isinstance(samples, list) else []
+    if sum(len(segments) for segments in counted if isinstance(segments, list)) > MOST_PARTS:
+        raise ValueError(TOO_MANY_PARTS)
+    return samples
+
+
 def _bounded(samples: list[Sample]) -> list[Sample]:
     """As a whole: each name once, and no more parts and silence than a server can carry."""
     seen: set[str] = set()
@@ -115,21 +128,19 @@ def _bounded(samples: list[Sample]) -> list[Sample]:
         parts += len(own)
         silence += sum(part.pause_after for part in own)
         if parts > MOST_PARTS:
-            raise ValueError(f"there are more than {MOST_PARTS} paragraphs and segments in all")
+            raise ValueError(TOO_MANY_PARTS)
         if silence > LONGEST_SILENCE:
             raise ValueError(f"there are more than {LONGEST_SILENCE:.0f} s of pauses in all")
     return samples
 
 
-class LongRequest(BaseModel):
+class LongRequest(Body):
     """Up to 1,000 samples, each with a `text` or with `segments`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     defaults: Defaults = Field(
         default_factory=Defaults, description="Fields that every sample takes unless it has its own."
     )
-    samples: Annotated[list[Sample], AfterValidator(_bounded)] = Field(
+    samples: Annotated[list[Sample], BeforeValidator(_countable), AfterValidator(_bounded)] = Field(
         min_length=1, max_length=1000, description="Each becomes one audio file."
     )
 

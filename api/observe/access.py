@@ -82,7 +82,7 @@ class Exchange:
         outcome = self._outcome(whole)
         self._metrics.over(self._method, self._route, outcome, seconds)
         level = logging.DEBUG if self._route in QUIET else logging.INFO
-        log.log(level, "%s %s", self._method, self._route, extra={"fields": self._told(outcome, seconds)})
+        log.log(level, "%s %s", self._method, self._route, extra={"fields": self._fields(outcome, seconds)})
 
     def _outcome(self, whole: bool) -> str:
         if self._record.error:
@@ -91,8 +91,8 @@ class Exchange:
             return ClientGone.type if self.gone else error_type(500)
         return OK if self.status < 400 else error_type(self.status)
 
-    def _told(self, outcome: str, seconds: float) -> dict[str, Any]:
-        told = self._record
+    def _fields(self, outcome: str, seconds: float) -> dict[str, Any]:
+        record = self._record
         fields = {
             "status": self.status or None,
             "outcome": outcome,
@@ -100,11 +100,11 @@ class Exchange:
             "bytes": self.bytes,
             "caller": getattr(self._scope.get("user"), "display_name", ""),
             "client": (self._scope.get("client") or ("",))[0],
-            "characters": told.characters,
-            "language": ",".join(told.languages),
-            "voice": ",".join(told.voices),
-            "first_audio_seconds": told.first_audio_seconds and round(told.first_audio_seconds, 4),
-            "audio_seconds": round(told.audio_seconds, 3),
+            "characters": record.characters,
+            "language": ",".join(record.languages),
+            "voice": ",".join(record.voices),
+            "first_audio_seconds": record.first_audio_seconds and round(record.first_audio_seconds, 4),
+            "audio_seconds": round(record.audio_seconds, 3),
         }
         return {name: value for name, value in fields.items() if value or name == "bytes"}
 

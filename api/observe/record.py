@@ -1,4 +1,4 @@
-"""What there is to tell of the request in hand once it is over, gathered from whoever knows it. No text is.
+"""What is logged and counted of the request in hand once it is over, gathered from whoever knows it. No text is.
 
 A record goes where the request goes, into the tasks and threads it starts too; nobody has to pass it on.
 """
@@ -18,15 +18,15 @@ class Record:
     voices: dict[str, None] = field(default_factory=dict)  # names, as they first came
     languages: dict[str, None] = field(default_factory=dict)
     characters: int = 0  # asked for
-    audio_seconds: float = 0.0  # that the model has said, before anything is trimmed
-    first_audio_seconds: float | None = None  # until the model said its first
+    audio_seconds: float = 0.0  # from the model, before anything is trimmed
+    first_audio_seconds: float | None = None  # until the model's first
 
     def asked(self, utterances: Iterable[Utterance]) -> None:
         for utterance in utterances:
             self.characters += len(utterance.text)
             self.languages[utterance.language] = None
 
-    def heard(self, seconds: float) -> None:
+    def arrived(self, seconds: float) -> None:
         """The next so many seconds of audio are there."""
         if self.first_audio_seconds is None:
             self.first_audio_seconds = time.perf_counter() - self.began

@@ -17,31 +17,31 @@ SERVER: Final = "server_error"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Kind:
     type: str
     code: str | None
     status: int | None = None  # None: as it was
 
 
-FAULTS: Final = {  # by our own type
-    "unauthorized": Fault(INVALID, "invalid_api_key"),
-    "model_not_found": Fault(INVALID, "model_not_found"),
-    "voice_not_found": Fault(INVALID, "voice_not_found", 400),
-    "not_found": Fault(INVALID, "unknown_url"),
-    "method_not_allowed": Fault(INVALID, "method_not_supported"),
-    "body_too_large": Fault(INVALID, "request_too_large"),
-    "rate_limited": Fault(LIMIT, "rate_limit_exceeded"),
-    "overloaded": Fault(LIMIT, "overloaded"),
-    "loading": Fault(SERVER, "model_loading"),
-    "deadline_exceeded": Fault(SERVER, "timeout"),
+KINDS: Final = {  # by our own type
+    "unauthorized": Kind(INVALID, "invalid_api_key"),
+    "model_not_found": Kind(INVALID, "model_not_found"),
+    "voice_not_found": Kind(INVALID, "voice_not_found", 400),
+    "not_found": Kind(INVALID, "unknown_url"),
+    "method_not_allowed": Kind(INVALID, "method_not_supported"),
+    "body_too_large": Kind(INVALID, "request_too_large"),
+    "rate_limited": Kind(LIMIT, "rate_limit_exceeded"),
+    "overloaded": Kind(LIMIT, "overloaded"),
+    "loading": Kind(SERVER, "model_loading"),
+    "deadline_exceeded": Kind(SERVER, "timeout"),
 }
 
 
 def as_openai(response: JSONResponse, error: dict[str, Any]) -> JSONResponse:
     """The response again, with `error` (that of api/error_responses.py) as OpenAI would put it."""
     status = response.status_code
-    fault = FAULTS.get(error["type"]) or (Fault(SERVER, None) if status >= 500 else Fault(INVALID, None, 400))
+    kind = KINDS.get(error["type"]) or (Kind(SERVER, None) if status >= 500 else Kind(INVALID, None, 400))
     param = FIELDS.get(error["param"], error["param"])
-    body = {"error": {"message": error["message"], "type": fault.type, "param": param, "code": fault.code}}
+    body = {"error": {"message": error["message"], "type": kind.type, "param": param, "code": kind.code}}
     headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
-    return JSONResponse(body, fault.status or status, headers)
+    return JSONResponse(body, kind.status or status, headers)

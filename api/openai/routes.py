@@ -3,13 +3,13 @@
 The routes raise what all others raise; api/openai/errors.py puts it in OpenAI's words.
 """
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Path
+from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -49,7 +49,7 @@ class OpenAIRoutes:
 
     async def speech(self, asked: SpeechRequest) -> Live:
         await self.model(asked.model)
-        return await self._synthesis.live(await asyncio.to_thread(self._in_our_words, asked))
+        return await self._synthesis.live(await run_in_threadpool(self._in_our_words, asked))
 
     async def models(self) -> ModelList:
         own = own_name((await self._runner.model()).name)
@@ -62,7 +62,7 @@ class OpenAIRoutes:
 
     async def voices(self) -> SpeechVoices:
         speakers = (await self._runner.model()).speakers
-        folders = [profile.name for profile in await asyncio.to_thread(self._library.profiles)]
+        folders = [profile.name for profile in await run_in_threadpool(self._library.profiles)]
         names = dict.fromkeys((*folders, *speakers, *self._mapping))
         return SpeechVoices(voices=[SpeechVoice(id=name, name=name) for name in names])
 
@@ -76,6 +76,8 @@ class OpenAIRoutes:
             style=style_in(asked.instructions, profile.styles) if profile else None,
             output_format=asked.response_format,
             speed=asked.speed,
+            normalize=asked.normalize,
+            pronunciations=asked.pronunciations,
         )
 
 
@@ -100,7 +102,7 @@ Routes = Annotated[OpenAIRoutes, Depends(_of_this_server)]
 async def create_speech(
     routes: Routes, request: Request, asked: Annotated[SpeechRequest, Body(openapi_examples=EXAMPLES)]
 ) -> Response:
-    """Say a text, and send the audio while it is being said, as it is or as events."""
+    """Synthesize a text, and send the audio as it is made, as a file or as events."""
     live = await while_connected(request, routes.speech(asked))
     if asked.stream_format == "sse":
         return LiveResponse(_events(live, len(asked.input)), live.flow, "text/event-stream", live.headers)

@@ -1,15 +1,17 @@
 """The body of OpenAI's speech route, the names in it, and what it means in ours.
 
-Fields that OpenAI does not have are let pass: front ends send some to every server, and none would say anything here.
+Fields that OpenAI does not have are let pass: front ends send some to every server, and none has a meaning here.
 """
 
 import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator
 
-from api.schemas import OutputFormat, Speed
+from api.body import Body
+from api.pronunciations import Pronunciations
+from api.schemas import OutputFormat, Speed, number
 
 MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # and their dated versions: all of them are the one model
 VERSION: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -24,8 +26,8 @@ def _voice_name(voice: object) -> object:
     return voice["id"] if isinstance(voice, dict) and set(voice) == {"id"} else voice
 
 
-class SpeechRequest(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
+class SpeechRequest(Body):
+    model_config = ConfigDict(extra="ignore")
 
     model: str = Field(examples=["tts-1"], description="One of those that `GET /v1/models` lists.")
     input: str = Field(min_length=1, max_length=LONGEST, examples=["Jó napot kívánok!"])
@@ -38,6 +40,10 @@ class SpeechRequest(BaseModel):
         None, max_length=LONGEST, description="Where it names a style of the voice, that style is used."
     )
     stream_format: Literal["audio", "sse"] = "audio"
+    normalize: bool = Field(True, description="As in `/generate/simple`; not one of OpenAI's.")
+    pronunciations: Pronunciations = None
+
+    _numbers = field_validator("speed", mode="before")(number)
 
 
 class Model(BaseModel):

@@ -1,4 +1,4 @@
-"""One folder = one voice: what its `voice.yaml` and its clips say. Reads no audio and knows no other voice.
+"""One folder = one voice: what its `voice.yaml` and its clips are. Reads no audio and knows no other voice.
 
 Without a `voice.yaml`, or with one that lists no references, every audio file in the folder is a reference
 and its style is the file's name without the ending. A voice that came without its recordings has a
@@ -9,7 +9,7 @@ compared as they are.
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, read_settings
@@ -36,11 +36,12 @@ class BadBlend(ValueError):
 class VoiceProfile:
     name: str
     folder: Path
-    language: str | None  # None: the request, or the server's default, has to say
+    language: str | None  # None: the request, or the server's default, names it
     styles: Mapping[str, Path]  # at least one: style -> clip, or the latents file for all
     default_blend: Mapping[str, float]  # style -> weight > 0; they sum to 1
     licence: str | None
-    checkpoint: str | None = None  # the one that made its latents file; None: it has clips, for any to hear
+    pronunciations: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)  # see runners/text/lexicon.py
+    checkpoint: str | None = None  # the one that made its latents file; None: clips, for any checkpoint
 
 
 def read_voice(folder: Path) -> VoiceProfile:
@@ -66,7 +67,16 @@ def check_voice(folder: Path) -> VoiceProfile:
         styles = _listed(folder, settings.references) if settings.references is not None else _found(folder)
     blend = settings.default_blend if settings.default_blend is not None else dict.fromkeys(styles, 1.0)
     weights = _default_blend(blend, styles)
-    return VoiceProfile(folder.name, folder, settings.language, styles, weights, settings.licence, checkpoint)
+    return VoiceProfile(
+        folder.name,
+        folder,
+        settings.language,
+        styles,
+        weights,
+        settings.licence,
+        settings.pronunciations or {},
+        checkpoint,
+    )
 
 
 def normalise(blend: Mapping[str, float], styles: Collection[str]) -> dict[str, float]:

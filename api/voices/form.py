@@ -3,7 +3,7 @@
     curl localhost:3000/voices -F name=anna -F language=hu -F neutral=@a.wav -F excitement=@b.mp3
     curl localhost:3000/voices -F name=anna -F latents=@anna.safetensors
 
-A file's field is the style that it is said in. Judges no file but by its size.
+A file's field is the name of its style. Judges no file but by its size.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -27,7 +27,7 @@ LARGEST_CLIP: Final = 32 * 2**20  # bytes: a minute at 96 kHz, 24 bit, stereo
 LARGEST_UPLOAD: Final = 64 * 2**20  # bytes
 EXAMPLE: Final = "-F name=anna -F language=hu -F neutral=@clip.wav"
 
-# What the documentation says of the body, as the form is read by hand.
+# The body's schema for the documentation, as the form is read by hand.
 DOCUMENTED: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,

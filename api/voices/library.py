@@ -47,7 +47,7 @@ class VoiceLibrary:
         return [found for found in self._all() if isinstance(found, BrokenVoice)]
 
     def report(self) -> None:
-        """Tell the log what an operator should know at start-up."""
+        """Log what an operator should know at start-up."""
         if not self.profiles():
             log.warning("There are no voices of your own: %s holds no folder with clips", self._folders[0])
         for fault in self.faults():
@@ -63,7 +63,7 @@ class VoiceLibrary:
     def resolve(
         self, voice: str, style: str | Mapping[str, float] | None = None, *, speakers: Sequence[str] = ()
     ) -> Voice:
-        """What the runner needs to speak in `voice`: a folder's, or else one of the checkpoint's `speakers`.
+        """What the runner needs to synthesize in `voice`: a folder's, or else one of the checkpoint's `speakers`.
 
         `style`: None = the voice's default blend, a name = that reference alone, a mapping = those weights.
         Raises what `get` raises, and InvalidInput for a style that the voice does not have or weights that
@@ -159,12 +159,12 @@ def _stamp(status: os.stat_result) -> Stamp:
 
 
 def _stamps(folder: Path) -> dict[str, Stamp]:
-    """One for the folder and one for each file, as a folder's clock ticks too slowly to tell two copies apart.
+    """One for the folder and one for each file, as a folder's clock is too coarse to distinguish two copies.
 
     None at all when it is gone.
     """
     stamps: dict[str, Stamp] = {}
-    with suppress(OSError):  # gone meanwhile, or not ours to read: who reads the folder next says so
+    with suppress(OSError):  # gone meanwhile, or not ours to read: who reads the folder next raises it
         stamps[""] = _stamp(folder.stat())
         stamps |= {file.name: _stamp(file.lstat()) for file in folder.iterdir()}
     return stamps

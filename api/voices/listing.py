@@ -1,6 +1,7 @@
 """What a caller may know of the voices: their kinds, styles, clips, blends, and what is poor about them."""
 
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -13,7 +14,7 @@ from api.voices.store import VoiceStore
 from runners.errors import InvalidInput
 from runners.types import ModelCard, Reference
 
-NO_LANGUAGE = "no language is set: requests that name none are said in the server's default."
+NO_LANGUAGE = "no language is set: requests that name none use the server's default."
 
 
 class StyleDescription(BaseModel):
@@ -40,12 +41,14 @@ class VoiceList(BaseModel):
 
 
 class VoiceListing:
-    """May be shared by threads. Blocks while it hears clips that it has not heard before."""
+    """May be shared by threads. Blocks while it judges clips that are new to it, one at a time."""
 
-    def __init__(self, library: VoiceLibrary, store: VoiceStore) -> None:
+    def __init__(self, library: VoiceLibrary, store: VoiceStore, verdicts: dict[str, Verdict]) -> None:
+        """`verdicts`: of clips that were judged already, by their digests. Others are added."""
         self._library = library
         self._store = store
-        self._verdicts: dict[str, Verdict] = {}  # by the clip's digest
+        self._verdicts = verdicts
+        self._judging = Lock()
 
     def all(self, model: ModelCard) -> VoiceList:
         profiles = self._library.profiles()
@@ -80,7 +83,7 @@ class VoiceListing:
         for style, voice in self._library.by_style(profile).items():
             (reference,) = voice.references
             verdict = self._verdict(reference)
-            warnings += [f"{style}: {said}" for said in (*verdict.faults, *verdict.warnings)]
+            warnings += [f"{style}: {sentence}" for sentence in (*verdict.faults, *verdict.warnings)]
             styles[style] = StyleDescription(
                 file=profile.styles[style].name, sha256=reference.digest, clip=verdict.facts
             )
@@ -97,12 +100,15 @@ class VoiceListing:
     def _verdict(self, reference: Reference) -> Verdict:
         if reference.style is not None:
             return Verdict(None)
-        if reference.digest not in self._verdicts:
-            try:
-                self._verdicts[reference.digest] = judge(Path(reference.path).read_bytes())
-            except OSError as error:  # deleted meanwhile, or not ours to read
-                return Verdict(None, (f"the clip cannot be read ({error.strerror}).",))
-        return self._verdicts[reference.digest]
+        if (known := self._verdicts.get(reference.digest)) is not None:
+            return known
+        with self._judging:
+            if reference.digest not in self._verdicts:
+                try:
+                    self._verdicts[reference.digest] = judge(Path(reference.path).read_bytes())
+                except OSError as error:  # deleted meanwhile, or not ours to read
+                    return Verdict(None, (f"the clip cannot be read ({error.strerror}).",))
+            return self._verdicts[reference.digest]
 
 
 def _speaker(name: str) -> VoiceDescription:

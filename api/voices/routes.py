@@ -1,17 +1,18 @@
 """The routes under /voices."""
 
-import asyncio
 import dataclasses
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path
+from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.described import errors
 from api.errors import BuiltInVoice
 from api.runner_client import RunnerClient
+from api.voices.clip_judge import Verdict
 from api.voices.form import DOCUMENTED
 from api.voices.library import VoiceLibrary
 from api.voices.listing import VoiceDescription, VoiceList, VoiceListing
@@ -19,24 +20,27 @@ from api.voices.settings import VoiceSettings
 from api.voices.store import VoiceStore
 from api.voices.upload import VoiceUploads
 from runners.conditioning.voice_file import VoiceLatents
-from runners.types import Voice
+from runners.types import ModelCard, Voice
 
 SPEAKERS_STYLE = "neutral"  # what the one style of a model's speaker is called in a latents file
 
 
 class VoiceRoutes:
+    """Files are read and written in the threads of `run_in_threadpool`: a volume that hangs stops no stream."""
+
     def __init__(self, library: VoiceLibrary, store: VoiceStore, runner: RunnerClient) -> None:
         self._library = library
         self._store = store
         self._runner = runner
-        self._listing = VoiceListing(library, store)
-        self._uploads = VoiceUploads(store, library, runner)
+        verdicts: dict[str, Verdict] = {}  # by the clips' digests
+        self._listing = VoiceListing(library, store, verdicts)
+        self._uploads = VoiceUploads(store, library, runner, verdicts)
 
     async def all(self) -> VoiceList:
-        return await asyncio.to_thread(self._listing.all, await self._runner.model())
+        return await run_in_threadpool(self._listing.all, await self._runner.model())
 
     async def one(self, name: str) -> VoiceDescription:
-        return await asyncio.to_thread(self._listing.one, name, await self._runner.model())
+        return await run_in_threadpool(self._listing.one, name, await self._runner.model())
 
     async def upload(self, request: Request, response: Response) -> VoiceDescription:
         name = await self._uploads.take(request)
@@ -45,32 +49,30 @@ class VoiceRoutes:
 
     async def delete(self, name: str) -> None:
         """Raises BuiltInVoice for one that was not uploaded, UnknownVoice where there is none."""
-        if await asyncio.to_thread(self._store.delete, name):
+        if await run_in_threadpool(self._store.delete, name):
             return
-        if self._library.folder_of(name) is None:
-            self._library.resolve(name, speakers=(await self._runner.model()).speakers)
+        if await run_in_threadpool(self._library.folder_of, name) is None:
+            speakers = (await self._runner.model()).speakers
+            await run_in_threadpool(self._library.resolve, name, speakers=speakers)
         raise BuiltInVoice(f"Voice {name!r} was not uploaded: whoever runs this server put it there.", param="name")
 
     async def latents(self, name: str) -> Response:
         """A file that `upload` takes, here or on another server with the same checkpoint."""
-        model = await self._runner.model()
-        profile = self._library.find(name)
-        if profile is None:
-            styles = {SPEAKERS_STYLE: self._library.resolve(name, speakers=model.speakers)}
-            settings = VoiceSettings()
-        else:
-            styles = await asyncio.to_thread(self._library.by_style, profile)
-            blend = dict(profile.default_blend)
-            settings = VoiceSettings(language=profile.language, default_blend=blend, licence=profile.licence)
+        styles, settings = await run_in_threadpool(self._found, name, await self._runner.model())
+        file = VoiceLatents.unpack(await self._runner.latents(styles))
         return Response(
-            await self._packed(styles, settings),
+            dataclasses.replace(file, settings=settings.model_dump_json(exclude_none=True)).pack(),
             media_type="application/octet-stream",
             headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}.safetensors"},
         )
 
-    async def _packed(self, styles: dict[str, Voice], settings: VoiceSettings) -> bytes:
-        file = VoiceLatents.unpack(await self._runner.latents(styles))
-        return dataclasses.replace(file, settings=settings.model_dump_json(exclude_none=True)).pack()
+    def _found(self, name: str, model: ModelCard) -> tuple[dict[str, Voice], VoiceSettings]:
+        profile = self._library.find(name)
+        if profile is None:
+            return {SPEAKERS_STYLE: self._library.resolve(name, speakers=model.speakers)}, VoiceSettings()
+        blend = dict(profile.default_blend)
+        settings = VoiceSettings(language=profile.language, default_blend=blend, licence=profile.licence)
+        return self._library.by_style(profile), settings
 
 
 def _of_this_server(request: Request) -> VoiceRoutes:
@@ -113,5 +115,5 @@ async def delete_voice(routes: Routes, name: Name) -> None:
     responses={200: {"content": {"application/octet-stream": BINARY}}, **errors(404, 422)},
 )
 async def get_latents(routes: Routes, name: Name) -> Response:
-    """What the model hears in the voice, as a safetensors file. It stands in for the clips in an upload."""
+    """The voice's latents, as a safetensors file. It stands in for the clips in an upload."""
     return await routes.latents(name)

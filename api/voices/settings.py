@@ -6,6 +6,8 @@ from typing import Annotated
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from api.pronunciations import Pronunciations
+
 SETTINGS_FILE = "voice.yaml"
 
 
@@ -26,11 +28,12 @@ class VoiceSettings(BaseModel):
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]{2})?$")] | None = None
     references: dict[str, str] | None = None  # style -> file in the same folder
     default_blend: dict[str, float] | None = None  # style -> weight; left out = all equal
+    pronunciations: Pronunciations = None
     licence: Annotated[str, AfterValidator(_plain_lines)] | None = None
 
     def to_yaml(self) -> bytes:
-        said = self.model_dump(exclude_none=True)
-        return yaml.safe_dump(said, allow_unicode=True, sort_keys=False, encoding="utf-8")
+        settings = self.model_dump(exclude_none=True)
+        return yaml.safe_dump(settings, allow_unicode=True, sort_keys=False, encoding="utf-8")
 
 
 def read_settings(file: Path) -> VoiceSettings:

@@ -1,17 +1,23 @@
-"""Takes a voice in: checks its form, judges its clips, lets the model hear them, and only then lets it be a voice."""
+"""Takes a voice in: checks its form, judges its clips, has the model compute its latents, and only then publishes it.
+
+What blocks (files, decoders) runs in the threads of `run_in_threadpool`, where it holds up neither the event loop nor
+the threads in which streams are encoded.
+"""
 
 import asyncio
 import dataclasses
 import hashlib
 from pathlib import PurePath
+from typing import Final
 
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from api.language import matched_language
 from api.runner_client import RunnerClient
-from api.voices.clip_judge import judge
+from api.voices.clip_judge import Verdict, judge
 from api.voices.folder import AUDIO, LATENTS_FILE, check_voice
 from api.voices.form import LATENTS, VoiceForm, read_form
 from api.voices.library import VoiceLibrary
@@ -21,37 +27,46 @@ from runners.conditioning.voice_file import VoiceLatents
 from runners.errors import InvalidInput, SpeechError, UnreadableLatents
 from runners.types import ModelCard, Reference, Voice
 
+AT_ONCE: Final = 4  # clips that are judged: each takes 150 MB at most, and a slow one must not stop other uploads
+
 
 class UnfitClip(InvalidInput):
     type = "unfit_clip"
 
 
 class VoiceUploads:
-    def __init__(self, store: VoiceStore, library: VoiceLibrary, runner: RunnerClient) -> None:
+    def __init__(
+        self, store: VoiceStore, library: VoiceLibrary, runner: RunnerClient, verdicts: dict[str, Verdict]
+    ) -> None:
+        """`verdicts`: of clips that are known to be fit, by their digests. Those of a new voice are added."""
         self._store = store
         self._library = library
         self._runner = runner
-        self._judging = asyncio.Semaphore(1)  # a decoded clip takes tens of megabytes: one at a time
+        self._verdicts = verdicts
+        self._judging = asyncio.Semaphore(AT_ONCE)
 
     async def take(self, request: Request) -> str:
         """The name of the voice that is there now, for all processes.
 
-        Raises what `read_form` raises, VoiceExists, UnfitClip, UnreadableLatents, ForeignLatents, StorageFailure, and
-        ModelLoading: a voice is heard before it is taken.
+        Raises NotAForm, BodyTooLarge, ClientGone, InvalidInput, VoiceExists, UnfitClip, UnreadableLatents,
+        ForeignLatents, StorageFailure, EngineFailure, and ModelLoading: latents are computed before a voice is taken.
         """
         model = await self._runner.model()
         async with read_form(request) as sent:
             form = _matched_language(sent, model)
-            if self._library.folder_of(form.name) or form.name in model.speakers:
+            folder = await run_in_threadpool(self._library.folder_of, form.name)
+            if folder is not None or form.name in model.speakers:
                 raise already_there(form.name)
-            with self._store.draft() as draft:
-                take = self._take_clips if form.latents is None else self._take_latents
-                settings, styles = await take(form, draft)
+            async with contextmanager_in_threadpool(self._store.draft()) as draft:
+                if form.latents is None:
+                    settings, styles = await self._take_clips(form, draft)
+                else:
+                    settings, styles = await run_in_threadpool(_take_latents, form.latents, form.language, draft)
                 if settings.language is not None:
                     matched_language(settings.language, model.languages)
                 for style, voice in styles.items():
-                    await self._hear(voice, LATENTS if form.latents else style)
-                await asyncio.to_thread(self._store.publish, draft, form.name)
+                    await self._condition(voice, LATENTS if form.latents else style)
+                await run_in_threadpool(self._store.publish, draft, form.name)
         return form.name
 
     async def _take_clips(self, form: VoiceForm, draft: Draft) -> tuple[VoiceSettings, dict[str, Voice]]:
@@ -59,39 +74,20 @@ class VoiceUploads:
         faults: list[tuple[str, str]] = []
         for style, clip in form.clips.items():
             async with self._judging:
-                raw = await clip.read()
-                verdict = await asyncio.to_thread(judge, raw)
-                faults += [(style, fault) for fault in verdict.faults]
-                references[style] = await _write(draft, f"{style}{_ending(clip)}", raw)
+                verdict, reference = await run_in_threadpool(_take_clip, style, clip, draft)
+            faults += [(style, fault) for fault in verdict.faults]
+            if reference is not None:
+                references[style] = reference
+                self._verdicts[reference.digest] = verdict
         if faults:
             raise UnfitClip(" ".join(f"{style}: {fault}" for style, fault in faults), param=faults[0][0])
         files = {style: PurePath(reference.path).name for style, reference in references.items()}
         settings = VoiceSettings(language=form.language, references=files)
-        await _write(draft, SETTINGS_FILE, settings.to_yaml())
+        await run_in_threadpool(draft.write, SETTINGS_FILE, settings.to_yaml())
         return settings, {style: Voice((reference,)) for style, reference in references.items()}
 
-    async def _take_latents(self, form: VoiceForm, draft: Draft) -> tuple[VoiceSettings, dict[str, Voice]]:
-        assert form.latents is not None
-        raw = await form.latents.read()
-        try:
-            file = await asyncio.to_thread(VoiceLatents.unpack, raw)
-            settings = VoiceSettings.model_validate_json(file.settings)
-            settings = settings.model_copy(update={"language": form.language or settings.language})
-            reference = await _write(draft, LATENTS_FILE, raw)
-            await _write(draft, SETTINGS_FILE, settings.to_yaml())
-            await asyncio.to_thread(check_voice, draft.folder)
-        except UnreadableLatents as error:
-            raise UnreadableLatents(f"{LATENTS}: {error.message}", param=LATENTS) from error
-        except (Fault, ValidationError) as error:
-            fault = faults_of(error) if isinstance(error, ValidationError) else error
-            raise UnreadableLatents(
-                f"{LATENTS}: what it says of the voice is wrong: {fault}.", param=LATENTS
-            ) from error
-        kept = {style: Reference(reference.path, reference.digest, style=style) for style in file.styles}
-        return settings, {style: Voice((each,)) for style, each in kept.items()}
-
-    async def _hear(self, voice: Voice, field: str) -> None:
-        """What the model cannot hear is refused now; what it can is in the cache when the voice is first used."""
+    async def _condition(self, voice: Voice, field: str) -> None:
+        """What the model makes no latents of is refused now; what it does is in the cache when the voice is used."""
         try:
             await self._runner.latents({field: voice})
         except SpeechError as error:
@@ -99,13 +95,37 @@ class VoiceUploads:
             raise
 
 
-async def _write(draft: Draft, name: str, raw: bytes) -> Reference:
-    path = await asyncio.to_thread(draft.write, name, raw)
-    return Reference(str(path), hashlib.sha256(raw).hexdigest())
+def _take_clip(style: str, clip: UploadFile, draft: Draft) -> tuple[Verdict, Reference | None]:
+    """Judges the clip and, if it is fit, writes it to the draft. Only here it is held in memory."""
+    raw = clip.file.read()
+    verdict = judge(raw)
+    return verdict, None if verdict.faults else _write(draft, f"{style}{_ending(clip)}", raw)
+
+
+def _take_latents(sent: UploadFile, language: str | None, draft: Draft) -> tuple[VoiceSettings, dict[str, Voice]]:
+    raw = sent.file.read()
+    try:
+        file = VoiceLatents.unpack(raw)
+        settings = VoiceSettings.model_validate_json(file.settings)
+        settings = settings.model_copy(update={"language": language or settings.language})
+        reference = _write(draft, LATENTS_FILE, raw)
+        draft.write(SETTINGS_FILE, settings.to_yaml())
+        check_voice(draft.folder)
+    except UnreadableLatents as error:
+        raise UnreadableLatents(f"{LATENTS}: {error.message}", param=LATENTS) from error
+    except (Fault, ValidationError) as error:
+        fault = faults_of(error) if isinstance(error, ValidationError) else error
+        raise UnreadableLatents(f"{LATENTS}: its settings of the voice are wrong: {fault}.", param=LATENTS) from error
+    kept = {style: Reference(reference.path, reference.digest, style=style) for style in file.styles}
+    return settings, {style: Voice((each,)) for style, each in kept.items()}
+
+
+def _write(draft: Draft, name: str, raw: bytes) -> Reference:
+    return Reference(str(draft.write(name, raw)), hashlib.sha256(raw).hexdigest())
 
 
 def _ending(clip: UploadFile) -> str:
-    """For people and their tools: what a clip is, its bytes say."""
+    """For people and their tools; a clip is read by its bytes, whatever its ending."""
     ending = PurePath(clip.filename or "").suffix.lower()
     return ending if AUDIO.fullmatch(f"clip{ending}") else ".clip"
 

@@ -23,7 +23,7 @@ from runners.whole_file import private_folder, write_whole
 
 Lookup = Literal["memory", "disk", "miss"]  # where latents were found
 
-FORMAT = "xtts-latents-1"  # raise it when latents of the same clip change: it is part of every key
+FORMAT = "xtts-latents-2"  # raise it when latents of the same clip change: it is part of every key
 logger = logging.getLogger(__name__)
 
 
@@ -50,7 +50,7 @@ class LatentsCache:
         capacity: int = 256,
         count: Callable[[Lookup], None] = lambda result: None,
     ) -> None:
-        """`count` is told of every look-up."""
+        """`count` is called for every look-up."""
         self._files = _LatentsFiles(folder, shapes)
         self._capacity = capacity  # latents in memory
         self._memory: OrderedDict[str, Latents] = OrderedDict()
@@ -65,13 +65,15 @@ class LatentsCache:
                 self._count("memory")
                 self._memory.move_to_end(key)
                 return self._memory[key]
-            awaited = self._in_flight.get(key)
-            if awaited is None:
-                own = self._in_flight[key] = Future[Latents]()
-        if awaited is not None:
-            return awaited.result()
-        self._fulfil(own, key, compute)
-        return own.result()
+            future = self._in_flight.get(key)
+            if mine := future is None:
+                future = self._in_flight[key] = Future()
+        if mine:
+            self._fulfil(future, key, compute)
+        try:
+            return future.result()
+        finally:
+            del future  # an error's traceback holds this frame: without the way back both go, and with them the clip
 
     def _fulfil(self, future: Future[Latents], key: str, compute: Callable[[], Latents]) -> None:
         try:
@@ -80,6 +82,7 @@ class LatentsCache:
             with self._lock:
                 del self._in_flight[key]
             future.set_exception(error)
+            del future
             return
         with self._lock:
             del self._in_flight[key]
@@ -99,7 +102,7 @@ class LatentsCache:
 
 
 class _LatentsFiles:
-    """One file a key. When the disk does not play along, reading gives None and writing does nothing."""
+    """One file a key. When the disk fails, reading returns None and writing does nothing."""
 
     def __init__(self, folder: Path, shapes: LatentShapes) -> None:
         self._folder = folder
@@ -142,7 +145,7 @@ class _LatentsFiles:
 
 
 def _stamp(key: str, latents: Latents) -> dict[str, str]:
-    """What a file says of itself: its key, its format and a digest, as safetensors has no checksum."""
+    """A file's metadata: its key, its format and a digest, as safetensors has no checksum."""
     digest = hashlib.sha256()
     for tensor in (latents.gpt_cond_latent, latents.speaker_embedding):
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())

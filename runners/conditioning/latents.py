@@ -14,6 +14,9 @@ class LatentShapes:
     gpt_cond_latent: tuple[int, ...]
     speaker_embedding: tuple[int, ...]
 
+    def __str__(self) -> str:
+        return f"gpt_cond_latent {list(self.gpt_cond_latent)} and speaker_embedding {list(self.speaker_embedding)}"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Latents:

@@ -1,8 +1,8 @@
 """A voice's latents as one file that travels: a safetensors file with each style's two tensors. No torch.
 
-Its metadata says who made it: `format`, `checkpoint` (its identity), `model` (its name), `styles` (JSON, in the order
+Its metadata: `format`, `checkpoint` (its identity), `model` (its name), `styles` (JSON, in the order
 they blend in) and `settings` (JSON: the voice's own, which are the API's business). What comes from elsewhere is
-checked here for all that can be told without the model; whether it fits the model, the conditioner says.
+checked here as far as that needs no model; the conditioner checks whether it fits its model.
 """
 
 import json
@@ -20,6 +20,7 @@ FORMAT = "xtts-voice-1"
 MOST_STYLES = 64
 LARGEST = 16 * 2**20  # bytes; a style of XTTS-v2 takes 133 kB
 LARGEST_SETTINGS = 2**16  # characters
+LARGEST_VALUE = 1_000.0  # XTTS's conditioning ends in a norm: its latents stay within some tens
 KEYS = ("checkpoint", "model", "styles", "settings")
 
 
@@ -31,7 +32,7 @@ class StyleLatents:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VoiceLatents:
-    checkpoint: str  # identity of the only one that can speak with them
+    checkpoint: str  # identity of the only one that can use them
     model: str  # that checkpoint's name, for people
     styles: Mapping[str, StyleLatents]  # at least one, in the order they blend in
     settings: str = "{}"  # JSON
@@ -52,7 +53,7 @@ class VoiceLatents:
 
     @classmethod
     def unpack(cls, raw: bytes) -> "VoiceLatents":
-        """Raises UnreadableLatents ("the latents ...", for the caller to say whose)."""
+        """Raises UnreadableLatents ("the latents ...", to which the caller adds its name)."""
         if len(raw) > LARGEST:
             raise UnreadableLatents(f"the latents take {len(raw)} bytes; at most {LARGEST} can be right.")
         try:
@@ -104,3 +105,5 @@ def _check(tensors: Mapping[str, NDArray[np.float32]], styles: list[str]) -> Non
             raise UnreadableLatents(f"the latents' {name} is {tensor.dtype}; it must be float32.")
         if not np.isfinite(tensor).all():
             raise UnreadableLatents(f"the latents' {name} holds NaN or infinity.")
+        if np.abs(tensor).max(initial=0) > LARGEST_VALUE:
+            raise UnreadableLatents(f"the latents' {name} holds values over {LARGEST_VALUE:g}, which no model makes.")

@@ -27,6 +27,7 @@ from runners.models.progress import progress
 HUB = "hf://"
 SILENCE = 10.0  # seconds in which a server sends nothing, after which it counts as gone
 ATTEMPTS = 3  # over plain HTTP; the other clients try again by themselves
+BLOCK = 2**20  # bytes that come at once of a file that is looked into
 _S3 = ("s3://", "s3a://")
 _VERSIONS = ("ETag", "etag", "Last-Modified", "mtime", "created")  # what filesystems call it, the best first
 
@@ -92,7 +93,7 @@ class RemoteFolder:
     def open_file(self, name: str) -> BinaryIO:
         """To read and to seek in. Raises OSError."""
         try:
-            file: BinaryIO = self.filesystem.open(f"{self.path}/{name}", "rb")
+            file: BinaryIO = self.filesystem.open(f"{self.path}/{name}", "rb", block_size=BLOCK)
         except Exception as error:
             raise OSError(_in_words(error, self.url)) from error
         if not file.seekable():

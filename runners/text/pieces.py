@@ -1,22 +1,25 @@
 """From a text and a language to the pieces the model can say. Knows nothing of voices or audio.
 
-Upstream's own normaliser and vocabulary do the reading (coqui-tts, TTS/tts/layers/xtts/tokenizer.py), so a
-text that fits becomes one piece with exactly upstream's tokens. Ours is what comes before (cleaning), beside
-(numbers that upstream fails on: numerals.py) and after (cutting what is too long: splitting.py).
+Upstream's own normaliser and vocabulary do the reading (coqui-tts, TTS/tts/layers/xtts/tokenizer.py), so a text that
+fits becomes one piece with exactly upstream's tokens. Ours is what comes before (reading_out.py, on the way here),
+beside (numbers that upstream fails on: numerals.py) and the cutting of what is too long (splitting.py).
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 from runners.errors import InvalidInput
+from runners.text.characters import visible
+from runners.text.mapped import Edit, MappedText
 from runners.text.numerals import spell_out
-from runners.text.splitting import split
+from runners.text.own_languages import character_limit, is_own, read
+from runners.text.reading_out import has_something_to_say
+from runners.text.splitting import cuts
 
 _OTHER_LIMIT = 250  # characters; upstream's for a language it names no limit for
 
@@ -24,12 +27,7 @@ _OTHER_LIMIT = 250  # characters; upstream's for a language it names no limit fo
 # prose a character becomes 1.8 to 3.2 letters in ja, 2.3 to 2.6 in ko, 3.4 to 4.4 in zh (tones too).
 _LETTERS_PER_CHARACTER = {"ja": 3.0, "ko": 2.6, "zh": 4.5}
 
-_DECOMPOSED = re.compile(
-    r"\w[\u0300-\u036f]{1,8}"  # a letter and its accents
-    r"|[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?"  # the letters of a Korean syllable
-    r"|[\u3046-\u30fd][\u3099\u309a]"  # kana and its voicing mark
-    r"|[\u0627\u0648\u064a][\u0653-\u0655]"  # alef, waw or yeh and its hamza
-)
+_SAMPLE = 2_000  # characters that tell how long a text is when it is read out
 _LONG_NUMBER = re.compile(r"[0-9]{16,}")
 _LONG_RUN = re.compile(r"[0-9.,]{40}(?=[0-9.,])")
 
@@ -40,6 +38,7 @@ class Piece:
 
     text: str  # as it is read out: normalised, lower case, transliterated
     tokens: tuple[int, ...]  # the language's tag first; without the start and stop tokens
+    span: tuple[int, int] = field(default=(0, 0), compare=False)  # where in the text that was asked for it comes from
 
 
 class TextFrontend:
@@ -57,29 +56,27 @@ class TextFrontend:
         specials = {token.content for token in tokenizer.tokenizer.get_added_tokens_decoder().values()}
         self._special = re.compile(rf"\s*({'|'.join(map(re.escape, specials))})\s*")
         vocabulary = tokenizer.tokenizer.get_vocab()
-        letters = filter(_has_letter, vocabulary.keys() - specials)
+        letters = filter(has_something_to_say, vocabulary.keys() - specials)
         self._sounding = frozenset(vocabulary[token] for token in letters)
         self._lock = Lock()
 
-    def pieces(self, text: str, language: str) -> list[Piece]:
-        """The pieces to say one after the other, at least one; in order they are the normalised text.
+    def pieces(self, text: str, language: str, *, brief_start: bool = False) -> list[Piece]:
+        """The pieces to say one after the other; in order they are the text. None if there is nothing to say.
 
-        A text of at most `limit(language)` characters as read out is one piece. A longer one is cut at the
-        ends of sentences, else of clauses, else of words. Chinese is cut before it is normalised too, at
-        upstream's 82 characters, because the normaliser makes commas of all its punctuation.
+        A text of at most `limit(language)` characters as read out is one piece. A longer one is cut at the ends of
+        sentences, else of clauses, else of words; with `brief_start`, its first piece is a clause.
 
-        `language` may carry a region ("en-US"; "zh" and "zh-cn" are the same). Pieces without a letter or
-        digit of the vocabulary are left out. Raises InvalidInput if none is left, or for a language that the
-        checkpoint does not have.
+        `language` may carry a region ("en-US"; "zh" and "zh-cn" are the same). Pieces without a letter or digit of the
+        vocabulary are left out. Raises InvalidInput if they are all there is, or for a language that the checkpoint
+        does not have.
         """
         code = self._code(language)
-        pieces = [self._piece(part, code) for part in self._parts(_clean(text), code)]
+        seen = _bounded(visible(MappedText.of(text)))
+        pieces = [self._piece(*part, code) for part in self._parts(seen, code, brief_start)]
         spoken = [piece for piece in pieces if not self._sounding.isdisjoint(piece.tokens)]
-        if spoken:
-            return spoken
-        if any(_has_letter(piece.text) for piece in pieces):
+        if not spoken and any(has_something_to_say(piece.text) for piece in pieces):
             raise InvalidInput(f"The model knows none of this text's letters in '{language}'.", param="text")
-        raise InvalidInput("There is nothing to say here: the text has no letters or digits.", param="text")
+        return spoken
 
     def limit(self, language: str) -> int:
         """The longest piece, in characters as read out: upstream's limit, in the letters of `Piece.text`.
@@ -88,6 +85,8 @@ class TextFrontend:
         `max_tokens`, as upstream asserts.
         """
         code = self._code(language)
+        if is_own(code):
+            return character_limit(self._max_tokens)
         limit = self._tokenizer.char_limits.get(code, _OTHER_LIMIT) * _LETTERS_PER_CHARACTER.get(code, 1.0)
         return min(int(limit), self._max_tokens - 2)
 
@@ -98,15 +97,23 @@ class TextFrontend:
             raise InvalidInput(f"The model has no language '{language}'. It has: {known}.", param="language")
         return code
 
-    def _parts(self, text: str, code: str) -> Iterator[str]:
-        blocks = split(text, self._tokenizer.char_limits["zh"]) if code == "zh" else [text]
-        for block in blocks:
-            yield from split(self._normalise(block, code), self.limit(code))
+    def _parts(self, text: MappedText, code: str, brief_start: bool = False) -> Iterator[tuple[str, tuple[int, int]]]:
+        """What is read out, and where it comes from; none is longer than the limit."""
+        limit = self.limit(code)
+        sample = self._normalise(text.text[:_SAMPLE], code)
+        if len(text.text) <= 1 or (len(sample) <= limit and len(text.text) <= _SAMPLE):
+            if sample:
+                yield sample[:limit], text.source(0, len(text.text))
+            return
+        letters = max(len(sample) / min(len(text.text), _SAMPLE), 1 / 2)  # for each character, as read out
+        share = max(1, min(int(limit / letters), len(text.text) - 1))
+        for start, stop in cuts(text.text, share, code, brief_start=brief_start):
+            yield from self._parts(text.cut(start, stop), code)
 
     def _normalise(self, text: str, code: str) -> str:
         with self._lock:
             normalised = self._read(text, code)
-        return self._special.sub(_without_brackets, normalised)
+        return self._special.sub(_without_brackets, normalised).strip()
 
     def _read(self, text: str, code: str) -> str:
         """Upstream's reading, with as few numbers spelled out as it takes for it not to fail."""
@@ -128,44 +135,23 @@ class TextFrontend:
         return False
 
     def _upstream(self, text: str, code: str) -> str:
+        if is_own(code):
+            return read(text, code)
         return str(self._tokenizer.preprocess_text(text.strip().lower(), code))
 
-    def _piece(self, text: str, code: str) -> Piece:
+    def _piece(self, text: str, span: tuple[int, int], code: str) -> Piece:
         tag = "zh-cn" if code == "zh" else code
         written = f"[{tag}]{text}".replace(" ", "[SPACE]")
-        return Piece(text, tuple(self._tokenizer.tokenizer.encode(written).ids))
+        return Piece(text, tuple(self._tokenizer.tokenizer.encode(written).ids), span)
 
 
-def _clean(text: str) -> str:
-    """`text` as a person sees it. Ordinary text comes back as it was.
-
-    Control characters become spaces. What is invisible or no character goes: zero-width and direction marks,
-    soft hyphens, lone surrogates, private use. Letters taken apart are put together. Other scripts' digits,
-    which upstream would skip, become 0 to 9. A number of 16 digits or more is parted into its digits, and a
-    long run of digits, dots and commas into lengths that upstream's patterns, cubic in them, can afford.
-    """
-    text = _DECOMPOSED.sub(lambda letters: unicodedata.normalize("NFC", letters[0]), text)
-    text = "".join(map(_plain, text))
-    text = _LONG_NUMBER.sub(lambda digits: " ".join(digits[0]), text)
-    return _LONG_RUN.sub(r"\g<0> ", text)
-
-
-def _plain(char: str) -> str:
-    match unicodedata.category(char):
-        case "Cc":
-            return " "
-        case "Cf" | "Cs" | "Co" | "Cn":
-            return ""
-        case "Nd":
-            return str(unicodedata.decimal(char))
-        case _:
-            return char
+def _bounded(text: MappedText) -> MappedText:
+    """A number of 16 digits or more parted into its digits, and a long run of digits, dots and commas into lengths that
+    upstream's patterns, cubic in them, can afford."""
+    text = text.replace([Edit(*number.span(), " ".join(number[0])) for number in _LONG_NUMBER.finditer(text.text)])
+    return text.replace([Edit(*run.span(), f"{run[0]} ") for run in _LONG_RUN.finditer(text.text)])
 
 
 def _without_brackets(special: re.Match[str]) -> str:
     """A special token's name that the caller wrote, such as "[en]", as mere text that cannot make a token."""
     return f" {special[1][1:-1]} "
-
-
-def _has_letter(text: str) -> bool:
-    return any(map(str.isalnum, text))

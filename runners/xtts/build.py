@@ -42,7 +42,9 @@ def build_transformer(blocks: Any, slots: int, gpt: GPT, conditioning_length: in
         Int10Transformer,  # its kernels are looked up in the cache as it is imported
     )
 
-    return Int10Transformer(blocks, slots, capacity)
+    transformer = Int10Transformer(blocks, slots, capacity)
+    own_memory(blocks)  # what it has left in them: the file is done with
+    return transformer
 
 
 def build_vocoder(xtts: Xtts, precision: Precision) -> Vocoder:

@@ -51,7 +51,7 @@ def test_default_voices_do_not_depend_on_the_working_directory(tmp_path: Path):
 def test_every_variable_reaches_its_field():
     config = ServerConfig.from_env(
         {
-            "XTTS_VOICES_DIR": "/srv/voices",
+            "XTTS_VOICES_DIR": "/usr",
             "XTTS_DATA_DIR": "/srv/data",
             "XTTS_DEFAULT_LANGUAGE": "zh-cn",
             "XTTS_MAX_TEXT": "500",
@@ -70,7 +70,7 @@ def test_every_variable_reaches_its_field():
         }
     )
     assert config == ServerConfig(
-        voices_dir=Path("/srv/voices"),
+        voices_dir=Path("/usr"),
         data_dir=Path("/srv/data"),
         default_language="zh-cn",
         max_text=500,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.flow import Flow
+from api.flow import FREE, Flow, Unread
 from api.live_response import LiveResponse
-from runners.errors import EngineFailure
+from runners.errors import EngineFailure, Overloaded
 
 SCOPE = {"type": "http", "asgi": {"spec_version": "2.3"}, "method": "POST", "path": "/", "headers": []}
 
@@ -20,7 +20,7 @@ Give = Callable[[bytes], object]
 
 
 async def begun(make: Callable[[Give], Coroutine[Any, Any, None]]) -> Flow:
-    flow = Flow()
+    flow = Flow(Unread())
     await flow.begin(make(flow.put))
     return flow
 
@@ -191,3 +191,30 @@ async def test_a_slow_reader_that_never_stops_is_never_cut_off() -> None:
     await LiveResponse(flow, flow, "audio/wav", {}, patience=0.2)(SCOPE, staying, client.send)
     assert client.finished
     assert sum(len(message.get("body", b"")) for message in client.messages) == 1_000_000
+
+
+async def test_only_who_does_not_read_is_refused_when_too_much_waits() -> None:
+    async def staying() -> None:
+        await asyncio.Event().wait()
+
+    unread = Unread(most=3 * FREE)
+    idle, greedy, reading = flows = [Flow(unread) for _ in range(3)]
+    for flow in flows:
+        flow.put(b"x")
+        await flow.begin(staying())
+    greedy.put(bytes(4 * FREE))
+    with pytest.raises(Overloaded):
+        greedy.check()
+    chunks = aiter(reading)
+    await anext(chunks)
+    for _ in range(5):
+        reading.put(bytes(FREE // 2))
+        reading.check()
+        await anext(chunks)
+    idle.check()
+    await greedy.aclose()
+    greedy.put(bytes(4 * FREE))  # a thread that has not noticed yet
+    assert not unread.full
+    for flow in flows:
+        await flow.aclose()
+    assert unread._held == 0

@@ -119,6 +119,13 @@ async def test_a_refusal_is_raised_with_its_field(narrator: Narrator) -> None:
     assert refused.value.param == "segments.1.text"
 
 
+async def test_pauses_part_a_text_into_so_many_phrases_at_most(narrator: Narrator) -> None:
+    narrator.say(Finished())
+    with pytest.raises(InvalidInput, match="400 phrases at most; here are 401") as refused:
+        await synthesis(narrator).live(simple(text="a[pause:1ms]" * 400 + "a"))
+    assert refused.value.param == "text"
+
+
 async def test_the_deadline_holds_before_and_after_the_first_byte(narrator: Narrator) -> None:
     with pytest.raises(DeadlineExceeded):
         await synthesis(narrator, timeout=0.3).live(simple())

@@ -23,6 +23,12 @@ async def serve():
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(ended.set))  # the server's own
     bentoml.server_context.service_name = "XTTSRunner"
     lifetime = Lifetime()
+    if sys.argv[1] == "loading":
+        print("ready", flush=True)
+        loading = threading.Thread(target=threading.Event().wait, daemon=True)
+        loading.start()
+        loading.join()
+    lifetime.begin()
     print("ready", flush=True)
     if sys.argv[1] == "lost":
         threading.Thread(target=lifetime.end).start()
@@ -56,6 +62,15 @@ def test_it_ends_after_its_callers(caller: "subprocess.Popen[bytes]", number: si
         caller.kill()
         caller.wait()
         assert runner.wait(10) == 0
+
+
+def test_one_that_still_loads_ends_at_once(caller: "subprocess.Popen[bytes]") -> None:
+    with start(RUNNER, "loading") as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"ready\n"
+        runner.send_signal(signal.SIGTERM)
+        assert runner.wait(10) == 0
+    assert caller.poll() is None
 
 
 def test_one_that_is_lost_waits_for_nobody(caller: "subprocess.Popen[bytes]") -> None:

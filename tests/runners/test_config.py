@@ -18,6 +18,7 @@ def test_defaults():
         cache_dir=Path.home() / ".cache" / "xtts-bento",
         latents_in_memory=256,
         log_format="auto",
+        default_language="en",
         tos_agreed=False,
     )
 
@@ -35,11 +36,12 @@ def test_every_variable_reaches_its_field():
             "XTTS_CACHE_DIR": "/srv/cache",
             "XTTS_LATENTS_IN_MEMORY": "12",
             "XTTS_LOG_FORMAT": "text",
+            "XTTS_DEFAULT_LANGUAGE": "hu",
             "COQUI_TOS_AGREED": "1",
         }
     )
     cache = Path("/srv/cache")
-    assert config == EngineConfig("hf://coqui/XTTS-v2", "cuda", "bf16", 512, 3, 17, 4, cache, 12, "text", True)
+    assert config == EngineConfig("hf://coqui/XTTS-v2", "cuda", "bf16", 512, 3, 17, 4, cache, 12, "text", "hu", True)
     assert config.latents_dir == Path("/srv/cache/latents")
 
 
@@ -73,9 +75,29 @@ def test_two_workers_cannot_share_one_named_gpu():
     assert EngineConfig.from_env({"XTTS_DEVICE": "cuda:3"}).device == "cuda:3"
 
 
-@pytest.mark.parametrize("value", ["", "0", "true", "yes", "11"])
-def test_only_1_agrees_to_the_licence(value: str):
-    assert not EngineConfig.from_env({"COQUI_TOS_AGREED": value}).tos_agreed
+def test_only_1_agrees_to_the_licence():
+    for value in ("", "0"):
+        assert not EngineConfig.from_env({"COQUI_TOS_AGREED": value}).tos_agreed
+    for value in ("true", "yes", "11"):
+        with pytest.raises(ConfigurationError, match=f"COQUI_TOS_AGREED={value}: must be 1, once you have read"):
+            EngineConfig.from_env({"COQUI_TOS_AGREED": value})
+
+
+def test_long_jobs_have_a_slot():
+    with pytest.raises(ConfigurationError, match="XTTS_RESERVED_SLOTS=8: must be fewer than the 8 slots"):
+        EngineConfig.from_env({"XTTS_SLOTS": "8", "XTTS_RESERVED_SLOTS": "8"})
+    assert EngineConfig.from_env({"XTTS_SLOTS": "8", "XTTS_RESERVED_SLOTS": "7"}).reserved_slots == 7
+
+
+def test_what_only_the_model_can_tell_is_checked_with_it():
+    config = EngineConfig.from_env({"XTTS_RESERVED_SLOTS": "8", "XTTS_DEFAULT_LANGUAGE": "zh"})
+    config.check_model(["en", "zh-cn"], 9)
+    with pytest.raises(ConfigurationError) as caught:
+        config.check_model(["en", "hu"], 8)
+    assert str(caught.value).splitlines() == [
+        "XTTS_DEFAULT_LANGUAGE=zh: must be one that the model has: en, hu",
+        "XTTS_RESERVED_SLOTS=8: must be fewer than the 8 slots, or long jobs have none",
+    ]
 
 
 def test_cache_dir():

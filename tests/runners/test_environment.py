@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -85,6 +86,37 @@ def test_folder_of_an_unknown_user_is_a_fault():
     env.folder("XTTS_DIR", "/tmp")
     with pytest.raises(ConfigurationError, match=r"XTTS_DIR=~nobody-of-this-name/models: .*path in full"):
         env.check()
+
+
+def test_a_folder_can_be_read_or_made(tmp_path: Path):
+    file = tmp_path / "file"
+    file.touch()
+    env = Environment({"XTTS_A": str(tmp_path / "new" / "folder"), "XTTS_B": str(file), "XTTS_C": str(file / "folder")})
+    assert env.folder("XTTS_A", "/tmp") == tmp_path / "new" / "folder"
+    env.check()
+    env.folder("XTTS_B", "/tmp")
+    env.folder("XTTS_C", "/tmp")
+    env.folder("XTTS_A", "/tmp", there=True)
+    with pytest.raises(ConfigurationError) as caught:
+        env.check()
+    assert str(caught.value).splitlines() == [
+        f"XTTS_B={file}: must be a folder that the server may read or make",
+        f"XTTS_C={file / 'folder'}: must be a folder that the server may read or make",
+        f"XTTS_A={tmp_path / 'new' / 'folder'}: must be a folder that is there and that the server may read",
+    ]
+
+
+def test_a_name_that_nobody_reads_is_a_fault():
+    names = ("XTTS_SLOT", "XTTS_SERVICE_HOST", "XTTS_PORT_3000_TCP_ADDR", "XTTS_API_KEY", "XTTS_Q9", "OTHER")
+    env = Environment(dict.fromkeys(names, "1"))
+    env.integer("XTTS_SLOTS", 1, 1, 9)
+    env.check_names("XTTS_", ("XTTS_API_KEY",))
+    with pytest.raises(ConfigurationError) as caught:
+        env.check()
+    assert str(caught.value).splitlines() == [
+        "XTTS_Q9: there is no such setting",
+        "XTTS_SLOT: there is no such setting; XTTS_SLOTS is one",
+    ]
 
 
 def test_every_fault_is_named_at_once():

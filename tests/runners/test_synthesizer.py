@@ -21,6 +21,7 @@ from runners.errors import ConfigurationError, InvalidInput, SpeechError
 from runners.synthesizer import Synthesizer
 from runners.types import Audio, Finished, LatentsReady, PieceDone, Reference, Sampling, StopReason, Utterance, Voice
 from runners.xtts.checkpoint import Defaults, choose_device, sampling_defaults
+from tests import checkpoints
 from tests.studio import snr
 
 CLIPS = Path(__file__).resolve().parents[2] / "references" / "default"
@@ -180,6 +181,21 @@ async def test_a_checkpoint_with_other_limits(demo_dir: Path, tmp_path: Path) ->
             await say(speech, [Utterance("Guten Tag!", "de", LOW, 1)])
     finally:
         speech.stop()
+
+
+async def test_a_language_that_a_fine_tune_added(demo_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    checkpoints.own_language(demo_dir, folder)
+    synthesizer = load(folder, tmp_path)
+    try:
+        assert synthesizer.status().model.languages[-1] == "vi"
+        (wave,), _ = await say(synthesizer, [Utterance("Xin chào thế giới!", "vi", LOW, 1)])
+        assert len(wave) > 1000
+        with pytest.raises(SpeechError, match="has no language 'be'"):
+            await say(synthesizer, [Utterance("Прывітанне", "be", LOW, 1)])
+    finally:
+        synthesizer.stop()
 
 
 @pytest.mark.parametrize("damage", ["model.pth", "config.json", "vocab.json"])

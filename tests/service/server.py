@@ -38,7 +38,7 @@ def free_port() -> int:
 def start(folder: Path, environ: Mapping[str, str], port: int) -> Server:
     """The process is started, not ready; its output goes to `folder/server.log`."""
     log = folder / "server.log"
-    home = str(folder / "bentoml")  # its own: a server that starts wipes the metrics of those that share its home
+    home = str(folder / "bentoml")  # not the user's
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "bentoml", "serve", "service:XTTS", "--host", "127.0.0.1", "--port", str(port)],

@@ -16,7 +16,7 @@ EXAMPLE = ROOT / "examples" / "input_samples.json"
 
 
 def batch(*arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "api.batch", *arguments]
+    command = [sys.executable, "-m", "client", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False, env=environ)
 
 

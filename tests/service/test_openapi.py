@@ -46,6 +46,14 @@ def test_the_page_shows_the_document_and_nothing_from_elsewhere(asked: Server) -
     assert "http" not in page.text
 
 
+def test_languages_are_the_models(asked: Server, document: dict[str, Any]) -> None:
+    languages = httpx.get(f"{asked.url}/health").json()["languages"]
+    assert document["components"]["schemas"]["SimpleRequest"]["properties"]["language"]["examples"] == [
+        *languages,
+        "auto",
+    ]
+
+
 def test_every_route_is_described(asked: Server, document: dict[str, Any]) -> None:
     with asked.client() as client:
         bentomls = {route["route"] for route in client.get("/schema.json").json()["routes"]}

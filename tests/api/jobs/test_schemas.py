@@ -38,9 +38,8 @@ def test_the_silence_of_a_job_is_bounded_too() -> None:
 
 def test_the_parts_of_a_job_are_bounded_however_short_they_are() -> None:
     short = {"text": "a\n\n" * 16_000, "paragraph_pause": 0}
-    assert faults(short, short) == [
-        ("samples", "Value error, there are more than 20000 paragraphs and segments in all")
-    ]
+    for samples in ((short, short), [{"segments": [{"text": "a"}] * 200}] * 101):
+        assert faults(*samples) == [("samples", "there are more than 20000 paragraphs and segments in all")]
 
 
 def test_samples_take_the_defaults_that_they_lack() -> None:

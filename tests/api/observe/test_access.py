@@ -58,9 +58,9 @@ class Site:
         record().asked([Utterance(await request.json(), "hu", Voice(), 1)])
         record().voices["anna"] = None
         await asyncio.sleep(0.05)
-        record().heard(1.5)
+        record().arrived(1.5)
         await asyncio.sleep(0.1)
-        record().heard(0.5)
+        record().arrived(0.5)
         return PlainTextResponse("sound")
 
     async def stream(self, request: Request) -> Response:
@@ -87,7 +87,7 @@ class Site:
     async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.request(method, path, **more)
+            return await client.request(method, f"http://test{path}", **more)
 
     def counts(self) -> dict[tuple[str, str, str], float]:
         """By method, route and outcome."""

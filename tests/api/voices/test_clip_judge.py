@@ -91,7 +91,7 @@ def test_too_little_and_too_much_speech_is_refused(seconds: float, ends: float) 
 
 @pytest.mark.parametrize(
     ("seconds", "warning"),
-    [(4, "s of speech are little"), (10, None), (45, "the model hears the first 30 s")],
+    [(4, "s of speech are little"), (10, None), (45, "the model uses the first 30 s")],
 )
 def test_little_and_much_speech_is_warned_of(seconds: float, warning: str | None) -> None:
     verdict = judged(speech(seconds))
@@ -180,6 +180,15 @@ def test_the_merely_poor_is_taken_with_a_warning() -> None:
     assert telephone.warnings == ("the sample rate is 8000 Hz; below 22050 Hz a voice is muffled.",)
     (quiet,) = judged(speech(8, level=0.005)).warnings
     assert "speech is quiet: -4" in quiet
+
+
+@pytest.mark.parametrize(("silent", "taken"), [("right", "left"), ("left", "right")])
+def test_of_stereo_with_one_silent_channel_the_other_one_is_judged(silent: str, taken: str) -> None:
+    stereo = np.stack([speech(8), silence(8)][:: 1 if silent == "right" else -1], axis=1)
+    verdict, alone = judged(stereo), judged(speech(8))
+    assert verdict.facts == alone.facts  # averaged it would be 6 dB quieter
+    assert verdict.faults == alone.faults == alone.warnings == ()
+    assert verdict.warnings == (f"the {silent} channel is silent; only the {taken} one is used.",)
 
 
 def test_clips_are_judged_without_torch() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
+import threading
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,15 +20,20 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.audio.encoders import Stream
+from api.audio.recording import AudioSpec, Recording
+from api.flow import Flow, Unread
 from api.responses import refuse_in_app
-from api.voices.folder import NAME
+from api.voices import upload
+from api.voices.clip_judge import Verdict, judge
+from api.voices.folder import NAME, VoiceProfile
 from api.voices.form import DOCUMENTED, MOST_CLIPS
 from api.voices.library import VoiceLibrary
 from api.voices.routes import VoiceRoutes
 from api.voices.store import VoiceStore
 from runners.conditioning.voice_file import StyleLatents, VoiceLatents
 from runners.errors import EngineFailure, ForeignLatents, SpeechError
-from runners.types import Voice
+from runners.types import Audio, Voice
 from tests.api.fake_runner import CARD, FakeRunner
 from tests.api.recordings import file_of, noise, speech
 
@@ -63,9 +69,9 @@ class Site:
         return error
 
 
-def site_in(root: Path) -> Site:
+def site_in(root: Path, libraries: type[VoiceLibrary] = VoiceLibrary, stores: type[VoiceStore] = VoiceStore) -> Site:
     folder, uploads, runner = root / "references", root / "data" / "voices", FakeRunner()
-    library, store = VoiceLibrary(folder, uploads), VoiceStore(uploads)
+    library, store = libraries(folder, uploads), stores(uploads)
     routes = VoiceRoutes(library, store, runner.client())
     app = FastAPI()
     app.add_exception_handler(SpeechError, refuse_in_app)
@@ -392,6 +398,12 @@ class TestLatents:
         error = await site.refused([named("bela"), clip("latents", raw)])
         assert (error["type"], error["param"]) == ("foreign_latents", "latents")
 
+    async def test_values_that_no_model_makes_are_refused(self, site: Site) -> None:
+        raw = VoiceLatents("fake-identity", "m", {"neutral": ones(3e38)}).pack()
+        error = await site.refused([named(), clip("latents", raw)])
+        assert (error["type"], error["param"]) == ("unreadable_latents", "latents")
+        assert "over 1000, which no model makes" in error["message"]
+
     async def test_those_of_another_checkpoint_are_listed_with_a_warning(self, site: Site, tmp_path: Path) -> None:
         await site.upload([named(), clip("neutral")])
         raw = replace(VoiceLatents.unpack(await self.exported(site)), checkpoint="other").pack()
@@ -426,8 +438,8 @@ class TestLatents:
         assert (await site.refused([named(), clip("latents", raw)]))["param"] == "latents"
 
 
-def ones() -> StyleLatents:
-    return StyleLatents(np.ones((1, 32, 4), np.float32), np.ones((1, 8, 1), np.float32))
+def ones(scale: float = 1.0) -> StyleLatents:
+    return StyleLatents(np.full((1, 32, 4), scale, np.float32), np.full((1, 8, 1), scale, np.float32))
 
 
 async def test_another_process_sees_the_same(site: Site, tmp_path: Path) -> None:
@@ -441,6 +453,72 @@ async def test_another_process_sees_the_same(site: Site, tmp_path: Path) -> None
         await other.upload([named(), clip("glad", GLAD)])
         assert list((await site.http.get("/voices/anna")).json()["styles"]) == ["glad"]
     assert site.library.resolve("demo", speakers=CARD.speakers) == Voice(speaker="demo")
+
+
+async def test_a_volume_that_hangs_stops_no_stream(tmp_path: Path) -> None:
+    """More calls hang in it than there are threads for such calls."""
+    back = threading.Event()
+
+    class HangingLibrary(VoiceLibrary):
+        def find(self, name: str) -> VoiceProfile | None:
+            back.wait(60)
+            return super().find(name)
+
+        def folder_of(self, name: str) -> Path | None:
+            back.wait(60)
+            return super().folder_of(name)
+
+    class HangingStore(VoiceStore):
+        def delete(self, name: str) -> bool:
+            back.wait(60)
+            return super().delete(name)
+
+    make(tmp_path / "references" / "anna")
+    site = site_in(tmp_path, HangingLibrary, HangingStore)
+    http = site.http
+    calls = [
+        call
+        for _ in range(20)
+        for call in (
+            http.get("/voices"), http.get("/voices/anna"), http.delete("/voices/anna"), http.get("/voices/x/latents"),
+            site.upload([named("bela"), clip("neutral")]),
+        )
+    ]  # fmt: skip
+    waiting = [asyncio.create_task(call) for call in calls]
+    await asyncio.sleep(0.2)
+
+    flow = Flow(Unread())
+    recording = Recording(AudioSpec("pcm", 24_000, [0.0], False), Stream(flow.put))
+
+    async def make_audio() -> None:
+        for _ in range(20):
+            await asyncio.to_thread(recording.feed, Audio(0, 0, np.zeros(2400, np.float32)))
+
+    async with asyncio.timeout(20):
+        await flow.begin(make_audio())
+        assert sum([len(chunk) async for chunk in flow]) == 2 * (20 * 2400 - 240)
+    assert not any(task.done() for task in waiting)
+    back.set()
+    statuses = [response.status_code for response in await asyncio.gather(*waiting)]
+    assert set(statuses) == {200, 201, 404, 409}
+    await http.aclose()
+
+
+async def test_slow_clips_do_not_make_other_uploads_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+
+    def slowly(raw: bytes) -> Verdict:
+        if raw == POOR:
+            done.wait(60)
+        return judge(raw)
+
+    monkeypatch.setattr(upload, "judge", slowly)
+    slow = [asyncio.create_task(site.upload([named(f"slow{n}"), clip("neutral", POOR)])) for n in range(3)]
+    async with asyncio.timeout(20):
+        assert (await site.upload([named(), clip("neutral")])).status_code == 201
+    assert not any(task.done() for task in slow)
+    done.set()
+    assert [response.status_code for response in await asyncio.gather(*slow)] == [201] * 3
 
 
 async def test_a_client_that_leaves_half_way_leaves_nothing(site: Site) -> None:

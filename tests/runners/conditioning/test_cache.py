@@ -1,10 +1,13 @@
 """Computed once, then found in memory or on disk, and not believed when the file is not what was written."""
 
+import contextlib
+import gc
 import logging
 import stat
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -260,6 +263,26 @@ def test_an_error_reaches_all_who_wait_and_is_not_kept(tmp_path: Path) -> None:
             with pytest.raises(RuntimeError, match="no"):
                 asked.result()
     assert_right(cache.get(key, lambda: latents_of("a")), "a")
+
+
+def test_an_error_keeps_nothing_of_what_was_computed_from(tmp_path: Path) -> None:
+    class Clip:
+        pass
+
+    def fail() -> Latents:
+        clip = Clip()
+        held.append(weakref.ref(clip))
+        raise RuntimeError("no")
+
+    held: list[weakref.ref[Clip]] = []
+    cache = LatentsCache(tmp_path, SHAPES)
+    gc.disable()
+    try:
+        with contextlib.suppress(RuntimeError):
+            cache.get(cache_key(name="a"), fail)
+        assert held[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_two_processes_on_an_empty_cache_do_not_trip_over_each_other(tmp_path: Path) -> None:

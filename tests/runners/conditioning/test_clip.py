@@ -161,6 +161,52 @@ def test_what_holds_no_voice_is_refused(raw: bytes, reason: str) -> None:
     assert "/" not in refused.value.message  # no path of the server
 
 
+@pytest.mark.parametrize("container", ["WAV", "M4A"])
+@pytest.mark.parametrize("rest", [0.0, 1e-3], ids=["digital silence", "hiss"])
+@pytest.mark.parametrize("taken", [0, 1])
+def test_of_stereo_with_one_silent_channel_the_other_one_is_taken(
+    tmp_path: Path, container: str, rest: float, taken: int
+) -> None:
+    voice = tone()[:, 0]
+    samples = np.zeros((len(voice), 2), np.float32)
+    samples[:, taken] = voice
+    samples[:, 1 - taken] = rest * np.random.default_rng(0).normal(size=len(voice))
+    if container == "WAV":
+        clip = decode(encoded(samples, 24_000, "WAV", "FLOAT"))
+        assert np.array_equal(clip.samples, voice)
+    else:
+        clip = decode(by_ffmpeg(samples, 24_000, tmp_path / "clip.m4a", "-c:a", "alac"))
+        np.testing.assert_allclose(clip.samples, voice, atol=2**-15)
+    assert clip.channel == taken
+
+
+@pytest.mark.parametrize("level", [0.02, 0.5, 1.0])
+def test_of_stereo_with_two_voices_both_count(level: float) -> None:
+    samples = tone(channels=2) * np.array([1, level], np.float32)
+    clip = decode(encoded(samples, 24_000, "WAV", "FLOAT"))
+    assert clip.channel is None
+    np.testing.assert_allclose(clip.samples, samples.mean(axis=1), atol=1e-7)
+
+
+def test_a_clip_that_is_not_to_be_cut_is_refused_where_it_is_longer(tmp_path: Path) -> None:
+    samples = tone(2)
+    files = [encoded(samples, 24_000, "FLAC", "PCM_16"), by_ffmpeg(samples, 24_000, tmp_path / "c.mka", "-c:a", "alac")]
+    for raw in files:
+        assert decode_clip(raw, longest=2, cut=False).seconds == 2
+        with pytest.raises(UnreadableClip, match="longer than 1 s"):
+            decode_clip(raw, longest=1, cut=False)
+
+
+@pytest.mark.parametrize("container", ["WAV", "WV"])
+def test_many_channels_are_refused(tmp_path: Path, container: str) -> None:
+    samples = np.zeros((1000, 9), np.float32)
+    raw = encoded(samples, 24_000, "WAV", "PCM_16")
+    if container == "WV":
+        raw = by_ffmpeg(samples, 24_000, tmp_path / "clip.wv")
+    with pytest.raises(UnreadableClip, match="has 9 channels; at most 8"):
+        decode(raw)
+
+
 def test_the_caller_may_want_other_rates() -> None:
     raw = encoded(tone(), 24_000, "WAV", "PCM_16")
     with pytest.raises(UnreadableClip, match="24000 Hz; use one from 32000 to 48000 Hz"):

@@ -68,3 +68,8 @@ def test_shapes_and_finiteness() -> None:
     for bad in (float("nan"), float("inf")):
         assert not Latents(latents.gpt_cond_latent, torch.full((1, 512, 1), bad)).finite
         assert not Latents(torch.full((1, 32, 16), bad), latents.speaker_embedding).finite
+
+
+def test_shapes_are_said_in_words() -> None:
+    said = str(LatentShapes((1, 32, 16), (1, 512, 1)))
+    assert said == "gpt_cond_latent [1, 32, 16] and speaker_embedding [1, 512, 1]"

@@ -78,6 +78,8 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "half precision": (packed(a__gpt_cond_latent=some().gpt_cond_latent.astype(np.float16)), "float16"),
     "whole numbers": (packed(a__gpt_cond_latent=np.zeros((1, 32, 16), np.int32)), "int32"),
     "NaN": (packed(a__gpt_cond_latent=NAN), "NaN"),
+    "huge values": (packed(a__gpt_cond_latent=np.full((1, 32, 16), 3e38, np.float32)), "over 1000"),
+    "huge negative values": (packed(a__speaker_embedding=np.full((1, 8, 1), -1001, np.float32)), "over 1000"),
     "infinity": (packed(a__speaker_embedding=np.full((1, 8, 1), np.inf, np.float32)), "infinity"),
 }
 

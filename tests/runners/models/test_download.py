@@ -280,7 +280,7 @@ def test_progress_in_a_log(web: FileServer, tmp_path: Path, capfd: pytest.Captur
     from_web(web, tmp_path)
     out = capfd.readouterr().err
     assert "\r" not in out
-    assert "12.0M/12.0M" in next(line for line in out.splitlines() if line.startswith("model.pth"))
+    assert "12.0M/12.0M" in [line for line in out.splitlines() if line.startswith("model.pth")][-1]
 
 
 def test_environment_is_enough_for_s3(tmp_path: Path) -> None:

@@ -18,9 +18,16 @@ ROOT = Path(__file__).parents[3]
 FIND = """
 import sys
 from pathlib import Path
+from runners.config import EngineConfig
 from runners.models.source import resolve_model
-print(resolve_model(sys.argv[1], Path(sys.argv[2]), "agreed" in sys.argv))
+config = EngineConfig.from_env()
+for source in sys.argv[1:]:
+    try:
+        print(resolve_model(source, config.cache_dir, config.tos_agreed))
+    except SystemExit as refusal:
+        print(refusal)
 """
+AGREED = {"COQUI_TOS_AGREED": "1"}
 
 
 def run(home: Path, *arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -47,9 +54,13 @@ def home(tmp_path_factory: pytest.TempPathFactory, demo_dir: Path) -> Path:
     return home
 
 
-def test_imported_model_is_clean_and_the_same(home: Path, tmp_path: Path, demo_dir: Path) -> None:
-    folder = Path(run(home, "-c", FIND, "tuned:latest", tmp_path).stdout.strip())
-    assert folder.is_relative_to(home)
+def found(home: Path, *sources: object, **environ: str) -> list[str]:
+    """What each of them is, a path or a refusal."""
+    return run(home, "-c", FIND, *sources, **environ).stdout.splitlines()
+
+
+def test_imported_model_is_clean_and_the_same(home: Path, demo_dir: Path) -> None:
+    folder = home / "models" / "tuned" / "1"
     assert {path.name for path in folder.iterdir()} == {path.name for path in demo_dir.iterdir()} | {"model.yaml"}
     imported, plain = look_at(folder), look_at(demo_dir)
     assert (imported.layout, imported.left_out, imported.config) == ("upstream's", 0, plain.config)
@@ -58,44 +69,36 @@ def test_imported_model_is_clean_and_the_same(home: Path, tmp_path: Path, demo_d
     assert not {"output_path", "lr"} & json.loads((folder / "config.json").read_text()).keys()
 
 
-def test_folder_and_file_in_a_stored_model(home: Path, tmp_path: Path) -> None:
+def test_tags(home: Path) -> None:
     stored = home / "models" / "tuned" / "1"
-    shutil.copytree(stored, stored / "deep", ignore=shutil.ignore_patterns("deep", "model.yaml"), dirs_exist_ok=True)
-    for below in ("deep", "deep/model.pth"):
-        assert run(home, "-c", FIND, f"tuned:1/{below}", tmp_path).stdout.strip() == str(stored / below)
-    assert "XTTS_MODEL=tuned:1/none: the model has no none" in run(home, "-c", FIND, "tuned:1/none", tmp_path).stderr
+    (stored / "deep").mkdir()
+    (stored / "deep" / "best_model.pth").touch()
+    answers = found(home, "tuned:1", "tuned:latest", "tuned:1/deep/best_model.pth", "tuned:1/none", "tuned:2")
+    assert answers[:3] == [str(stored), str(stored), str(stored / "deep" / "best_model.pth")]
+    assert answers[3] == "XTTS_MODEL=tuned:1/none: the model has no none"
+    assert answers[4].startswith("XTTS_MODEL=tuned:2: BentoML's store has no such model. `make model-import`")
 
 
-@pytest.mark.parametrize(
-    ("source", "tag", "message"),
-    [("demo", "tuned:1", "already exists"), ("/nowhere", "tuned:2", "XTTS_MODEL=/nowhere: there is no such folder")],
-)
-def test_refusals(home: Path, source: str, tag: str, message: str, tmp_path: Path) -> None:
-    done = run(home, "-m", "runners.models.importing", source, tag, XTTS_CACHE_DIR=str(tmp_path))
+def test_tag_that_is_taken(home: Path, demo_dir: Path) -> None:
+    done = run(home, "-m", "runners.models.importing", demo_dir, "tuned:1")
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert message in done.stderr
-
-
-def test_model_that_is_not_there(home: Path, tmp_path: Path) -> None:
-    done = run(home, "-c", FIND, "demo-model:2", tmp_path)
-    assert done.returncode == 1
-    assert "XTTS_MODEL=demo-model:2: BentoML's store has no such model. `make model-import`" in done.stderr
+    assert "already exists" in done.stderr
 
 
 def test_licence_of_what_was_imported_from_a_url(tmp_path: Path, demo_dir: Path) -> None:
     """It has no LICENSE.txt, took the operator's consent at its import, and takes it again wherever it goes."""
-    home, agreed = tmp_path / "home", {"COQUI_TOS_AGREED": "1", "XTTS_CACHE_DIR": str(tmp_path / "cache")}
+    home, agreed = tmp_path / "home", AGREED | {"XTTS_CACHE_DIR": str(tmp_path / "cache")}
     for source, tag in [(f"file://{demo_dir}", "tuned:1"), ("tuned:1", "tuned:2")]:
         done = run(home, "-m", "runners.models.importing", source, tag, **agreed)
         assert done.returncode == 0, done.stderr
-    bento, elsewhere = tmp_path / "bento", tmp_path / "elsewhere"
+    bento, path = tmp_path / "bento", home / "models" / "tuned" / "1"
     shutil.copytree(home / "models" / "tuned", bento / "models" / "tuned")
-    for model, store, path in [
-        ("tuned:2", home, ""),
-        ("tuned:1", elsewhere, str(bento)),
-        (str(home / "models" / "tuned" / "1" / "model.pth"), elsewhere, ""),
+    for store, baked, sources in [
+        (home, "", ("tuned:2", path / "model.pth")),
+        (tmp_path / "elsewhere", str(bento), ("tuned:1",)),
     ]:
-        refused = run(store, "-c", FIND, model, tmp_path, BENTO_PATH=path)
-        assert f"XTTS_MODEL={model}: XTTS-v2 and what is tuned from it" in refused.stderr
-        found = run(store, "-c", FIND, model, tmp_path, "agreed", BENTO_PATH=path)
-        assert Path(found.stdout.strip()).exists(), found.stderr
+        for source, answer in zip(sources, found(store, *sources, BENTO_PATH=baked), strict=True):
+            assert answer.startswith(f"XTTS_MODEL={source}: XTTS-v2 and what is tuned from it")
+        for answer in found(store, *sources, BENTO_PATH=baked, **AGREED):
+            assert Path(answer).exists()
+            assert not baked or Path(answer).is_relative_to(bento)

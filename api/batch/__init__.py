@@ -1,1 +1,0 @@
-"""Batch files: JSON samples in, sound files and a manifest out. Talks to the server over HTTP alone."""

@@ -1,0 +1,43 @@
+"""What is read out of a text that was asked for: cut at its pauses, its terms respelled, the rest put into words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runners.text.lexicon import Pronunciations, terms_for
+from runners.text.mapped import MappedText
+from runners.text.pauses import stretches
+from runners.text.reading_out import has_something_to_say, read_out
+
+NOTHING_SAID = 0.2  # seconds of silence for a text with nothing to say
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is said in one go, and the silence after it."""
+
+    reading: MappedText  # mapped to the text that was asked for
+    pause: float  # seconds
+
+    @property
+    def text(self) -> str:
+        """Empty if there is nothing to say."""
+        return self.reading.text if has_something_to_say(self.reading.text) else ""
+
+
+def lines(text: str, language: str, sources: Sequence[Pronunciations], *, normalize: bool) -> list[Line]:
+    """The text in order, at least one; none but the first is empty. `sources`: the nearest first.
+
+    Raises InvalidInput for a pause that is too long.
+    """
+    terms = terms_for(language.lower().partition("-")[0], *sources)
+    read: list[Line] = []
+    found = stretches(text)
+    for stretch in found:
+        line = Line(read_out(stretch.text, language, terms, normalized=normalize), stretch.pause)
+        if read and not line.text:
+            read[-1] = Line(read[-1].reading, read[-1].pause + line.pause)
+        else:
+            read.append(line)
+    if len(found) == 1 and not read[0].text:
+        read = [Line(read[0].reading, NOTHING_SAID)]
+    return read

@@ -1,0 +1,82 @@
+"""The output folder: an audio file for each sample, and `manifest.json`, which says what each file is.
+
+Both are written whole or not at all, the file first: whatever stops a run, what the manifest says is true.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from api.jobs.manifest import NAME, Entry, Manifest
+from api.jobs.schemas import Sample
+from runners.whole_file import SHARED, write_whole
+
+
+class Output:
+    """What became of `samples` in `folder`. `kept`: entries of an earlier run that still hold."""
+
+    def __init__(self, folder: Path, samples: Sequence[Sample], kept: Iterable[Entry] = ()) -> None:
+        self.folder = folder
+        self.samples = samples
+        self._entries: dict[str, Entry] = {}
+        self._json: dict[str, str] = {}  # of each entry, once: a batch may be long
+        for entry in kept:
+            self._put(entry)
+
+    @property
+    def todo(self) -> list[Sample]:
+        return [sample for sample in self.samples if sample.id not in self._entries]
+
+    @property
+    def manifest(self) -> Manifest:
+        entries = [self._entries[sample.id] for sample in self.samples if sample.id in self._entries]
+        return Manifest.of(entries, len(self.samples))
+
+    def add(self, entry: Entry, audio: bytes | None = None) -> None:
+        """Writes the file, if there is one, then the manifest. Raises OSError."""
+        if audio is not None:
+            entry.bytes, entry.sha256 = len(audio), hashlib.sha256(audio).hexdigest()
+            write_whole(self.folder / str(entry.file), audio, mode=SHARED, lasting=False)
+        self._put(entry)
+        self.write()
+
+    def write(self) -> None:
+        manifest = self.manifest
+        entries = ",\n".join(self._json[entry.id] for entry in manifest.samples)
+        text = f'{{"totals": {manifest.totals.model_dump_json()},\n"samples": [\n{entries}\n]}}\n'
+        # A server's message may hold half a surrogate pair: its backslash form is how JSON writes one.
+        write_whole(self.folder / NAME, text.encode(errors="backslashreplace"), mode=SHARED, lasting=False)
+
+    def _put(self, entry: Entry) -> None:
+        self._entries[entry.id] = entry
+        self._json[entry.id] = json.dumps(entry.as_json(), ensure_ascii=False)
+
+
+def still_right(folder: Path, samples: Sequence[Sample]) -> list[Entry]:
+    """Entries of the folder's manifest whose sample is unchanged and whose file is there, byte for byte.
+
+    Raises ValueError for a manifest that cannot be read.
+    """
+    try:
+        manifest = Manifest.model_validate_json((folder / NAME).read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValidationError) as error:
+        raise ValueError(f"{folder / NAME} cannot be read: {error}") from error
+    digests = {sample.id: sample.digest for sample in samples}
+    return [
+        entry
+        for entry in manifest.samples
+        if entry.file and entry.request_sha256 == digests.get(entry.id) and entry.sha256 == _digest(folder / entry.file)
+    ]
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -1,0 +1,171 @@
+"""Hungarian dates, times, ordinals and Roman numerals, with the endings that they take."""
+
+import re
+
+from runners.text.hungarian import Hungarian
+from runners.text.language import Language
+from runners.text.reading import Reading, word_after, word_before
+from runners.text.words import ROMAN, roman_value
+
+_SUFFIX = r"(?:-(?P<suffix>[a-záéíóöőúüű]+)(?![^\W_]))?"
+_MONTHS = (
+    "január|február|március|április|május|június|július|augusztus|szeptember|október|november|december|"
+    r"jan\.|febr?\.|márc\.|ápr\.|máj\.|jún\.|júl\.|aug\.|szept?\.|okt\.|nov\.|dec\."
+)
+_YEAR_MONTH = re.compile(rf"(?P<year>\d{{4}})(?P<dot>\.?)[ \u00a0](?P<month>{_MONTHS})(?![^\W_]+ [a-z]{{0}})")
+_NUMERIC = re.compile(
+    r"(?P<year>\d{4})(?P<mark>\. ?|[-/])(?P<month>0?[1-9]|1[0-2])(?P=mark)(?P<day>0?[1-9]|[12]\d|3[01])"
+    rf"(?!\d)(?P<dot>\.)?{_SUFFIX}"
+)
+_MONTH_DAY = re.compile(rf"(?P<month>0[1-9]|1[0-2])\.(?P<day>0[1-9]|[12]\d|3[01])(?:\.(?!\d)|(?=-[áéj])){_SUFFIX}")
+_DAY = re.compile(
+    rf"(?P<day>[1-9]|[12]\d|3[01])(?:\.?[-–](?P<to>[1-9]|[12]\d|3[01])(?!\d))?(?P<dot>\.)?(?![\d.,:]\d){_SUFFIX}(?![^\W_])"
+)
+_LONE_DAY = re.compile(
+    r"(?P<day>[1-9]|[12]\d|3[01])\.?-(?P<suffix>j?[áé]n|j?[aeáé]i?|jei|j?[áé]ig|j?[áé]t[óő]l)(?![^\W_])"
+)
+_YEARS = re.compile(r"(?P<first>1\d{3}|20\d\d)[–-](?P<second>1\d{3}|20\d\d|\d\d)(?![\d.,:])" + _SUFFIX)
+_TIME = re.compile(
+    r"(?P<hour>[01]?\d|2[0-4])(?P<mark>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]|[.,]\d)"
+    rf"(?:(?P<named>[ \u00a0](?:óra|h)(?![^\W\d_]))|(?P<at>[ \u00a0]órakor)|(?P<minutes>[ \u00a0]perckor))?{_SUFFIX}"
+)
+_ORDINAL = re.compile(rf"(?P<number>\d{{1,7}})\.{_SUFFIX}(?![\d])")
+_WORDED = re.compile(r"(?P<number>\d{1,7})-(?:[aeoö]?dik|ik|s[őö])(?P<rest>[a-záéíóöőúüű]*)(?![^\W_])")
+_ROMAN = re.compile(
+    rf"{ROMAN}\.?(?P<range>[-–]{ROMAN.replace('<numeral>', '<to>')}\.)?(?P<dot>(?<=\.))?{_SUFFIX}(?![^\W_])"
+)
+_AT = ("kor", "tól", "től", "ig", "ra", "re", "as", "es", "os", "ös", "hoz", "hez", "höz")
+_NAMED = ("század", "kerület", "fejezet", "rész", "felvonás", "osztály", "kötet", "díj", "helyezett", "kategória")
+
+
+def read_date(text: str, at: int, language: Language) -> Reading | None:
+    assert isinstance(language, Hungarian)
+    if found := _YEAR_MONTH.match(text, at):
+        return Reading(found.start("month"), f"{language.cardinal(int(found['year']))} ")
+    if found := _NUMERIC.match(text, at):
+        year, month, day = (int(found[part]) for part in ("year", "month", "day"))
+        words = f"{language.cardinal(year)} {language.month(month)} {language.day(day, found['suffix'] or '')}"
+        return Reading(found.end(), words + _full_stop(found))
+    if (found := _MONTH_DAY.match(text, at)) and (int(found["month"]) < 10 or found["suffix"]):
+        words = f"{language.month(int(found['month']))} {language.day(int(found['day']), found['suffix'] or '')}"
+        return Reading(found.end(), words)
+    if word_before(text, at).lower() in language.months and (found := _DAY.match(text, at)):
+        return _day(found, language)
+    if found := _LONE_DAY.match(text, at):
+        return Reading(found.end(), language.day(int(found["day"]), found["suffix"]))
+    if found := _YEARS.match(text, at):
+        first, second = int(found["first"]), int(found["second"])
+        if len(found["second"]) == 4 and first < second and not found["suffix"]:
+            return Reading(found.end(), language.from_to(language.cardinal(first), language.cardinal(second)))
+        if first % 100 < second % 100 and (len(found["second"]) == 2 or found["suffix"]):
+            words = f"{language.cardinal(first)}-{language.cardinal(second)}"
+            return Reading(found.end(), language.attach(words, found["suffix"]) if found["suffix"] else words)
+    return None
+
+
+def _day(found: re.Match[str], language: Hungarian) -> Reading:
+    day, to, suffix = int(found["day"]), found["to"], found["suffix"] or ""
+    after = word_after(found.string, found.end())
+    if found["dot"] and not suffix and after[:1].islower() and after not in ("és", "vagy", "között", "a", "az"):
+        words = language.ordinal(int(to or day))  # `március 15. napja`
+    elif not (found["dot"] or suffix or to):
+        return Reading(found.end(), language.count(day) if language.counts(after) else language.cardinal(day))
+    else:
+        words = language.day(int(to or day), suffix)
+    if to and not suffix:
+        words = language.from_to(language.day(day), language.day(int(to)))
+    elif to:
+        words = f"{language.ordinal(day)}-{words}"
+    return Reading(found.end(), words + _full_stop(found))
+
+
+def _full_stop(found: re.Match[str]) -> str:
+    """The point of an ordinal ends the sentence too, where it is the last sign of all."""
+    return (
+        "." if found["dot"] and not found["suffix"] and not found.string[found.end() : found.end() + 40].strip() else ""
+    )
+
+
+def read_time(text: str, at: int, language: Language) -> Reading | None:
+    assert isinstance(language, Hungarian)
+    found = _TIME.match(text, at)
+    if found is None or (found["mark"] == "." and not _is_time(found, text)):
+        return None
+    if text[found.end() : found.end() + 1] in ("-", "–") and (until := _TIME.match(text, found.end() + 1)):
+        words = language.from_to(_clock(found, language), _clock(until, language))
+        return Reading(until.end() if not until["suffix"] else until.start("suffix") - 1, words)
+    words = _clock(found, language)
+    if found["at"] or found["minutes"]:
+        return Reading(found.end(), f"{words}kor")
+    return Reading(found.end(), language.attach(words, found["suffix"]) if found["suffix"] else words)
+
+
+def _is_time(found: re.Match[str], text: str) -> bool:
+    if found["named"] or found["at"] or found["minutes"] or (found["suffix"] or "").startswith("kor"):
+        return True
+    until = _TIME.match(text, found.end() + 1) if text[found.end() : found.end() + 1] in ("-", "–") else None
+    if until:
+        return bool(
+            until["named"] or until["at"] or until["suffix"] in _AT or found["minute"] == until["minute"] == "00"
+        )
+    return (found["suffix"] or "") in ("tól", "től", "ig", "kor") and len(found["minute"]) == 2
+
+
+def _clock(found: re.Match[str], language: Hungarian) -> str:
+    hour, minute = int(found["hour"]), int(found["minute"])
+    if minute == 0:
+        words = f"{language.count(hour)} óra"
+    elif minute < 10 or found["named"]:
+        words = f"{language.count(hour)} óra {language.count(minute)} perc"
+    else:
+        words = f"{language.cardinal(hour)} {language.cardinal(minute)}"
+    seconds = int(found["second"] or 0)
+    return (
+        f"{language.count(hour)} óra {language.count(minute)} perc {language.count(seconds)} másodperc"
+        if seconds
+        else words
+    )
+
+
+def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
+    assert isinstance(language, Hungarian)
+    if found := _WORDED.match(text, at):
+        return Reading(found.end(), language.ordinal(int(found["number"])) + found["rest"])
+    found = _ORDINAL.match(text, at)
+    if found is None:
+        return None
+    words = language.ordinal(int(found["number"]))
+    if found["suffix"]:
+        return Reading(found.end(), language.attach(words, found["suffix"]))
+    before, after = word_before(text, at).lower(), word_after(text, found.end())
+    if after[:1].islower() and (len(found["number"]) < 5 and after not in ("és", "vagy")):
+        return Reading(found.end(), words)
+    if before in ("a", "az") and text[at - 1] == " ":
+        stop = found.end() - (not after and not text[found.end() :].lstrip(" ").startswith((",", ";")))
+        return Reading(stop, words)
+    if text[found.end() : found.end() + 1] == "," or (after in ("és", "vagy") and before != ""):
+        return Reading(found.end(), words)
+    return None
+
+
+def read_roman(text: str, at: int, language: Language) -> Reading | None:
+    """`XX. század`, `XIV. Lajos`, `II.-ban`. A single C, D, L or M before a capital is somebody's initial."""
+    assert isinstance(language, Hungarian)
+    found = _ROMAN.match(text, at)
+    if found is None or not found["numeral"] or (at and text[at - 1].isalnum()):
+        return None
+    after = word_after(text, found.end())
+    if found["dot"] is None and not (after.startswith(_NAMED) and not found["suffix"]):
+        return None
+    if found["numeral"] in "CDLM" and not after.startswith(_NAMED):
+        return None
+    if not after and not found["suffix"] and text[found.end() : found.end() + 1] not in (",", ")"):
+        return (
+            None
+            if len(found["numeral"]) < 2
+            else Reading(found.end() - 1, language.ordinal(roman_value(found["numeral"])))
+        )
+    words = language.ordinal(roman_value(found["to"] or found["numeral"]))
+    if found["to"]:
+        words = f"{language.ordinal(roman_value(found['numeral']))}-{words}"
+    return Reading(found.end(), language.attach(words, found["suffix"]) if found["suffix"] else words)

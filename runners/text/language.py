@@ -1,0 +1,180 @@
+"""One language's rules for reading: its table (languages/*.yaml), CLDR's number words, months and units.
+
+What a table may hold is listed in languages/README.md. A language whose numbers change more than a table can say is a
+class of its own: english.py, hungarian.py, slavic.py.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from babel import Locale
+
+from runners.text.spellout import LARGEST, Spellout
+from runners.text.units import UNITS
+
+TABLES = Path(__file__).parent / "languages"
+
+
+_NONE: Mapping[str, Any] = {}
+
+
+class Language:
+    """Threads may share one."""
+
+    def __init__(self, code: str) -> None:
+        """Raises FileNotFoundError for a language that has no table."""
+        self.code = code
+        self._sections: Mapping[str, Any] = yaml.safe_load((TABLES / f"{code}.yaml").read_text("utf-8"))
+        self._locale = Locale.parse(code)
+        self._spellout = Spellout(code)
+
+    def word(self, name: str) -> str:
+        """One of the words in the table's `words`; the empty string where the language has none for it."""
+        return str(self._sections["words"].get(name, ""))
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        return self._sections.get(name) or _NONE
+
+    # Numbers in words. `gender` is one of the table's: m, f or n.
+
+    def cardinal(self, number: int, gender: str = "") -> str:
+        if number >= LARGEST:
+            return self.digits(str(number))
+        numbers = self.section("numbers")
+        if number == 0 and "zero" in numbers:
+            return str(numbers["zero"])
+        return self._started(self._spellout.words(number, numbers.get(gender) or numbers["rules"]))
+
+    def _started(self, words: str) -> str:
+        """What the table says of the first words: `одна тысяча` is `тысяча` in Russian."""
+        for start, better in self.section("numbers").get("starts", {}).items():
+            if words.startswith(start):
+                return str(better) + words[len(start) :]
+        return words
+
+    def count(self, number: int, gender: str = "") -> str:
+        """A cardinal with what it counts after it."""
+        return self.cardinal(number, gender)
+
+    def counts(self, word: str) -> bool:
+        """Whether a number before `word` counts it."""
+        return False
+
+    def gender(self, rest: str) -> str:
+        """The gender, or kind of number, that what follows a number asks for: by a table's `counters` or `endings`."""
+        for gender, words in self.section("counters").items():
+            if rest.lstrip(" ").startswith(tuple(words)):
+                return gender
+        word = rest[1:].split(" ", 1)[0].rstrip(".,;:!?") if rest[:1] == " " else ""
+        for gender, ends in self.section("endings").items():
+            if word.islower() and word.endswith(tuple(ends)):
+                return gender
+        return ""
+
+    def digits(self, digits: str) -> str:
+        """One by one; of a very long run the first 300, as no more could be followed."""
+        return str(self.section("numbers").get("joint", " ")).join(self.cardinal(int(each)) for each in digits[:300])
+
+    def decimal(self, whole: str, fraction: str) -> str:
+        start = self.cardinal(int(whole), "f" if self.section("parts") else "")
+        if name := self.section("parts").get(str(len(fraction))):  # tenths, hundredths
+            of_one = self.form(self.section("parts")["whole"], int(whole))
+            return f"{start} {of_one} {self.cardinal(int(fraction), 'f')} {self.form(name, int(fraction))}"
+        if self.section("numbers").get("fraction") == "number" and len(fraction) <= 3:
+            zeros = [self.cardinal(0)] * (len(fraction) - len(fraction.lstrip("0")))
+            rest = [self.cardinal(int(fraction))] if fraction.strip("0") else []
+            return " ".join([start, self.word("point"), *zeros, *rest])
+        return self.join(start, self.word("point"), self.digits(fraction))
+
+    def join(self, *words: str) -> str:
+        return str(self.section("numbers").get("joint", " ")).join(word for word in words if word)
+
+    def ordinal(self, number: int, form: str = "") -> str:
+        """`form`: one of the table's under `ordinals`; the first of them by default."""
+        forms = self.section("ordinals")
+        return self._started(self._spellout.words(number % LARGEST, forms.get(form) or next(iter(forms.values()))))
+
+    def year(self, number: int) -> str:
+        rules = self.section("numbers").get("year")
+        return self._spellout.words(number, rules) if rules else self.cardinal(number)
+
+    @property
+    def takes_endings(self) -> bool:
+        """Whether endings are written after a hyphen, and read as one word with what is before it."""
+        return self.section("numbers").get("ending") == "-"
+
+    def attach(self, words: str, suffix: str) -> str:
+        """An ending that was written after a hyphen or an apostrophe, put on the last of `words`."""
+        for whole, stem in self.section("stems").items():
+            if words.endswith(whole) and suffix[0] in "aeıioöuü":
+                words = words.removesuffix(whole) + stem
+        return words + suffix
+
+    # What belongs to numbers.
+
+    def plural(self, number: Decimal | int) -> str:
+        """CLDR's plural category: one, two, few, many or other."""
+        return str(self._locale.plural_form(number))
+
+    def form(self, forms: str, number: Decimal | int) -> str:
+        """The one of `forms` (one/other or one/few/many) that goes with `number`."""
+        choices = forms.split("/")
+        category = self.plural(number)
+        if len(choices) == 1 or category == "one":
+            return choices[0]
+        if len(choices) == 2:
+            return choices[1]
+        return choices[1] if category in ("few", "two") or number != int(number) else choices[2]
+
+    def unit(self, name: str, number: Decimal | int) -> str:
+        """`{0} kilometers`, by CLDR's name of the unit."""
+        patterns = self._locale._data["unit_patterns"][name]["long"]
+        return " ".join(str(patterns.get(self.plural(number)) or patterns["other"]).split())
+
+    @cached_property
+    def months(self) -> Mapping[str, int]:
+        """Names and abbreviations as they are written in dates, lower-case and without a full stop."""
+        names: dict[str, int] = {}
+        for context in ("stand-alone", "format"):
+            for width in ("abbreviated", "wide"):
+                names |= {str(name): number for number, name in self._locale.months[context][width].items()}
+        names |= self.section("months")
+        return {name.lower().strip("."): number for name, number in names.items() if not name[0].isdigit()}
+
+    def month(self, number: int) -> str:
+        name = str(self._locale.months["format"]["wide"][number])
+        return str(self.section("month names").get(str(number), name.replace(str(number), self.cardinal(number))))
+
+    @cached_property
+    def abbreviations(self) -> Mapping[str, str]:
+        """As they are written, with their full stops, and with ` #` or ` A` where a number or a capital must follow."""
+        return self.section("abbreviations")
+
+    def is_short(self, word: str | None) -> bool:
+        """Whether what looks like a word is an abbreviation, or a numeral such as `Xe`."""
+        return bool(word) and (word in self.unmarked or (self._marked_roman.fullmatch(word or "") is not None))
+
+    @cached_property
+    def _marked_roman(self) -> re.Pattern[str]:
+        return re.compile(rf"[IVXLCDM](?:{self.section('roman').get('mark', '(?!)')})")
+
+    @cached_property
+    def short_starts(self) -> frozenset[str]:
+        """What abbreviations begin with: letters in lower case."""
+        return frozenset(re.split(r"[\W\d_]", key.lower(), maxsplit=1)[0] for key in self.abbreviations)
+
+    @cached_property
+    def measures(self) -> frozenset[str]:
+        """Words that belong to a number before them."""
+        names = ("currencies", "units", "scales", "percent")
+        return frozenset(str(key) for name in names for key in self.section(name)) | UNITS.keys()
+
+    @cached_property
+    def unmarked(self) -> frozenset[str]:
+        """Abbreviations that look like words."""
+        return frozenset(key.split()[0] for key in self.abbreviations if key.split()[0].isalpha())

@@ -1,0 +1,37 @@
+"""What a reader of some kind of writing answers: how far it read, and the words. And what it looks at around it."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from runners.text.language import Language
+
+
+class Reading(NamedTuple):
+    stop: int  # where in the text what was read ends
+    words: str
+
+
+Reader = Callable[[str, int, Language], Reading | None]  # the text, and where to read; None: it is nothing of this kind
+
+_BEFORE = re.compile(r"([^\W\d_]+)\W*\Z")
+_NEXT = re.compile(r"[ \u00a0]([^\W\d_]+)")
+MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # vowels of Devanagari, which are no letters to Python
+REACH = 40  # characters that are looked at before a place
+
+
+def word_before(text: str, at: int) -> str:
+    found = _BEFORE.search(text, max(0, at - REACH), at)
+    return found[1] if found else ""
+
+
+def word_after(text: str, at: int) -> str:
+    """The word that one space parts from what ends here."""
+    found = _NEXT.match(text, at, at + REACH)
+    return found[1] if found else ""
+
+
+def follows_sentence(text: str, at: int) -> bool:
+    """Whether nothing stands before here, or only what ends a sentence."""
+    before = text[max(0, at - REACH) : at].rstrip()
+    return not before or before[-1] in ".!?:\n"

@@ -1,0 +1,38 @@
+"""Reads signs that stand alone: of arithmetic, `&`, `@`, `№`, powers."""
+
+import re
+
+from runners.text.language import Language
+from runners.text.reading import Reading
+
+SILENT = {"/": " ", "\\": "", "_": "", "|": "", "~": ""}  # between words; elsewhere readers of numbers have them
+_POWER = {"²": "squared", "³": "cubed"}
+_SPACED = re.compile(r"(?:[+−×÷=<>*/-]|<=|>=|!=|==|->)(?= )")
+
+
+def read_sign(text: str, at: int, language: Language) -> Reading | None:
+    sign = text[at]
+    if sign in _POWER and at and text[at - 1].isalnum():
+        return Reading(at + 1, f" {language.word(_POWER[sign])}")
+    if (spaced := _SPACED.match(text, at)) and text[max(0, at - 1) : at] == " ":
+        return _arithmetic(text, at, spaced[0], language)
+    words = SILENT.get(sign, language.section("signs").get(sign))
+    if words is None:
+        return None
+    left = " " if at and not text[at - 1].isspace() else ""
+    right = " " if text[at + 1 : at + 2].strip() else ""
+    return Reading(at + 1, f"{left}{words}{right}")
+
+
+def _arithmetic(text: str, at: int, sign: str, language: Language) -> Reading | None:
+    """Between numbers or short names only: elsewhere a hyphen is a dash, and a stroke a pause."""
+    before, after = text[max(0, at - 8) : at].rstrip(), text[at + len(sign) : at + len(sign) + 8].lstrip()
+    operands = bool(before and after) and (_is_operand(before[-1], before[-2:-1]) and _is_operand(after[0], after[1:2]))
+    words = language.section("arithmetic").get(sign)
+    if not operands or words is None:
+        return None
+    return Reading(at + len(sign), words)
+
+
+def _is_operand(char: str, beside: str) -> bool:
+    return char.isdecimal() or char in "()²³πx√%$€" or (char.isalpha() and not beside.isalpha())

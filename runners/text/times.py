@@ -1,0 +1,39 @@
+"""Reads times of the day: 15:30, 15h30, 3:30 pm. A table's `times` has the patterns."""
+
+import re
+from functools import lru_cache
+
+from runners.text.language import Language
+from runners.text.reading import Reading
+
+_CLOCK = r"(?P<hour>[01]?\d|2[0-4])(?P<mark>{mark})(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]|[.,]\d)"
+
+
+@lru_cache
+def _pattern(language: Language) -> re.Pattern[str]:
+    times = language.section("times")
+    after = times.get("after")
+    return re.compile(
+        _CLOCK.format(mark=times.get("mark", ":"))
+        + (rf"(?:[ \u00a0]?(?P<after>{after})(?![^\W\d_]))?" if after else "")
+    )
+
+
+def read_time(text: str, at: int, language: Language) -> Reading | None:
+    times = language.section("times")
+    found = _pattern(language).match(text, at) if times else None
+    if found is None or (found["mark"] == "." and not (times.get("after") and found["after"])):
+        return None
+    hour, minute = int(found["hour"]), int(found["minute"])
+    gender = times.get("gender", "")
+    said = {
+        "hour": language.ordinal(hour, times["hour"]) if times.get("hour") else language.count(hour, gender),
+        "minute": language.cardinal(minute, times.get("minute gender", gender)),
+    }
+    if times.get("native") and 1 <= hour <= 12:
+        said["hour"] = times["native"][hour - 1]
+    name = "full" if not minute else "few" if minute < 10 and "few" in times else "pattern"
+    words = language.form(str(times.get(name, times["pattern"])), hour).format(**said)
+    if found["second"] and int(found["second"]):
+        words = language.join(words, language.cardinal(int(found["second"])))
+    return Reading(found.end(), words)

@@ -1,0 +1,170 @@
+"""Reads words that are written short: abbreviations, initials, acronyms, Roman numerals, names of code."""
+
+import re
+from functools import lru_cache
+
+from runners.text.language import Language
+from runners.text.reading import MARKS, Reading, word_after, word_before
+from runners.text.shapes import apart, letters, pronounceable
+
+_DOTTED = re.compile(r"[^\W\d_]{1,12}(?:\.[ \u00a0]?[^\W\d_]{1,6}){0,4}\.|[^\W\d_]{1,12}(?:\.[^\W\d_]{1,12}){1,4}")
+_SLASHED = re.compile(r"[^\W\d_]{1,5}/[^\W\d_]{0,5}(?![^\W_])")
+_MARKED = re.compile(rf"[nN]\.?[°º]|[^\W\d_]{{1,3}}-[^\W\d_]{{1,3}}|[^\W\d_][\w{MARKS}]{{1,9}}\.?")
+_VERSION = re.compile(r"[vV]\.?(\d{1,4}(?:\.\d{1,4}){0,4})(?!\w|\.\d)")
+_AND = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
+_WORD = re.compile(r"[^\W\d_]+")
+_JOINED = re.compile(r"(?=[^\W\d_]{0,40}_\w|[^\W_]{0,40}[a-zà-ÿ][A-ZÀ-Þ])_?[^\W\d]\w*")
+_INITIALS = re.compile(r"(?:[^\W\d_]\.){2,8}(?![^\W_])")
+_INITIAL = re.compile(r"[^\W\d_]\.(?=[ \u00a0]?[^\W\d_])")
+ROMAN = r"(?P<numeral>(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
+_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+
+
+def read_word(text: str, at: int, language: Language) -> Reading | None:
+    if version := _VERSION.match(text, at):
+        words = [language.cardinal(int(part)) for part in version[1].split(".")]
+        return Reading(version.end(), f"{language.word('version')} " + f" {language.word('dot')} ".join(words))
+    return (
+        _and(text, at, language)
+        or _abbreviation(text, at, language)
+        or (text[at] in _VALUES and read_roman(text, at, language))
+        or _initials(text, at, language)
+        or _code(text, at)
+        or _capitals(text, at, language)
+    )
+
+
+def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
+    """The longest that stands here. What counts only before a number or a capital is ` #` or ` A` in a table."""
+    start = _WORD.match(text, at, at + 40)
+    if start is None or start[0].lower() not in language.short_starts:
+        return None
+    for pattern in (_DOTTED, _SLASHED, _MARKED, _WORD):
+        found = pattern.match(text, at, at + 40)
+        written = found[0] if found else ""
+        while written:
+            stop = at + len(written)
+            words = _long(written, text, stop, language)
+            if words is not None and not (text[stop : stop + 1].isalnum()):
+                return Reading(stop, _as_before(written, words) + _end(text, written, stop))
+            written = written[: written.rstrip(".").rfind(".") + 1] if "." in written.rstrip(".") else ""
+    return None
+
+
+def _long(written: str, text: str, stop: int, language: Language) -> str | None:
+    follows = text[stop : stop + 3].lstrip(" \u00a0")[:1]
+    table = language.abbreviations
+    for key in (written, written.lower()):
+        if follows.isdecimal() and f"{key} #" in table:
+            return table[f"{key} #"]
+        if follows.isupper() and f"{key} A" in table:
+            return table[f"{key} A"]
+        if key in table:
+            return table[key]
+    return None
+
+
+def _as_before(written: str, words: str) -> str:
+    return (
+        words[0].upper() + words[1:]
+        if written[0].isupper() and written[1:2].islower() and words[0].islower()
+        else words
+    )
+
+
+def _end(text: str, written: str, stop: int) -> str:
+    """The full stop of an abbreviation ends the sentence too, where nothing follows, or a new line."""
+    return "." if written.endswith(".") and not text[stop : stop + 200].strip(" \"')»”") else ""
+
+
+def _initials(text: str, at: int, language: Language) -> Reading | None:
+    """`U.S.`, `J. S. Bach`: letters without their full stops, which end no sentence."""
+    if found := _INITIALS.match(text, at):
+        return Reading(found.end(), letters(found[0].replace(".", ""), language) + _end(text, ".", found.end()))
+    if (found := _INITIAL.match(text, at)) and found[0][0].isupper():
+        after = text[found.end() : found.end() + 2].lstrip(" \u00a0")
+        single = word_before(text, at).lower() in language.section("before numbers")
+        if after[:1].isupper() and not single:
+            return Reading(found.end(), letters(found[0][0], language))
+    return None
+
+
+def _and(text: str, at: int, language: Language) -> Reading | None:
+    """`AT&T`, `Q&A`."""
+    if found := _AND.match(text, at):
+        words = f"{letters(found[1], language)} {language.section('signs').get('&', '')} {letters(found[2], language)}"
+        return Reading(found.end(), words)
+    return None
+
+
+def _code(text: str, at: int) -> Reading | None:
+    found = _JOINED.match(text, at)
+    words = apart(found[0]) if found else ""
+    return Reading(found.end(), words) if found and words != found[0] else None
+
+
+def _capitals(text: str, at: int, language: Language) -> Reading | None:
+    found = _WORD.match(text, at, at + 60)
+    if found is None or not found[0].isupper() or language.section("numbers").get("unspaced"):
+        return None
+    word = found[0]
+    if len(word) < 2 or text[found.end() : found.end() + 1] == "_":
+        return None
+    spelled = word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
+    if not spelled or word in language.section("read"):
+        return _with_suffix(text, found.end(), word, language) if len(word) > 1 else None
+    return _with_suffix(text, found.end(), letters(word, language), language) or Reading(
+        found.end(), letters(word, language)
+    )
+
+
+_SUFFIX = re.compile(r"-([a-záéíóöőúüű]+)(?![^\W_])")
+
+
+def _with_suffix(text: str, at: int, words: str, language: Language) -> Reading | None:
+    found = _SUFFIX.match(text, at) if language.section("numbers").get("ending") else None
+    return Reading(found.end(), language.attach(words.lower(), found[1])) if found else None
+
+
+def roman_value(numeral: str) -> int:
+    values = [_VALUES[each] for each in numeral]
+    return sum(-value if value < max(values[at:]) else value for at, value in enumerate(values))
+
+
+def read_roman(text: str, at: int, language: Language) -> Reading | None:
+    """A table's `roman`: after which words, and before which, a numeral is one, and how it is read there."""
+    rules = language.section("roman")
+    found = _roman_of(language).match(text, at) if rules else None
+    if found is None or not found[1]:
+        return None
+    before, after = word_before(text, at), word_after(text, found.end())
+    stop = found.end()
+    value = roman_value(found[1])
+    if found["mark"] and found["mark"] != ".":
+        return Reading(stop, language.ordinal(value, rules["marked"]))
+    if found["mark"] and not text[stop : stop + 40].strip():
+        stop -= 1
+    for form, words in rules.get("before", {}).items():  # `XX wiek`
+        if after.lower() in words:
+            return Reading(stop, _roman(value, form, language))
+    for form, words in rules.get("after", {}).items():  # `Chapter IV`, `Louis XIV`
+        if before.lower() in words:
+            return Reading(stop, _roman(value, form, language))
+    if "names" in rules and before[:1].isupper() and (len(found[1]) > 1 or found[1] in "IVX"):
+        return Reading(stop, _roman(value, rules["names"], language))
+    return None
+
+
+@lru_cache
+def _roman_of(language: Language) -> re.Pattern[str]:
+    return re.compile(rf"{ROMAN}(?P<mark>{language.section('roman').get('mark', '(?!)')})?(?![^\W_])")
+
+
+def _roman(value: int, form: str, language: Language) -> str:
+    if form == "cardinal":
+        return language.cardinal(value)
+    if "{0}" in form:  # `the {0}`
+        return form.replace("{0}", language.ordinal(value))
+    if form.startswith("small "):  # an ordinal to ten, then a cardinal
+        return language.ordinal(value, form[6:]) if value <= 10 else language.cardinal(value)
+    return language.ordinal(value, form)

@@ -1,0 +1,43 @@
+import pytest
+
+from api.reading import NOTHING_SAID, lines
+from runners.errors import InvalidInput
+
+
+def said(text: str, language: str = "en", *sources: dict[str, str], normalize: bool = True) -> list[tuple[str, float]]:
+    return [(line.text, line.pause) for line in lines(text, language, sources, normalize=normalize)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("One 1.", [("One one.", 0)]),
+        ("One.[pause:1s][pause:500ms]Two.", [("One.", 1.5), ("Two.", 0)]),
+        ("One.[pause:1s] 😊", [("One.", 1.0)]),
+        ("[pause:1s]One.", [("", 1.0), ("One.", 0)]),
+        ("[pause:1s]", [("", 1.0)]),
+        (".", [("", NOTHING_SAID)]),
+        ("😊 ---", [("", NOTHING_SAID)]),
+    ],
+)
+def test_a_text_is_cut_at_its_pauses(text: str, found: list[tuple[str, float]]) -> None:
+    assert said(text) == found
+
+
+def test_respellings_come_first() -> None:
+    assert said("SQL", "en", {"SQL": "sequel"}, {"SQL": "ess queue ell"}) == [("sequel", 0)]
+
+
+def test_pauses_and_respellings_count_without_normalizing_too() -> None:
+    assert said("**SQL** 5[pause:1s]", "en", {"SQL": "sequel"}, normalize=False) == [("**sequel** 5", 1.0)]
+
+
+def test_lines_are_mapped_to_the_whole_text() -> None:
+    second = lines("One.[pause:1s] It is 5.", "en", (), normalize=True)[1].reading
+    assert second.text == "It is five."
+    assert second.source(6, 10) == (21, 22)
+
+
+def test_too_long_a_pause() -> None:
+    with pytest.raises(InvalidInput, match="60 seconds"):
+        said("[pause:61s]")

@@ -1,0 +1,27 @@
+import pytest
+
+from runners.text.lexicon import pronounce, terms_for
+from runners.text.mapped import MappedText
+from runners.text.normalise import language_of
+
+
+@pytest.mark.parametrize(
+    ("language", "terms", "text", "said"),
+    [
+        ("en", {"SQL": "sequel"}, "SQL and MySQL and sql", "sequel and MySQL and sql"),
+        ("en", {"sql": "sequel"}, "SQL and Sql", "sequel and sequel"),
+        ("en", {"C++": "see plus plus"}, "C++ is C", "see plus plus is C"),
+        ("en", {"New York": "noo york", "New": "noo"}, "New York, New", "noo york, noo"),
+        ("hu", {"API": "épiáj"}, "Az API-t az API-ban.", "Az épiájt az épiájban."),
+        ("hu", {"NATO": "nato"}, "NATO-ban", "natóban"),
+        ("en", {"API": "A P I"}, "API-first", "A P I-first"),
+    ],
+)
+def test_whole_words_are_respelled(language: str, terms: dict[str, str], text: str, said: str) -> None:
+    assert pronounce(MappedText.of(text), terms, language_of(language)).text == said
+
+
+def test_the_nearest_source_wins_and_languages_count_alone() -> None:
+    request, voice = {"a": "request"}, {"a": "voice", "hu": {"b": "magyar"}, "en-GB": {"c": "english"}}
+    assert terms_for("hu", request, voice) == {"a": "request", "b": "magyar"}
+    assert terms_for("en", {}, voice) == {"a": "voice", "c": "english"}
