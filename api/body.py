@@ -1,11 +1,14 @@
 """The base of all request bodies: what is wrong with one is said in the words of api/wording.py."""
 
+from functools import cache
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from api.wording import EXPLAINED, explained
+
+MOST_FAULTS = 1000  # that are told; a body may have as many as it has bytes
 
 
 class Body(BaseModel):
@@ -17,13 +20,19 @@ class Body(BaseModel):
         try:
             return handler(value)
         except ValidationError as error:
-            schema = cls.model_json_schema()
+            schema = _schema(cls)
             faults = [
                 InitErrorDetails(
                     type=PydanticCustomError(fault["type"], f"{{{EXPLAINED}}}", {EXPLAINED: explained(fault, schema)}),
                     loc=fault["loc"],
                     input=fault["input"],
                 )
-                for fault in error.errors(include_url=False)
+                for fault in error.errors(include_url=False)[:MOST_FAULTS]
             ]
             raise ValidationError.from_exception_data(error.title, faults) from None
+
+
+@cache
+def _schema(body: type[Body]) -> dict[str, Any]:
+    """Takes milliseconds, and a body may have a fault in each of its thousands of parts."""
+    return body.model_json_schema()

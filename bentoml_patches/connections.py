@@ -65,7 +65,7 @@ class Connection(H11Protocol):
         waiting = [
             (each._waits_for is Wait.BODY, each._timer.when(), each.transport)
             for each in self.connections
-            if isinstance(each, Connection) and each._timer
+            if isinstance(each, Connection) and each._timer and not each.transport.is_closing()
         ]
         if waiting:
             min(waiting, key=lambda each: each[:2])[2].abort()

@@ -66,7 +66,7 @@ class Environment:
         except RuntimeError:
             self.fault(name, value, "a folder; whose home ~ is cannot be told here, so write the path in full")
             return Path(value)
-        if there and not (path.is_dir() and os.access(path, os.R_OK | os.X_OK)):
+        if there and not _can_be_read(path):
             self.fault(name, path, "a folder that is there and that the server may read")
         elif not there and not _can_be_used(path):
             self.fault(name, path, "a folder that the server may read or make")
@@ -118,7 +118,12 @@ class Environment:
 
 def _can_be_used(path: Path) -> bool:
     """Whether it is a folder that can be read, or its nearest parent is one in which it can be made."""
-    if path.exists():
-        return path.is_dir() and os.access(path, os.R_OK | os.X_OK)
-    parent = next(each for each in path.parents if each.exists())
-    return parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
+    if os.path.exists(path):
+        return _can_be_read(path)
+    parent = next(each for each in path.parents if os.path.exists(each))
+    return os.path.isdir(parent) and os.access(parent, os.W_OK | os.X_OK)
+
+
+def _can_be_read(path: Path) -> bool:
+    """Path's own `is_dir` and `exists` raise PermissionError below a folder that is closed to this user."""
+    return os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)

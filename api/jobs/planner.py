@@ -6,9 +6,9 @@ from pathlib import Path
 
 from api.jobs.passages import passages
 from api.jobs.render import Passage, RenderTask
-from api.jobs.schemas import LongRequest, Sample
+from api.jobs.schemas import LONGEST_SILENCE, MOST_PARTS, LongRequest, Sample
 from api.plan import Phrase, Planner
-from runners.errors import SpeechError
+from runners.errors import InvalidInput, SpeechError
 from runners.types import ModelCard
 
 
@@ -17,12 +17,20 @@ class JobPlanner:
         self._planner = planner
 
     def check(self, request: LongRequest, model: ModelCard) -> None:
-        """Raises SpeechError for the first sample that cannot be synthesized, `param` being the field's path."""
+        """Raises SpeechError for the first sample that cannot be synthesized, `param` being the field's path, and for
+        more phrases or pauses, those within texts too, than a job may have."""
+        count, silence = 0, 0.0
         for index, sample in enumerate(request.samples):
             try:
-                self._phrases(sample, model)
+                phrases = self._phrases(sample, model)
             except SpeechError as error:
                 raise _placed(error, sample, f"samples.{index}") from error.__cause__
+            count += len(phrases)
+            silence += sum(phrase.pause for phrase in phrases)
+            if count > MOST_PARTS:
+                raise InvalidInput(f"Pauses may part a job's texts into {MOST_PARTS} phrases.", param="samples")
+            if silence > LONGEST_SILENCE + count:  # and a moment for each that has nothing to say
+                raise InvalidInput(f"The pauses of a job may sum up to {LONGEST_SILENCE:.0f} seconds.", param="samples")
 
     def render_tasks(self, samples: Sequence[Sample], model: ModelCard, folder: Path) -> list[RenderTask]:
         """One for each sample. What cannot be synthesized is over from the start. `folder`: for passages."""

@@ -59,7 +59,7 @@ def read_config(files: Files) -> Config:
     """
     try:
         content = json.loads(read_small(files, CONFIG).decode("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise refusal(files, f"{CONFIG} is not JSON ({error}).") from error
     if not isinstance(content, dict):
         raise refusal(files, f"{CONFIG} is not a model's: it holds no names and values.")
@@ -84,5 +84,5 @@ def _is(value: object, kind: type) -> bool:
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     if kind is int:  # 30.0 is one too
-        return isinstance(value, int | float) and value == int(value)
+        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     return isinstance(value, int | float) if kind is float else isinstance(value, kind)

@@ -11,7 +11,7 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -44,6 +44,16 @@ _SAFETENSORS = {
 _BYTES = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "float16": 2, "bfloat16": 2, "int16": 2}  # others: 1
 _LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # how PyTorch's files began before they were archives
 _LONGEST_INDEX = 200_000_000  # bytes
+_NONSENSE = (
+    KeyError,
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    ImportError,
+    OverflowError,
+    RecursionError,
+)
 
 
 class Unreadable(Exception):
@@ -115,7 +125,7 @@ def read_index(file: BinaryIO) -> Any:
         raise Unreadable("is cut off or damaged: copy or download it again") from error
     except pickle.UnpicklingError as error:
         raise Unreadable(str(error)) from error
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, ImportError) as error:
+    except _NONSENSE as error:
         raise Unreadable(f"is damaged: its index makes no sense ({error})") from error
     raise Unreadable("is none of PyTorch's files, nor safetensors")
 
@@ -155,9 +165,15 @@ def _parameter(tensor: TensorInfo, *_: object) -> TensorInfo:
     return tensor
 
 
+def _counts(counts: object) -> object:
+    """Not the class itself: a pickle may set the attributes of a class that it is given, here those of a whole
+    process's."""
+    return counts
+
+
 _ALLOWED: dict[str, Any] = {
     "collections.OrderedDict": OrderedDict,
-    "collections.Counter": Counter,  # milestones of the trainer's learning rate
+    "collections.Counter": _counts,  # milestones of the trainer's learning rate
     "torch._utils._rebuild_tensor_v2": _rebuild,
     "torch._utils._rebuild_parameter": _parameter,
     "TTS.tts.configs.xtts_config.XttsConfig": Ignored,

@@ -35,7 +35,7 @@ def read_vocabulary(files: Files) -> Vocabulary:
         content = json.loads(read_small(files, VOCABULARY).decode("utf-8-sig"))
         tokens = {str(text): int(number) for text, number in content["model"]["vocab"].items()}
         tokens |= {str(token["content"]): int(token["id"]) for token in content.get("added_tokens", [])}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise refusal(files, f"{VOCABULARY} is not a vocabulary as Hugging Face's tokenizers write it.") from error
     if missing := [token for token in _NEEDED if token not in tokens]:
         raise refusal(files, f"{VOCABULARY} has no {', '.join(missing)}: it is not XTTS's.")

@@ -48,7 +48,7 @@ def is_demo(source: str) -> bool:
 def is_tag(source: str) -> bool:
     """Whether XTTS_MODEL names a model in BentoML's store, or a folder in one: name:version[/folder]."""
     tag = r"[a-z0-9][a-z0-9_.-]*:[\w.-]+(/[^/]+)*"
-    return re.fullmatch(tag, source, re.ASCII) is not None and not Path(source).exists()
+    return re.fullmatch(tag, source, re.ASCII) is not None and not os.path.exists(source)
 
 
 def resolve_model(
@@ -141,6 +141,9 @@ def _from_store(source: str) -> Path:
 
 def _from_disk(source: str) -> Path:
     path = Path(os.path.expanduser(source)).absolute()
-    if path.is_dir() or (path.is_file() and path.name.endswith(SUFFIXES)):
+    is_folder = os.path.isdir(path)  # Path's own `is_dir` raises PermissionError below a folder that is closed
+    if is_folder or (os.path.isfile(path) and path.name.endswith(SUFFIXES)):
+        if not os.access(path, os.R_OK | os.X_OK if is_folder else os.R_OK):
+            raise ConfigurationError(f"XTTS_MODEL={source}: the server's user may not read it")
         return path
     raise ConfigurationError(f"XTTS_MODEL={source}: there is no such folder. It may be {CHOICES}")

@@ -16,7 +16,6 @@ _NUMBER = re.compile(r"\s{0,3}\d{1,9}[.)] ?")
 _COLON = "\ua789"
 _ENDED = (".", "!", "?", ":", ";", ",", "…", "。", "！", "？", "।", "؟")
 _STOPPED = ("Heading", "Item", "TableHead", "TableRow")  # read with a full stop after them
-_SILENT_TAGS = ("script", "style", "head", "template", "svg")
 _TAG = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]{0,500})?/?>|<!--.{0,5000}?-->|<[!?][^<>]{0,500}>", re.DOTALL)
 
 

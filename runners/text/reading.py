@@ -29,9 +29,3 @@ def word_after(text: str, at: int) -> str:
     """The word that one space parts from what ends here."""
     found = _NEXT.match(text, at, at + REACH)
     return found[1] if found else ""
-
-
-def follows_sentence(text: str, at: int) -> bool:
-    """Whether nothing stands before here, or only what ends a sentence."""
-    before = text[max(0, at - REACH) : at].rstrip()
-    return not before or before[-1] in ".!?:\n"

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from api.body import MOST_FAULTS, _schema
 from api.jobs.schemas import LongRequest
 from api.openai.schemas import SpeechRequest
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
@@ -47,6 +48,14 @@ def test_parts_keep_their_path_and_know_their_own_fields() -> None:
         "segments.2.txt": '"txt" does not belong here; did you mean "text"?',
         "voise": '"voise" does not belong here; did you mean "voice"?',
     }
+
+
+def test_the_work_is_bounded_however_many_faults_there_are() -> None:
+    before = _schema.cache_info().misses
+    wrong = [{"id": f"s{number}", "text": "a", "speed": 9} for number in range(MOST_FAULTS)]
+    assert len(faults(LongRequest, {"samples": wrong})) == MOST_FAULTS
+    assert _schema.cache_info().misses - before <= 2  # one for each model, and not for each fault
+    assert len(faults(SimpleRequest, {"text": "a", **{f"x{number}": 1 for number in range(5000)}})) == MOST_FAULTS
 
 
 FIELDS = sorted({name for model in MODELS for name in model.model_fields})

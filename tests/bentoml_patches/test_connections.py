@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -120,6 +121,26 @@ async def test_half_open_connections_make_room(monkeypatch: pytest.MonkeyPatch) 
         client = await Client.open(port, HEAD + b"Connection: close\r\nContent-Length: 1\r\n\r\nx")
         assert (await client.rest()).endswith(b"1")
         assert await waiting[0].rest() == b""
+
+
+async def test_a_burst_of_connections_makes_room_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(monkeypatch) as port:
+        burst = [socket.create_connection(("127.0.0.1", port)) for _ in range(10 * MOST)]  # before the loop goes on
+        await asyncio.sleep(0.2)  # less than a head may take
+        for each in burst:
+            each.setblocking(False)
+        assert sum(still_open(each) for each in burst) <= MOST
+        for each in burst:
+            each.close()
+
+
+def still_open(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
 
 
 async def test_when_all_are_busy_probes_still_pass(monkeypatch: pytest.MonkeyPatch) -> None:

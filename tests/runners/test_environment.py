@@ -1,4 +1,9 @@
+import os
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -7,6 +12,8 @@ from hypothesis import strategies as st
 
 from runners.environment import Environment
 from runners.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
 
 
 def is_whole(value: str) -> bool:
@@ -134,3 +141,39 @@ def test_a_home_is_where_the_user_says_or_where_it_always_was():
     assert env.home("XDG_CACHE_HOME", "~/.cache") == "~/.cache"  # the specification: ignore it
     assert env.home("XDG_STATE_HOME", "~/.local/state") == "~/.local/state"
     env.check()
+
+
+CLOSED = """
+import os, sys
+from pathlib import Path
+from runners.environment import Environment
+from runners.models.source import resolve_model
+
+folder = Path(sys.argv[1]) / "deep"
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+env = Environment({"VOICES": str(folder), "CACHE": str(folder)})
+env.folder("VOICES", "x", there=True), env.folder("CACHE", "x")
+asked = (str(folder), sys.argv[1])
+for ask in (env.check, *(lambda source=source: resolve_model(source, folder, False) for source in asked)):
+    try:
+        ask()
+    except SystemExit as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_what_is_closed_to_the_user_is_told_without_a_traceback() -> None:
+    open_to_all = Path(tempfile.mkdtemp())
+    open_to_all.chmod(0o755)
+    closed = open_to_all / "closed"
+    (closed / "deep").mkdir(parents=True)
+    closed.chmod(0o700)
+    done = subprocess.run([sys.executable, "-c", CLOSED, closed], cwd=ROOT, capture_output=True, text=True)
+    shutil.rmtree(open_to_all)
+    assert done.returncode == 0, done.stderr
+    voices, cache, model, folder = done.stdout.splitlines()
+    assert voices == f"VOICES={closed}/deep: must be a folder that is there and that the server may read"
+    assert cache == f"CACHE={closed}/deep: must be a folder that the server may read or make"
+    assert model.startswith(f"XTTS_MODEL={closed}/deep: there is no such folder")
+    assert folder == f"XTTS_MODEL={closed}: the server's user may not read it"

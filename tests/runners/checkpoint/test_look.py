@@ -172,6 +172,8 @@ REFUSALS: dict[str, tuple[Maker, str]] = {
     "heads": (argued(gpt_n_heads=7), r"config.json: 7 heads \(gpt_n_heads\) do not divide the width"),
     "mark": (argued(gpt_stop_audio_token=8193), "config.json: gpt_stop_audio_token is 8193, and model.pth has 1026"),
     "type": (argued(gpt_layers="30"), 'config.json: model_args.gpt_layers must be a whole number, not "30"'),
+    "infinity": (argued(gpt_layers=float("inf")), "config.json: model_args.gpt_layers must be a whole number, not Inf"),
+    "deep": (written("config.json", b"[" * 100_000), "config.json is not JSON"),
     "setting": (configured(lambda c: c.update(top_p="high")), 'config.json: top_p must be a number, not "high"'),
     "languages": (configured(lambda c: c.update(languages=[1])), "config.json: languages must be a list of codes"),
     "no languages": (configured(lambda c: c.update(languages=[])), "config.json names no languages"),

@@ -3,6 +3,9 @@
 import io
 import pickle
 import struct
+import zipfile
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -79,6 +82,18 @@ def test_tensor_beyond_its_data() -> None:
     assert content.count(b"M\xe8\x03\x85") == 1  # the shape (1000,) as pickle writes it
     with pytest.raises(Unreadable, match="a tensor is larger than its data"):
         read_index(io.BytesIO(content.replace(b"M\xe8\x03\x85", b"M\xff\x7f\x85")))
+
+
+def test_a_pickle_changes_no_class_of_this_process() -> None:
+    """It may build a state onto a class that it is given; Counter is the trainer's."""
+    change = b"\x80\x02ccollections\nCounter\nN}X\x0b\x00\x00\x00most_commonK\x05s\x86b."
+    before = Counter.most_common
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("model/data.pkl", change)
+    with suppress(Unreadable):
+        read_index(io.BytesIO(file.getvalue()))
+    assert Counter.most_common is before
 
 
 def test_the_demos_speakers(demo_dir: Path) -> None:
