@@ -5,11 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from runners.errors import InvalidInput
 from runners.text.language import Language
 from runners.text.mapped import Edit, MappedText
 
 Terms = Mapping[str, str]  # term -> respelling
 Pronunciations = Mapping[str, str | Terms]  # term -> respelling, or language -> terms that count there alone
+
+MOST_GROWTH = 4  # times: what is synthesized is limited by the characters that were sent
+LONGEST_TERM = 300  # characters beyond that: a short text may be one respelled word
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _ENDING = re.compile(r"-([^\W\d_]+)(?!\w)")
@@ -27,9 +31,14 @@ def terms_for(language: str, *sources: Pronunciations) -> dict[str, str]:
 
 
 def pronounce(text: MappedText, terms: Terms, language: Language | None) -> MappedText:
+    """Raises InvalidInput where respellings make a text out of all proportion longer."""
     if not terms:
         return text
-    return text.replace(_edits(text.text, _by_start(tuple(terms.items())), language))
+    respelled = text.replace(_edits(text.text, _by_start(tuple(terms.items())), language))
+    if len(respelled.text) > MOST_GROWTH * len(text.text) + LONGEST_TERM:
+        message = f"The respellings make a text of {len(text.text)} characters {len(respelled.text)} long."
+        raise InvalidInput(f"{message} It may become {MOST_GROWTH} times as long.", param="pronunciations")
+    return respelled
 
 
 @lru_cache(maxsize=64)

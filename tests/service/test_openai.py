@@ -170,7 +170,7 @@ def test_models_and_voices(open_server: Server) -> None:
         ({"voice": "nobody"}, openai.BadRequestError, "voice_not_found", "voice"),
         ({"voice": {"name": "alloy"}}, openai.BadRequestError, None, "voice"),
         ({"input": ""}, openai.BadRequestError, None, "input"),
-        ({"input": "?!"}, openai.BadRequestError, None, "input"),  # the runner refuses this one
+        ({"input": "ქართული"}, openai.BadRequestError, None, "input"),  # the runner refuses this one
         ({"input": "a" * 4097}, openai.BadRequestError, None, "input"),
         ({"input": "a" * 4001}, openai.BadRequestError, None, "input"),  # XTTS_MAX_TEXT
         ({"speed": 5}, openai.BadRequestError, None, "speed"),

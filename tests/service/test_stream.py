@@ -103,8 +103,8 @@ def test_the_first_bytes_come_while_most_is_still_to_be_decoded(server: Server) 
         ({"segments": []}, 422, "invalid_request", "segments"),
         ({"segments": [{"text": "a", "sped": 1}]}, 422, "invalid_request", "segments.0.sped"),
         ({"text": "a", "output_format": "midi"}, 422, "invalid_request", "output_format"),
-        ({"text": "?!"}, 422, "invalid_request", "text"),  # the runner refuses this one
-        ({"segments": [{"text": "a"}, {"text": "?"}]}, 422, "invalid_request", "segments.1.text"),
+        ({"text": "ქართული"}, 422, "invalid_request", "text"),  # the runner refuses this one
+        ({"segments": [{"text": "a"}, {"text": "ქართული"}]}, 422, "invalid_request", "segments.1.text"),
         ({"segments": [{"text": "a", "style": "angry"}]}, 422, "invalid_request", "segments.0.style"),
         ({"text": "a", "voice": "nobody"}, 404, "voice_not_found", "voice"),
     ],

@@ -1,5 +1,6 @@
 import pytest
 
+from runners.errors import InvalidInput
 from runners.text.lexicon import pronounce, terms_for
 from runners.text.mapped import MappedText
 from runners.text.normalise import language_of
@@ -25,3 +26,11 @@ def test_the_nearest_source_wins_and_languages_count_alone() -> None:
     request, voice = {"a": "request"}, {"a": "voice", "hu": {"b": "magyar"}, "en-GB": {"c": "english"}}
     assert terms_for("hu", request, voice) == {"a": "request", "b": "magyar"}
     assert terms_for("en", {}, voice) == {"a": "voice", "c": "english"}
+
+
+def test_respellings_do_not_make_a_text_out_of_all_proportion() -> None:
+    short = pronounce(MappedText.of("a"), {"a": "b" * 300}, None)
+    assert short.text == "b" * 300
+    with pytest.raises(InvalidInput, match="4 times as long") as refused:
+        pronounce(MappedText.of("a " * 1000), {"a": "b" * 300}, None)
+    assert refused.value.param == "pronunciations"
