@@ -22,7 +22,7 @@ class Server:
     log: Path
     process: subprocess.Popen[bytes]
 
-    def client(self, timeout: float = 120) -> httpx.Client:
+    def client(self, timeout: float = 300) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=timeout)
 
     def slots(self) -> dict[str, int]:

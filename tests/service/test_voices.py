@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from runners.conditioning.voice_file import VoiceLatents
 from tests.api.recordings import file_of, noise, speech
@@ -168,8 +169,9 @@ def test_latents_of_another_checkpoint_are_refused_by_name(
     (demo,) = (path.parent for path in cache_dir.glob("models/**/config.json"))
     model = tmp_path / "tuned"
     shutil.copytree(demo, model)
-    config = json.loads((model / "config.json").read_text())
-    (model / "config.json").write_text(json.dumps({**config, "temperature": 0.7}))
+    weights = torch.load(model / "model.pth", weights_only=True)
+    weights["model"]["gpt.final_norm.bias"] += 0.01
+    torch.save(weights, model / "model.pth")
     environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_DATA_DIR": str(shared), "XTTS_MODEL": str(model)}
     with serving(tmp_path, environ) as tuned:
         error = check(upload(tuned, "cili", {"latents": ("x", latents)}), 422, "foreign_latents")
