@@ -89,7 +89,7 @@ def stop(server: Server) -> int:
     """Ends the server and all its workers; returns its exit code."""
     server.process.send_signal(signal.SIGTERM)
     try:
-        return server.process.wait(timeout=60)
+        return server.process.wait(timeout=180)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(server.process.pid, signal.SIGKILL)

@@ -13,7 +13,7 @@ from tests.service.server import Server
 @pytest.mark.parametrize("path", ["/voices/", "/health/", "/generate/simple/", "/v1/models/", "/static_content"])
 def test_no_redirect_leads_to_the_host_header(small_server: Server, path: str) -> None:
     for method in ("GET", "POST"):
-        response = httpx.request(method, small_server.url + path, headers={"host": "evil.example"}, timeout=30)
+        response = httpx.request(method, small_server.url + path, headers={"host": "evil.example"}, timeout=120)
         assert response.status_code == 404
         assert response.json()["error"]["type"] == "not_found"
         assert "/docs.json" in response.json()["error"]["message"]
@@ -27,7 +27,7 @@ def test_a_websocket_where_there_is_none_is_told(small_server: Server) -> None:
         "GET /generate/simple HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         connection.sendall(head.encode())
         answer = b""
         while b"}}" not in answer and (part := connection.recv(4096)):
@@ -50,5 +50,5 @@ def test_a_websocket_where_there_is_none_is_told(small_server: Server) -> None:
     ],
 )
 def test_every_route_has_the_same_words(small_server: Server, path: str, body: dict[str, object], message: str) -> None:
-    answer = httpx.post(small_server.url + path, json=body, timeout=30)
+    answer = httpx.post(small_server.url + path, json=body, timeout=120)
     assert answer.json()["error"]["message"].startswith(message)

@@ -209,7 +209,7 @@ def test_a_server_that_is_told_to_stop_does_not_wait_for_its_jobs(tmp_path: Path
             job = submit(client, LONG)
             until(lambda: server.slots()["live"])
         os.kill(server.process.pid, signal.SIGTERM)
-        assert server.process.wait(timeout=60) == 0
+        assert server.process.wait(timeout=180) == 0
     finally:
         stop(server)
     folder = tmp_path / "data" / "jobs" / job

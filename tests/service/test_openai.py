@@ -203,7 +203,7 @@ def test_what_json_lets_through_and_is_no_value(open_server: Server, field: str,
 
 
 def test_the_longest_input_is_openais(open_server: Server, server: Server) -> None:
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=60) as ai:
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=180) as ai:
         body = {**SPEECH, "input": "a b. " * 819 + "?", "response_format": "pcm"}  # 4096 characters
         with ai.audio.speech.with_streaming_response.create(**body) as response:
             assert next(response.iter_bytes())

@@ -118,7 +118,7 @@ def test_what_is_wrong_is_said_before_the_first_byte(
 
 
 async def test_a_full_queue_answers_429(small_server: Server) -> None:
-    async with httpx.AsyncClient(base_url=small_server.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=small_server.url, timeout=180) as client:
         busy = [asyncio.create_task(client.post("/generate/stream", json={"text": LONG})) for _ in range(3)]
         for _ in range(200):
             await asyncio.sleep(0.05)
@@ -135,7 +135,7 @@ async def test_a_deadline_that_passes_half_way_cuts_the_connection(small_server:
     body = {"text": LONG, "output_format": "wav", "speed": 0.25}
     before = len(small_server.log.read_text())
     async with (
-        httpx.AsyncClient(base_url=small_server.url, timeout=60) as client,
+        httpx.AsyncClient(base_url=small_server.url, timeout=180) as client,
         client.stream("POST", "/generate/stream", json=body) as response,
     ):
         assert response.status_code == 200
