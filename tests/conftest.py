@@ -7,6 +7,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from TTS.tts.configs.xtts_config import XttsConfig
@@ -17,6 +18,8 @@ from runners.demo import make_demo
 from runners.xtts.build import prepare_kernels
 from runners.xtts.checkpoint import load_checkpoint
 
+hypothesis.settings.register_profile("patient", deadline=None)  # timings are for benchmarks
+hypothesis.settings.load_profile("patient")
 prepare_kernels(Path(".pytest_cache/kernels"))  # compiled once for every version of their sources
 
 

@@ -29,6 +29,7 @@ def test_defaults():
         rate_limit_store="memory",
         trusted_proxies=(),
         cors_origins=(),
+        lexicon=None,
         openai_voices={},
     )
     assert ServerConfig.from_env({}).uploads_dir == data / "voices"
@@ -48,7 +49,9 @@ def test_default_voices_do_not_depend_on_the_working_directory(tmp_path: Path):
         os.chdir(home)
 
 
-def test_every_variable_reaches_its_field():
+def test_every_variable_reaches_its_field(tmp_path: Path):
+    lexicon = tmp_path / "lexicon.yaml"
+    lexicon.write_text("SQL: sequel\n")
     config = ServerConfig.from_env(
         {
             "XTTS_VOICES_DIR": "/usr",
@@ -66,6 +69,7 @@ def test_every_variable_reaches_its_field():
             "XTTS_RATE_LIMIT_STORE": "redis://cache/1",
             "XTTS_TRUSTED_PROXIES": "10.0.0.0/8,192.0.2.7",
             "XTTS_CORS_ORIGINS": "https://a.example.com, http://localhost:5173",
+            "XTTS_LEXICON": str(lexicon),
             "XTTS_OPENAI_VOICES": "alloy = anna, nova=eva",
         }
     )
@@ -85,6 +89,7 @@ def test_every_variable_reaches_its_field():
         rate_limit_store="redis://cache/1",
         trusted_proxies=("10.0.0.0/8", "192.0.2.7/32"),
         cors_origins=("https://a.example.com", "http://localhost:5173"),
+        lexicon=lexicon,
         openai_voices={"alloy": "anna", "nova": "eva"},
     )
 
