@@ -95,6 +95,7 @@ async def start():
 
 assert not openmp_is_loaded()
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, lambda *_: None)
 os.getppid = os.getpid  # the runner ends its supervisor too
 os._exit = sys.exit
 asyncio.run(start())
