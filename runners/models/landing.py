@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from glob import escape
 from pathlib import Path
-from uuid import uuid4
 
 from filelock import FileLock, Timeout
+
+from runners.whole_file import SHARED, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +47,7 @@ def land_version(target: Path, ref: Path, fill: Callable[[Path], None]) -> Path:
     begun of other versions and never finished, unless another process is at it or it belongs to somebody else."""
     land(target, fill)
     name, _, version = target.name.rpartition("@")
-    draft = ref.with_name(f"{ref.name}.{uuid4().hex}")  # so that the note is there whole or not at all
-    draft.write_text(f"{version}\n")
-    draft.replace(ref)
+    write_whole(ref, f"{version}\n".encode(), mode=SHARED, lasting=False)
     for partial in target.parent.glob(f"{escape(name)}@*.partial"):
         lock = FileLock(partial.with_suffix(".lock"))
         with suppress(OSError), lock.acquire(timeout=0):  # a Timeout is one too

@@ -64,13 +64,18 @@ class RemoteFolder:
         return cls(url, filesystem, path.rstrip("/"), commit, required)
 
     def names(self) -> list[str]:
-        """Empty where the server lists none: plain HTTP does not, and S3 may not let everybody."""
+        """Empty where the server lists none: plain HTTP does not, and S3 may not let everybody.
+
+        Raises ConfigurationError when the server fails.
+        """
         if self.url.startswith("http"):
             return []
         try:
             return sorted(path.rpartition("/")[2] for path in self.filesystem.ls(self.path, detail=False))
-        except Exception:
-            return []
+        except Exception as error:
+            if _is_missing(error) or _is_denied(error):
+                return []
+            raise self.fault("its list of files", error) from error
 
     def has(self, name: str) -> bool:
         return self.describe(name) is not None
