@@ -7,7 +7,15 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 SPEED = ROOT / "docs" / "speed.md"
 KUBERNETES = ROOT / "deploy" / "kubernetes" / "README.md"
-PAGES = {"engine": README, "accuracy": SPEED, "service": SPEED, "growth": SPEED, "scale": KUBERNETES, "stress": SPEED}
+PAGES = {
+    "engine": README,
+    "accuracy": SPEED,
+    "service": SPEED,
+    "growth": SPEED,
+    "loading": SPEED,
+    "scale": KUBERNETES,
+    "stress": SPEED,
+}
 RESULTS = ROOT / "benchmarks" / "results"
 QUICK_RESULTS = ROOT / "output" / "benchmarks"  # which git ignores
 

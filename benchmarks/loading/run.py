@@ -48,7 +48,11 @@ def run(options: Options) -> None:
     results = list(_results(options, plain))
     rows = [_row(result) for result in results]
     table = Table("Time and memory of loading", COLUMNS, rows)
-    publish(Report("loading", METHOD, hardware(torch.device("cpu")), {"results": results}, [table]), options.out)
+    publish(
+        Report("loading", METHOD, hardware(torch.device("cpu")), {"results": results}, [table]),
+        options.out,
+        options.page("loading"),
+    )
 
 
 def _results(options: Options, plain: Path) -> Iterator[dict[str, Any]]:
