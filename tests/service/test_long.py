@@ -25,7 +25,7 @@ SHORT = [{"id": f"s{index}", "text": "Jó napot!", "output_format": "wav", "seed
 LONG = [{"id": "endless", "text": ENDLESS, "output_format": "wav", "seed": 1}]
 
 
-def until(condition: Callable[[], Any], within: float = 120) -> Any:
+def until(condition: Callable[[], Any], within: float = 400) -> Any:
     end = time.monotonic() + within
     while not (found := condition()):
         assert time.monotonic() < end
@@ -178,13 +178,13 @@ def test_a_caller_that_leaves_takes_the_work_along(server: Server) -> None:
 
 def test_a_killed_server_goes_on_when_it_is_back(tmp_path: Path, cache_dir: Path) -> None:
     environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "1"}  # calls of four
-    texts = [{**SHORT[0], "id": f"s{index}", "text": f"Ez itt a(z) {index}. mondat."} for index in range(40)]
+    texts = [{**SHORT[0], "id": f"s{index}", "text": f"Ez itt a(z) {index}. mondat."} for index in range(24)]
     server = start(tmp_path, environ, free_port())
     try:
         wait_until_healthy(server)
         with server.client() as client:
             job = submit(client, texts)
-            until(lambda: 4 <= status(client, job)["progress"]["done"] < 40)
+            until(lambda: 4 <= status(client, job)["progress"]["done"] < 24)
             assert status(client, job)["status"] == "in_progress"
     finally:
         own = psutil.Process(server.process.pid)
@@ -197,8 +197,8 @@ def test_a_killed_server_goes_on_when_it_is_back(tmp_path: Path, cache_dir: Path
     with serving(tmp_path, environ) as back, back.client() as client:
         manifest, files = unzip(done(client, job))
         assert entries.read_bytes().startswith(before[: before.rfind(b"\n") + 1])  # nothing was said twice
-    assert manifest["totals"]["done"] == 40
-    assert len(files) == 40
+    assert manifest["totals"]["done"] == 24
+    assert len(files) == 24
 
 
 def test_a_server_that_is_told_to_stop_does_not_wait_for_its_jobs(tmp_path: Path, cache_dir: Path) -> None:

@@ -21,6 +21,8 @@ SEGMENTS = [{"text": "Ki írta a Szózatot?", "pause_after": 0.5}, {"text": "Vö
 @pytest.fixture(scope="module")
 def pydub() -> Iterator[object]:
     """The module; ffmpeg and ffprobe are on the path, where it looks for them."""
+    for tool in TOOLS.iterdir():
+        tool.chmod(0o755)  # the package brings files that may not be executed
     before = os.environ["PATH"]
     os.environ["PATH"] = f"{TOOLS}:{before}"
     with warnings.catch_warnings():

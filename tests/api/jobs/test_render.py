@@ -18,7 +18,9 @@ RATE = 24_000
 def task(folder: Path, passages: int, seconds: float, pause: float = 0.0) -> RenderTask:
     sample = Sample(id="a", text="\n\n".join("x" * passages), paragraph_pause=pause, output_format="wav", seed=1)
     utterance = Utterance("x", "en", Voice(speaker="x"), 1)
-    made = RenderTask(sample, [Passage(part, utterance) for part in range(passages)], folder / "0")
+    made = RenderTask(
+        sample, [Passage(part, utterance) for part in range(passages)], [pause] * (passages - 1) + [0.0], folder / "0"
+    )
     half = np.full(round(seconds * RATE / 2), 0.1, np.float32)
     for index in range(passages):
         made.keep(index, UtteranceAudio((half, half), ()))
