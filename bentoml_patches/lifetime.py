@@ -13,7 +13,7 @@ import bentoml
 import psutil
 
 POLL = 0.1  # seconds
-SUPERVISOR = "XTTS_SUPERVISOR_PID"  # of the environment, from the supervisor to its workers
+SUPERVISOR = "BENTO_SUPERVISOR_PID"  # of the environment, from the supervisor to its workers
 WORKER = "_bentoml_impl.worker.service"  # what every process of a service runs
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
