@@ -6,7 +6,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.types import ASGIApp
 
 from api.auth.cors import CrossOrigin
-from api.auth.security import Callers, RateLimits, refuse_caller
+from api.auth.security import KeyAuthentication, RateLimits, refuse_caller
 from api.config import ServerConfig
 from api.error_bodies import ErrorBodies
 from api.forms import FormBodies
@@ -23,7 +23,11 @@ def install(service: Any, config: ServerConfig, app: ASGIApp) -> None:
     if config.cors_origins:
         add(CrossOrigin, origins=config.cors_origins)
     add(ErrorBodies)
-    add(AuthenticationMiddleware, backend=Callers(config.api_keys, config.open_metrics), on_error=refuse_caller)
+    add(
+        AuthenticationMiddleware,
+        backend=KeyAuthentication(config.api_keys, config.open_metrics),
+        on_error=refuse_caller,
+    )
     add(RateLimits, requests=config.rate_limit, characters=config.character_limit, store=config.rate_limit_store)
     long = dict.fromkeys(("/generate/long", "/generate/long/submit"), config.max_job_body)
     add(BodyLimit, limit=config.max_body, uploads={"/voices": LARGEST_UPLOAD}, larger=long)
