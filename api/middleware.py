@@ -6,7 +6,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.types import ASGIApp
 
 from api.auth.cors import CrossOrigin
-from api.auth.security import KeyAuthentication, RateLimits, refuse_caller
+from api.auth.security import KeyBackend, RateLimits, refuse_caller
 from api.config import ServerConfig
 from api.error_bodies import ErrorBodies
 from api.forms import FormBodies
@@ -25,7 +25,7 @@ def install(service: Any, config: ServerConfig, app: ASGIApp) -> None:
     add(ErrorBodies)
     add(
         AuthenticationMiddleware,
-        backend=KeyAuthentication(config.api_keys, config.open_metrics),
+        backend=KeyBackend(config.api_keys, config.open_metrics),
         on_error=refuse_caller,
     )
     add(RateLimits, requests=config.rate_limit, characters=config.character_limit, store=config.rate_limit_store)
