@@ -5,6 +5,10 @@ A line bears the id of the request it is about, and whatever its record holds as
 
 import json
 import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +16,24 @@ from runners.environment import Environment
 from runners.request_id import request_id
 
 FORMATS = ("auto", "json", "text")
+
+
+@contextmanager
+def still(doing: str, log: logging.Logger, every: float = 5.0) -> Iterator[None]:
+    """A line every few seconds for as long as this is open, so that a slow start is not taken for a hang."""
+    over, began = threading.Event(), time.monotonic()
+
+    def report() -> None:
+        while not over.wait(every):
+            log.info("%s (%.0f s)", doing, time.monotonic() - began)
+
+    thread = threading.Thread(target=report, name="xtts-still", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def read_format(env: Environment) -> str:

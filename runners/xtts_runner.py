@@ -19,7 +19,7 @@ from runners.config import EngineConfig
 from runners.cpu import settle_openmp
 from runners.environment import Environment
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
-from runners.logs import formatter
+from runners.logs import formatter, still
 from runners.models.source import resolve_model
 from runners.request_id import RequestIds
 from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
@@ -42,11 +42,15 @@ LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so th
 )
 class XTTSRunner:
     def __init__(self) -> None:
+        write_as(LINES)
+        log_as_bentoml_does("runners")
+        with still("The model is being loaded", log):
+            self._load()
+
+    def _load(self) -> None:
         settle_openmp()
         from runners.synthesizer import Synthesizer
 
-        write_as(LINES)
-        log_as_bentoml_does("runners")
         self.bulk = Bulk(lambda utterance: _packed(self.synthesizer.synthesize([utterance], bulk=True)))
         worker = (bentoml.server_context.worker_index or 1) - 1  # BentoML counts from 1
         try:

@@ -4,11 +4,13 @@ import io
 import json
 import logging
 import sys
+import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runners.logs import JsonLines, TextLines, formatter
+from runners.logs import JsonLines, TextLines, formatter, still
 from runners.request_id import FIT, id_for, request_id
 
 
@@ -27,6 +29,17 @@ def test_a_line_of_json_is_one_line_and_says_it_all(message: str, fields: dict[s
     assert (said["message"], said["level"], said["component"]) == (message, "info", "service:XTTSRunner:1")
     assert said["time"].endswith("+00:00")
     assert fields.keys() <= said.keys()
+
+
+def test_what_takes_long_is_reported_until_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with still("It goes on", logging.getLogger("runners"), every=0.05):
+        time.sleep(0.3)
+    seen = len(caplog.messages)
+    assert seen >= 2
+    assert set(caplog.messages) == {"It goes on (0 s)"}
+    time.sleep(0.2)
+    assert len(caplog.messages) == seen
 
 
 def test_both_forms_bear_the_id_and_the_fields() -> None:
