@@ -84,8 +84,8 @@ class XTTS:
         planner = app.state.planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
         self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
-        app.state.keys = bool(CONFIG.api_keys)
-        app.state.openai = OpenAIRoutes(self.synthesis, self.client, voices, CONFIG.openai_voices)
+        app.state.config = CONFIG
+        app.state.openai = OpenAIRoutes(CONFIG, self.synthesis, self.client, voices)
         app.state.voices = VoiceRoutes(voices, store, self.client)
         refuse_connections_on_sigterm()
 
