@@ -17,6 +17,9 @@ class Body(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _in_our_words(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(value, dict) and len(value) > MOST_FAULTS:
+            message = f"an object of {len(value)} fields; there are: {', '.join(sorted(cls.model_fields))}"
+            raise PydanticCustomError("too_many_fields", f"{{{EXPLAINED}}}", {EXPLAINED: message})
         try:
             return handler(value)
         except ValidationError as error:

@@ -59,8 +59,8 @@ class ErrorBodies:
 
         try:
             await self.app(scope, receive, send_rewritten)
-        except Exception:  # nobody foresaw it, and nobody else would answer
-            log.exception("A request failed in a way that nobody foresaw")
+        except Exception:  # unexpected, and there is no other place to answer
+            log.exception("A request failed with an unexpected error")
             if not begun:
                 failure = JSONResponse(error_body("internal_error", UNFORESEEN), 500)
                 await _for_path(scope, failure)(scope, receive, send)

@@ -6,7 +6,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.types import ASGIApp
 
 from api.auth.cors import CrossOrigin
-from api.auth.security import Callers, RateLimits, refuse_caller
+from api.auth.security import KeyBackend, RateLimits, refuse_caller
 from api.config import ServerConfig
 from api.error_bodies import ErrorBodies
 from api.forms import FormBodies
@@ -22,13 +22,13 @@ from bentoml_patches.routes import RouteOverride
 def install(service: Any, config: ServerConfig, app: ASGIApp) -> None:
     """Adds the middlewares to a BentoML service, the outermost first. `app`: what is mounted in it."""
     add = service.add_asgi_middleware
-    callers = Callers(config.api_keys, config.open_metrics, config.public_lists)
+    keys = KeyBackend(config.api_keys, config.open_metrics, config.public_lists)
     add(CanonicalPaths)
     add(Access)
     if config.cors_origins:
         add(CrossOrigin, origins=config.cors_origins)
     add(ErrorBodies)
-    add(AuthenticationMiddleware, backend=callers, on_error=refuse_caller)
+    add(AuthenticationMiddleware, backend=keys, on_error=refuse_caller)
     add(RateLimits, requests=config.rate_limit, characters=config.character_limit, store=config.rate_limit_store)
     uploads = dict.fromkeys(("/voices", "/v1/audio/voices"), LARGEST_UPLOAD)
     long = dict.fromkeys(("/generate/long", "/generate/long/submit"), config.max_job_body)

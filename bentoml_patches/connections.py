@@ -26,6 +26,7 @@ class Wait(Enum):
 
     HEAD = "a request's head"
     BODY = "the next part of its body"
+    READER = "its answer to be read"
 
 
 def raise_descriptor_limit() -> None:
@@ -45,6 +46,7 @@ class Connection(H11Protocol):
     seconds: dict[Wait, float] = {  # noqa: RUF012
         Wait.HEAD: 20.0,  # from the connection's start, or the last answer's end, to the head's last byte
         Wait.BODY: 30.0,  # for the next part, however small
+        Wait.READER: 300.0,  # for the next part, too; what is not read is held in memory
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -52,6 +54,7 @@ class Connection(H11Protocol):
         self.most = most_connections()
         self._waits_for: Wait | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._unread = 0  # bytes of whole answers, when the timer began
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -92,19 +95,26 @@ class Connection(H11Protocol):
         if self._timer:
             self._timer.cancel()
         self._waits_for = waits_for
+        self._unread = self.transport.get_write_buffer_size()
         self._timer = self.loop.call_later(self.seconds[waits_for], self._end) if waits_for else None
 
     def _now_waits_for(self) -> Wait | None:
-        if self.transport.is_closing() or self.transport.get_protocol() is not self:  # a WebSocket has its own
+        unread = self.transport.get_write_buffer_size() > 0
+        if self.transport.is_closing() and not unread:
+            return None
+        if self.transport.get_protocol() is not self:  # a WebSocket has its own
             return None
         if self.cycle is None or self.cycle.response_complete:
-            return Wait.HEAD
+            return Wait.READER if unread else Wait.HEAD
         return Wait.BODY if self.cycle.more_body else None
 
     def _end(self) -> None:
-        if self.flow.read_paused:  # it is the server that is slow
+        reads = self._waits_for is Wait.READER and self.transport.get_write_buffer_size() < self._unread
+        if self.flow.read_paused or reads:  # it is the server that is slow, or the reader, but steady
             self._waits_for = None
             self._watch()
+        elif self._waits_for is Wait.READER:
+            self.transport.abort()
         elif self._waits_for is Wait.BODY or self.conn.trailing_data[0]:
             self._refuse(408, "The request was not sent in time.")
         else:

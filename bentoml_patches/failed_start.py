@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import NoReturn
 
+from bentoml_patches.lifetime import has_supervisor
 from bentoml_patches.run_folder import run_folder
 
 FAILED = signal.SIGUSR1
@@ -33,5 +34,6 @@ def watch_workers() -> None:
 
 def end_server() -> NoReturn:
     """In a worker, at once: what there was to report has been logged."""
-    os.kill(os.getppid(), FAILED)
+    if has_supervisor():
+        os.kill(os.getppid(), FAILED)
     os._exit(1)

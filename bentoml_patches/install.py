@@ -13,7 +13,7 @@ from bentoml._internal.utils import circus
 from bentoml._internal.utils.analytics import usage_stats
 
 from bentoml_patches.connections import raise_descriptor_limit
-from bentoml_patches.lifetime import end_with_supervisor
+from bentoml_patches.lifetime import SUPERVISOR, end_with_supervisor
 from bentoml_patches.run_folder import metrics_folder
 from bentoml_patches.supervisor import create_arbiter
 from bentoml_patches.timeouts import Timeout
@@ -28,5 +28,7 @@ def install() -> None:
     traffic.TimeoutMiddleware = Timeout
     uvicorn.config.HTTP_PROTOCOLS["auto"] = "bentoml_patches.connections:Connection"
     raise_descriptor_limit()
-    if bentoml.server_context.worker_index is not None:
+    if bentoml.server_context.worker_index is None:
+        os.environ[SUPERVISOR] = str(os.getpid())
+    else:
         end_with_supervisor()

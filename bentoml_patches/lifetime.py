@@ -13,6 +13,7 @@ import bentoml
 import psutil
 
 POLL = 0.1  # seconds
+SUPERVISOR = "BENTO_SUPERVISOR_PID"  # of the environment, from the supervisor to its workers
 WORKER = "_bentoml_impl.worker.service"  # what every process of a service runs
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -75,3 +76,9 @@ def end_with_supervisor() -> None:
     port. Of Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if not has_supervisor():  # it went before that
+        os._exit(1)
+
+
+def has_supervisor() -> bool:
+    return str(os.getppid()) == os.environ.get(SUPERVISOR)

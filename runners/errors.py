@@ -2,7 +2,7 @@
 
 SpeechError
 ├── InvalidInput        the caller's fault: names the field and says what would be right
-│   ├── UnreadableClip  a reference clip that cannot be decoded or is too short to hear a voice in
+│   ├── UnreadableClip  a reference clip that cannot be decoded or is too short for conditioning
 │   ├── UnreadableLatents  a latents file that is damaged, or no such file
 │   └── ForeignLatents  latents that another checkpoint made
 ├── Overloaded          the queue is full: come back in `retry_after` seconds

@@ -121,6 +121,6 @@ async def _packed(events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, 
                 yield pack(event)
     except SpeechError as error:
         yield pack(Failed(error))
-    except Exception:  # beyond this process there is only the stream: what we did not foresee goes into it too
-        log.exception("A request failed in a way that nobody foresaw")
+    except Exception:  # beyond this process there is only the stream: unexpected errors go into it too
+        log.exception("A request failed with an unexpected error")
         yield pack(Failed(EngineFailure("The runner failed on this request; the server's log says why.")))

@@ -27,7 +27,7 @@ NO_KEY = "A key is needed: send `Authorization: Bearer KEY` or `X-API-Key: KEY`.
 WRONG_KEY = "There is no such key."
 
 
-class Callers(AuthenticationBackend):
+class KeyBackend(AuthenticationBackend):
     """Sets `scope["user"]`, whose `display_name` is the caller's public identity. Open paths have no caller."""
 
     def __init__(self, keys: Sequence[ApiKey], open_metrics: bool = False, public_lists: bool = False) -> None:
@@ -88,7 +88,7 @@ class RateLimits:
 
 
 def refuse_caller(conn: HTTPConnection, error: Exception) -> Response:
-    """What AuthenticationMiddleware answers where `Callers` found nobody."""
+    """The answer of AuthenticationMiddleware where `KeyBackend` raises AuthenticationError."""
     return answer(Unauthorized(str(error)))
 
 

@@ -22,7 +22,7 @@ POLL = 2.0  # seconds between two looks into the folder; what other servers were
 REST = 30.0  # seconds until a job whose folder cannot be used is tried again
 MOST_ATTEMPTS = 3
 ENDED_ITS_SERVER = f"Its server ended {MOST_ATTEMPTS} times while working on it, without finishing a sample in between."
-UNFORESEEN = "An error that was not foreseen; the server's log says which."
+UNFORESEEN = "An unexpected error; the server's log has it."
 
 
 class JobRunner:
@@ -112,7 +112,7 @@ class JobRunner:
             log.info("Job %s: completed", job.id)
         except OSError:
             raise
-        except Exception:  # nobody foresaw it, and it would happen again
+        except Exception:  # unexpected, and it would happen again
             log.exception("Job %s: failed", job.id)
             await self._threads.run(job.fail, UNFORESEEN)
         finally:

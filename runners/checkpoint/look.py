@@ -15,6 +15,7 @@ from runners.checkpoint.agreement import check_words, complete
 from runners.checkpoint.config import Config, read_config
 from runners.checkpoint.files import SPEAKERS, Files, LocalFiles, check_texts, choose_weights, refusal
 from runners.checkpoint.tensors import TensorInfo, Unreadable, read_index
+from runners.errors import ConfigurationError
 
 _MODEL = re.compile(r"gpt\.|hifigan_decoder\.|mel_stats$")
 _BESIDE = re.compile(r"gpt\.gpt_inference\.|gpt\.gpt\.h\.\d+\.attn\.(masked_)?bias$")  # what upstream makes by itself
@@ -53,9 +54,10 @@ class Checkpoint:
 
 def look_at(path: Path) -> Checkpoint:
     """`path`: a folder, or the file of weights in one. Raises ConfigurationError."""
-    if path.is_dir():
-        return look(LocalFiles(path))
-    return look(LocalFiles(path.parent), path.name)
+    try:
+        return look(LocalFiles(path)) if path.is_dir() else look(LocalFiles(path.parent), path.name)
+    except OSError as error:
+        raise ConfigurationError(f"XTTS_MODEL: {path} cannot be read: {error}") from error
 
 
 def look(files: Files, weights: str | None = None) -> Checkpoint:

@@ -1,1 +1,1 @@
-"""From recordings to a voice's latents: heard once, kept, blended."""
+"""From recordings to a voice's latents: computed once, cached, blended."""

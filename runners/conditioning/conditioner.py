@@ -1,6 +1,6 @@
-"""From a voice to its latents: reads its clips, lets the model hear them, blends. Knows no voices' folders.
+"""From a voice to its latents: reads its clips, computes their latents, blends. Knows no voices' folders.
 
-A latents file stands for clips that were heard elsewhere, by the same checkpoint.
+A latents file stands for clips whose latents were computed elsewhere, by the same checkpoint.
 
 The model's conditioning parts are only read, so a worker thread may call this while the engine decodes on the
 same model.
@@ -35,13 +35,13 @@ from runners.errors import (
 from runners.threads import in_fresh_thread
 from runners.types import Reference, Voice
 
-RATE = 22050  # Hz; upstream's conditioning hears at no other
+RATE = 22050  # Hz; upstream's conditioning takes no other
 COMMON_DIVISOR = 25  # of a rate and RATE; below it torchaudio's filter bank takes hundreds of MB
 
 
 @dataclass(frozen=True, slots=True)
 class ConditioningSettings:
-    """How much of a reference the model hears: the checkpoint's settings, named as in config.json."""
+    """How much of a reference the latents are computed from: the checkpoint's settings, named as in config.json."""
 
     gpt_cond_len: int  # seconds that reach the GPT
     gpt_cond_chunk_len: int  # seconds
@@ -84,8 +84,8 @@ class Conditioner:
     def latents(self, voice: Voice) -> Latents:
         """The weighted mean over the voice's references, or a stored speaker as it is.
 
-        Blocks for as long as it takes to hear what is not cached yet. Raises InvalidInput for a speaker that
-        the checkpoint does not have, UnreadableClip for a clip that cannot be heard, UnreadableLatents and
+        Blocks for as long as it takes to compute what is not cached yet. Raises InvalidInput for a speaker that
+        the checkpoint does not have, UnreadableClip for a clip that cannot be decoded, UnreadableLatents and
         ForeignLatents for a latents file that cannot be used, EngineFailure for NaN.
         """
         if voice.speaker is not None:
@@ -129,7 +129,7 @@ class Conditioner:
             raise type(error)(f"{Path(reference.path).name}: {error.message}", param="voice") from error
 
     def _compute(self, reference: Reference) -> Latents:
-        # A second more than the model hears, so that resampling meets no edge there.
+        # A second more than the latents need, so that resampling meets no edge there.
         clip = decode_clip(_read(reference, UnreadableClip), longest=self._settings.max_ref_len + 1)
         return in_fresh_thread(lambda: self.compute_latents(clip))
 

@@ -18,7 +18,7 @@ from runners.errors import UnreadableClip
 
 # What ffmpeg may open. None of them can point to another file or host, as playlists (hls, concat) can.
 CONTAINERS: Final = "aac,ac3,amr,ape,asf,avi,caf,eac3,flac,flv,matroska,mov,mp3,mpegts,ogg,tta,wv"
-SECONDS: Final = 60.0  # until it is killed, however little it was allowed to work
+SECONDS: Final = 20.0  # until it is killed, however little it was allowed to work
 CPU_SECONDS: Final = 20
 ADDRESS_SPACE: Final = 512 * 2**10  # KiB; the program itself takes 170 MB of it
 HEADER: Final = struct.Struct(

@@ -20,14 +20,19 @@ from tests.bentoml_patches.server import TinyServer, free_port
 HEAD = b"POST /length HTTP/1.1\r\nHost: x\r\n"
 PROBE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 MOST = 4
+LARGE = 2**24  # bytes: more than the system holds
 
 
 class Quick(Connection):
-    seconds = {Wait.HEAD: 0.6, Wait.BODY: 0.6}  # noqa: RUF012
+    seconds = {Wait.HEAD: 0.6, Wait.BODY: 0.6, Wait.READER: 0.6}  # noqa: RUF012
 
 
 async def length(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
+
+
+async def large(request: Request) -> Response:
+    return Response(bytes(LARGE))
 
 
 async def endless(request: Request) -> Response:
@@ -46,7 +51,12 @@ async def livez(request: Request) -> Response:
 @asynccontextmanager
 async def serving(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(connections, "most_connections", lambda: MOST)
-    routes = [Route("/length", length, methods=["POST"]), Route("/endless", endless), Route("/livez", livez)]
+    routes = [
+        Route("/length", length, methods=["POST"]),
+        Route("/large", large),
+        Route("/endless", endless),
+        Route("/livez", livez),
+    ]
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), port=port, http=Quick, log_config=None))
     running = asyncio.ensure_future(server.serve())
@@ -113,6 +123,29 @@ async def test_a_slow_but_steady_upload_passes(monkeypatch: pytest.MonkeyPatch) 
             await asyncio.sleep(0.2)
             client.writer.write(b"x")
         assert (await client.rest()).endswith(b"10")
+
+
+@pytest.mark.parametrize("keep", [b"close", b"keep-alive"])
+async def test_who_does_not_read_its_answer_is_closed(monkeypatch: pytest.MonkeyPatch, keep: bytes) -> None:
+    head = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: " + keep + b"\r\n\r\n"
+    async with serving(monkeypatch) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**10)
+        writer.write(head)
+        await asyncio.sleep(2)
+        with pytest.raises((ConnectionError, AssertionError)):
+            assert len(await Client(reader, writer).rest()) > LARGE
+
+
+async def test_a_slow_but_steady_reader_has_all_of_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(monkeypatch) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**10)
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        read = 0
+        while part := await reader.read(2**20):
+            if read < 8 * 2**20 < read + len(part):
+                await asyncio.sleep(0.3)
+            read += len(part)
+        assert read > LARGE
 
 
 async def test_half_open_connections_make_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,15 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import psutil
 
-from tests.bentoml_patches.server import TinyServer, serving, start
+from bentoml_patches.lifetime import SUPERVISOR
+from tests.bentoml_patches.server import ROOT, TinyServer, serving, start
 
 
 def metrics_folder(server: TinyServer) -> Path:
@@ -17,7 +20,8 @@ def metrics_folder(server: TinyServer) -> Path:
 
 def test_it_calls_nobody(tiny: TinyServer) -> None:
     assert httpx.post(f"{tiny.url}/quadruple", json={"number": 3}, timeout=30).json() == 12
-    assert tiny.addresses() <= {"127.0.0.1", "localhost"}
+    httpx.get(f"http://localhost:{tiny.port}/livez", timeout=30)
+    assert tiny.addresses() == {"127.0.0.1"}  # itself, when it starts
 
 
 def test_it_listens_on_its_port_alone(tiny: TinyServer) -> None:
@@ -65,6 +69,14 @@ def test_a_port_that_is_taken_is_one_line(tiny: TinyServer, tmp_path: Path) -> N
         f"Port {tiny.port} of 127.0.0.1 cannot be used (Address already in use). "
         "Choose another one: make serve PORT=8080"
     ]
+
+
+def test_a_worker_whose_supervisor_is_gone_already_does_not_start() -> None:
+    code = "import bentoml; bentoml.server_context.worker_index = 1; import tests.bentoml_patches.tiny"
+    environ = {**os.environ, SUPERVISOR: "1" if os.getpid() != 1 else "2"}
+    assert subprocess.run([sys.executable, "-c", code], env=environ, cwd=ROOT, check=False).returncode == 1
+    environ[SUPERVISOR] = str(os.getpid())
+    assert subprocess.run([sys.executable, "-c", code], env=environ, cwd=ROOT, check=False).returncode == 0
 
 
 def test_workers_end_with_their_supervisor(tmp_path: Path) -> None:

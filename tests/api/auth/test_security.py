@@ -1,4 +1,4 @@
-"""Callers and their limits, through the real middlewares before a small application."""
+"""KeyBackend and their limits, through the real middlewares before a small application."""
 
 import hashlib
 from ipaddress import IPv4Address, IPv6Address, ip_network
@@ -20,7 +20,7 @@ from starlette.websockets import WebSocketDisconnect
 from api.auth.account import charged
 from api.auth.keys import read_keys
 from api.auth.rates import parse_limit
-from api.auth.security import Callers, RateLimits, address_of, parse_proxies, refuse_caller
+from api.auth.security import KeyBackend, RateLimits, address_of, parse_proxies, refuse_caller
 from api.error_responses import answer
 from api.errors import RateLimited
 from api.paths import is_open
@@ -45,7 +45,9 @@ def application(keys: str = "", requests: str = "", characters: str = "") -> Sta
         routes=[Route(path, say) for path in ("/say", "/health")],
         middleware=[
             Middleware(
-                AuthenticationMiddleware, backend=Callers(read_keys(keys) if keys else ()), on_error=refuse_caller
+                AuthenticationMiddleware,
+                backend=KeyBackend(read_keys(keys) if keys else ()),
+                on_error=refuse_caller,
             ),
             Middleware(RateLimits, **limits, store="memory"),
         ],
