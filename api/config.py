@@ -42,6 +42,7 @@ class ServerConfig:
     lexicon: Path | None  # XTTS_LEXICON: a YAML file of respellings by term or by language; read again when it changes
     openai_voices: Mapping[str, str]  # XTTS_OPENAI_VOICES: OpenAI's name of a voice, in small letters -> ours
     strict_models: bool  # XTTS_OPENAI_MODELS: `strict`, a model that is not listed is a 404; `any`, it is ours
+    compatible: bool  # XTTS_COMPATIBLE: `on`, the routes of other XTTS servers are there too
     public_lists: bool  # XTTS_PUBLIC_LISTS: `on`, the lists of models and voices under /v1/ need no key
 
     @classmethod
@@ -74,6 +75,7 @@ class ServerConfig:
             lexicon=env.parsed("XTTS_LEXICON", None, parse_lexicon_file),
             openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voice_names),
             strict_models=env.matching("XTTS_OPENAI_MODELS", "any", "any|strict", "any or strict") == "strict",
+            compatible=env.matching("XTTS_COMPATIBLE", "on", "on|off", "on or off") == "on",
             public_lists=env.matching("XTTS_PUBLIC_LISTS", "on", "on|off", "on or off") == "on",
         )
 

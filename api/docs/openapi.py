@@ -17,7 +17,7 @@ from api.paths import LISTS, OPENAI, is_open
 TITLE: Final = "xtts-bento"
 VERSION: Final = "1"  # of the routes: all of it is of this version
 ABOUT: Final = "Text to speech in your own voice: XTTS as a BentoML service."
-TAGS: Final = [{"name": name} for name in ("Speech", "Long jobs", "Voices", "OpenAI", "Operation")]
+TAGS: Final = [{"name": name} for name in ("Speech", "Long jobs", "Voices", "OpenAI", "xtts-api-server", "Operation")]
 SECURITY: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
