@@ -7,8 +7,9 @@ from pydantic import ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.audio.formats import media_type
 from api.body import Body as RequestBody
-from api.described import audio_file
+from api.described import RATE, audio_file
 from api.live_response import LiveResponse
 from api.responses import while_connected
 from api.schemas import Language, OutputFormat, Seed, SimpleRequest, Speed, Text
@@ -52,4 +53,4 @@ async def play(
 @router.head("/generate/stream", include_in_schema=False)
 async def there(asked: Annotated[Playback, Query()]) -> Response:
     """Nothing is synthesized for who only looks."""
-    return Response()
+    return Response(media_type=media_type(asked.output_format, RATE))

@@ -6,6 +6,7 @@ routes, and until a restart. Fields that mean nothing here are let pass.
 
 from pathlib import PureWindowsPath
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from babel import Locale, UnknownLocaleError
 from fastapi import APIRouter, Body, Depends, Path, Query
@@ -114,7 +115,7 @@ Routes = Annotated[XttsApiServer, Depends(_of_this_server)]
 async def speakers(routes: Routes, request: Request) -> list[Speaker]:
     base = str(request.base_url).rstrip("/")
     names = await routes.voices()
-    return [Speaker(name=name, voice_id=name, preview_url=f"{base}/sample/{name}.wav") for name in names]
+    return [Speaker(name=name, voice_id=name, preview_url=f"{base}/sample/{quote(name)}.wav") for name in names]
 
 
 @router.get("/speakers_list")

@@ -1,11 +1,9 @@
 """Every sample of an answer is read, by the tools that people read audio with, whole files and streams alike.
 
-Tools that are not on this machine are left out: Debian's mpg123, mediainfo, sox, flac, ffmpeg and chromium.
+Tools that are not on this machine are left out: Debian's mpg123, mediainfo, sox, flac and ffmpeg.
 """
 
-import base64
 import io
-import re
 import shutil
 import subprocess
 import warnings
@@ -26,11 +24,6 @@ TEXT = "Jó napot kívánok! Kezdődjön a játék! Ki írta az Egri csillagokat
 RATE = 24_000
 FORMATS = ("mp3", "wav", "flac", "opus", "aac")
 PADDING = {"mp3": 1105 + 2 * 1152, "aac": 1024 + 2 * 1024, "opus": 480}  # samples that a reader may give besides
-PAGE = """<!doctype html><title>waiting</title><script>
-const data = Uint8Array.from(atob("%s"), (char) => char.charCodeAt(0));
-new OfflineAudioContext(1, 1, 24000).decodeAudioData(data.buffer).then(
-  (audio) => { document.title = `read ${audio.length}`; }, (error) => { document.title = `failed ${error}`; });
-</script>"""
 
 Reader = Callable[[Path], float]  # samples
 
@@ -47,17 +40,6 @@ def from_librosa(file: Path) -> float:
 
 def from_pydub(file: Path) -> float:
     return AudioSegment.from_file(file).frame_count()
-
-
-def from_chromium(file: Path) -> float:
-    page = file.with_suffix(".html")
-    page.write_text(PAGE % base64.b64encode(file.read_bytes()).decode())
-    options = ("--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3600000000")
-    profile = f"--user-data-dir={file.parent / 'chromium'}"
-    shown = run("chromium", *options, profile, "--dump-dom", page.as_uri()).decode()
-    found = re.search(r"<title>read (\d+)</title>", shown)
-    assert found, shown[:200]
-    return int(found[1])
 
 
 READERS: dict[str, tuple[tuple[str, ...], Reader]] = {  # by name: formats, and how
@@ -81,7 +63,6 @@ READERS: dict[str, tuple[tuple[str, ...], Reader]] = {  # by name: formats, and 
         ("mp3", "flac", "opus"),
         lambda file: float(run("mediainfo", "--Inform=Audio;%Duration%", str(file)).split(b".")[0]) * RATE / 1000,
     ),
-    "chromium": (FORMATS, from_chromium),
 }
 PACKAGES = ("soundfile", "librosa", "mutagen", "pydub")
 # A stream of FLAC cannot say how long it will be, and these believe its header; a file that is not streamed says it.
@@ -127,10 +108,10 @@ def test_a_streamed_flac_is_read_in_blocks(answers: dict[tuple[str, str], bytes]
 
 
 def test_answers_are_joined_byte_by_byte(answers: dict[tuple[str, str], bytes], tmp_path: Path) -> None:
-    """As LibreChat and browsers' extensions do."""
+    """As LibreChat does."""
     samples = len(answers["streamed", "pcm"]) // 2
     file = tmp_path / "joined.mp3"
     file.write_bytes(answers["streamed", "mp3"] * 5)
-    for reader in ("ffmpeg", "mpg123", "soundfile", "chromium"):
+    for reader in ("ffmpeg", "mpg123", "soundfile"):
         if reader in PACKAGES or shutil.which(reader):
             assert 5 * samples <= READERS[reader][1](file) <= 5 * (samples + PADDING["mp3"])
