@@ -10,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from api.auth.security import report
+from api.compatible.xtts_api_server import XttsApiServer
+from api.compatible.xtts_api_server import router as xtts_api_server_router
 from api.config import ServerConfig
 from api.docs.page import router as docs_router
 from api.jobs.routes import Jobs
@@ -22,6 +24,7 @@ from api.observe.metrics import router as metrics_router
 from api.openai.routes import OpenAIRoutes
 from api.openai.routes import router as openai_router
 from api.plan import Planner
+from api.playback import router as playback_router
 from api.responses import health, refuse_in_app, refuse_invalid, respond
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
@@ -54,6 +57,9 @@ app.add_exception_handler(RequestValidationError, refuse_invalid)
 app.include_router(job_router)
 app.include_router(voice_router)
 app.include_router(openai_router)
+app.include_router(playback_router)
+if CONFIG.compatible:
+    app.include_router(xtts_api_server_router)
 app.include_router(normalize_router)
 app.include_router(metrics_router)
 app.include_router(docs_router)
@@ -82,10 +88,11 @@ class XTTS:
         report(CONFIG.api_keys)
         self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
         planner = app.state.planner = Planner(CONFIG, self.client, voices, LanguageDetector())
-        self.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
+        self.synthesis = app.state.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
         self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
-        app.state.keys = bool(CONFIG.api_keys)
-        app.state.openai = OpenAIRoutes(self.synthesis, self.client, voices, CONFIG.openai_voices)
+        app.state.config = CONFIG
+        app.state.openai = OpenAIRoutes(CONFIG, self.synthesis, self.client, voices)
+        app.state.xtts_api_server = XttsApiServer(self.synthesis, self.client, voices)
         app.state.voices = VoiceRoutes(voices, store, self.client)
         refuse_connections_on_sigterm()
 

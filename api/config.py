@@ -40,7 +40,10 @@ class ServerConfig:
     trusted_proxies: tuple[str, ...]  # XTTS_TRUSTED_PROXIES: addresses, networks; their X-Forwarded-For is believed
     cors_origins: tuple[str, ...]  # XTTS_CORS_ORIGINS: sites whose pages may call; none: CORS is off
     lexicon: Path | None  # XTTS_LEXICON: a YAML file of respellings by term or by language; read again when it changes
-    openai_voices: Mapping[str, str]  # XTTS_OPENAI_VOICES: OpenAI's name of a voice -> ours
+    openai_voices: Mapping[str, str]  # XTTS_OPENAI_VOICES: OpenAI's name of a voice, in small letters -> ours
+    strict_models: bool  # XTTS_OPENAI_MODELS: `strict`, a model that is not listed is a 404; `any`, it is ours
+    compatible: bool  # XTTS_COMPATIBLE: `on`, the routes of other XTTS servers are there too
+    public_lists: bool  # XTTS_PUBLIC_LISTS: `on`, the lists of models and voices under /v1/ need no key
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "ServerConfig":
@@ -71,6 +74,9 @@ class ServerConfig:
             cors_origins=env.parsed("XTTS_CORS_ORIGINS", (), parse_origins),
             lexicon=env.parsed("XTTS_LEXICON", None, parse_lexicon_file),
             openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voice_names),
+            strict_models=env.matching("XTTS_OPENAI_MODELS", "any", "any|strict", "any or strict") == "strict",
+            compatible=env.matching("XTTS_COMPATIBLE", "on", "on|off", "on or off") == "on",
+            public_lists=env.matching("XTTS_PUBLIC_LISTS", "on", "on|off", "on or off") == "on",
         )
 
     @property
@@ -92,4 +98,4 @@ def parse_voice_names(text: str) -> Mapping[str, str]:
     pairs = [[side.strip() for side in pair.split("=")] for pair in text.split(",") if pair.strip()]
     if any(len(pair) != 2 or not all(pair) for pair in pairs):
         raise ValueError("pairs of OpenAI's name and ours, separated by commas, such as alloy=anna,nova=eva")
-    return MappingProxyType(dict(pairs))
+    return MappingProxyType({theirs.lower(): ours for theirs, ours in pairs})

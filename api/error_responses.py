@@ -66,7 +66,9 @@ def _headers(error: SpeechError) -> dict[str, str]:
 def _words(fault: Mapping[str, Any]) -> str:
     """Bodies of ours have been explained already; this is for the few parameters in queries and paths."""
     if fault["type"] == "json_invalid":
-        return f"this is not JSON: {fault['msg'].removeprefix('Invalid JSON: ')}"
+        told = fault.get("ctx", {}).get("error", "")  # FastAPI's place is in `loc`, pydantic's in the words
+        at = f" at character {fault['loc'][-1] + 1}" if fault["loc"][1:] else ""
+        return f"this is not JSON: {told or fault['msg'].removeprefix('Invalid JSON: ')}{at}"
     return {"Field required": "is missing"}.get(fault["msg"], fault["msg"].removeprefix("Value error, "))
 
 

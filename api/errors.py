@@ -4,7 +4,7 @@ SpeechError
 ├── Unauthorized    no API key, or a wrong one
 ├── ClientGone      nobody reads this answer; logs and metrics count it
 ├── BodyTooLarge    longer than the route takes
-├── NotAForm        an upload that is not multipart/form-data
+├── WrongMediaType  a body of a kind that the route does not take
 ├── RateLimited     the caller has used up one of its limits
 ├── UnknownVoice    no voice of that name
 ├── UnknownModel    OpenAI's routes: no model of that name
@@ -38,7 +38,7 @@ class BodyTooLarge(SpeechError):
     type = "body_too_large"
 
 
-class NotAForm(SpeechError):
+class WrongMediaType(SpeechError):
     type = "unsupported_media_type"
 
 
@@ -104,7 +104,7 @@ STATUSES: Final[dict[type[SpeechError], int]] = {
     BuiltInVoice: HTTPStatus.CONFLICT,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
-    NotAForm: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     ModelLoading: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,

@@ -33,7 +33,7 @@ class BodyLimit:
             declared = Headers(scope=scope).get("content-length", "0")
             if declared.isdecimal() and int(declared) > limit:
                 raise _too_large(limit)
-            passed = counted if upload is not None else replay(await _read(counted), receive)
+            passed = counted if upload is not None else replay(await read_body(counted), receive)
         except (BodyTooLarge, ClientGone) as refusal:
             return await answer(refusal)(scope, receive, send)
         await self.app(scope, passed, send)
@@ -54,7 +54,7 @@ def _counted(receive: Receive, limit: int) -> Receive:
     return counted
 
 
-async def _read(receive: Receive) -> list[Message]:
+async def read_body(receive: Receive) -> list[Message]:
     """Raises ClientGone where it ends too soon."""
     messages = [await receive()]
     while messages[-1].get("more_body", False):

@@ -47,6 +47,7 @@ Language = Annotated[
         examples=["hu"],
     ),
 ]
+Temperature = Annotated[float, Field(ge=0, le=2), AfterValidator(_greedy_or_warm)]
 Speed = Annotated[float, Field(ge=0.25, le=4.0, description="2 is twice as fast.")]
 Seed = Annotated[
     int,
@@ -93,7 +94,7 @@ class Settings(_Body):
     style: Style = None
     output_format: OutputFormat = "mp3"
     speed: Speed = 1.0
-    temperature: Annotated[float, Field(ge=0, le=2), AfterValidator(_greedy_or_warm)] | None = Field(
+    temperature: Temperature | None = Field(
         None, description="0 is greedy. None: the checkpoint's default, as for the three below."
     )
     top_k: int | None = Field(None, ge=0, le=10_000, description="0 turns it off.")

@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Thread
 from typing import IO, Any, Final, Protocol
 
@@ -83,16 +84,32 @@ class PlainEncoder:
         pass
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """libsndfile's settings."""
+
+    level: float | None = None  # 0 the largest file and 1 the smallest; None is its own choice
+    bitrate_mode: str | None = None  # of MP3; None is VARIABLE
+
+
 class SndfileEncoder:
     """What libsndfile writes, in-process."""
 
-    def __init__(self, container: str, encoding: str, effort: float | None, rate: int, output: Output) -> None:
-        """`effort`: libsndfile's compression level, 0 the largest file and 1 the smallest; None is its own choice."""
+    def __init__(self, container: str, encoding: str, whole: Effort, stream: Effort, rate: int, output: Output) -> None:
+        """`stream`: the effort where the output cannot seek."""
         self._empty = True
+        effort = whole if output.seekable() else stream
         # MP3: the first frame is a place for what is known in the end (LAME's tag), so a stream goes without it.
         self._growing = None if output.seekable() else _Growing(output, skip=1 if container == "MP3" else 0)
         self._file = soundfile.SoundFile(
-            self._growing or output, "w", rate, 1, encoding, format=container, compression_level=effort
+            self._growing or output,
+            "w",
+            rate,
+            1,
+            encoding,
+            format=container,
+            compression_level=effort.level,
+            bitrate_mode=effort.bitrate_mode,
         )
         if self._growing and container == "OGG":
             latency = soundfile._ffi.new("double *", OGG_PAGE)

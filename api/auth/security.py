@@ -19,7 +19,7 @@ from api.auth.keys import ApiKey, recognise
 from api.auth.rates import Limit, Unit, open_store
 from api.error_responses import answer
 from api.errors import RateLimited, Unauthorized
-from api.paths import METRICS, is_open
+from api.paths import LISTS, METRICS, is_open
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,11 @@ WRONG_KEY = "There is no such key."
 class KeyBackend(AuthenticationBackend):
     """Sets `scope["user"]`, whose `display_name` is the caller's public identity. Open paths have no caller."""
 
-    def __init__(self, keys: Sequence[ApiKey], open_metrics: bool = False) -> None:
+    def __init__(self, keys: Sequence[ApiKey], open_metrics: bool = False, public_lists: bool = False) -> None:
+        """`public_lists`: who sends no key may read api.paths.LISTS, and is known by the address."""
         self._keys = keys
         self._open_metrics = open_metrics
+        self._public_lists = public_lists
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
         if is_open(conn.scope["path"]) or (self._open_metrics and conn.scope["path"] == METRICS):
@@ -43,6 +45,9 @@ class KeyBackend(AuthenticationBackend):
     def _holder(self, conn: HTTPConnection) -> str:
         presented = _presented(conn)
         if not presented:
+            reads = conn.scope.get("method") in ("GET", "HEAD", "OPTIONS")
+            if self._public_lists and reads and conn.scope["path"] in LISTS:
+                return address_of(conn)
             raise AuthenticationError(NO_KEY)
         key = recognise(self._keys, presented.encode("latin-1"))  # which is how headers are decoded
         if key is None:

@@ -9,14 +9,15 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.config import ServerConfig
 from api.described import COMMON, WITH_BODY, WITH_KEYS, ErrorBody, OpenAIErrorBody, response_of
 from api.docs import described_routes
-from api.paths import OPENAI, is_open
+from api.paths import LISTS, OPENAI, is_open
 
 TITLE: Final = "xtts-bento"
 VERSION: Final = "1"  # of the routes: all of it is of this version
 ABOUT: Final = "Text to speech in your own voice: XTTS as a BentoML service."
-TAGS: Final = [{"name": name} for name in ("Speech", "Long jobs", "Voices", "OpenAI", "Operation")]
+TAGS: Final = [{"name": name} for name in ("Speech", "Long jobs", "Voices", "OpenAI", "xtts-api-server", "Operation")]
 SECURITY: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -29,8 +30,9 @@ HEADERS: Final = {
 FASTAPIS_OWN: Final = "HTTPValidationError"  # its 422, which no caller ever sees
 
 
-def document(app: FastAPI, *, keys: bool) -> dict[str, Any]:
-    """`keys`: whether the server has API keys; the routes of one that has none show no lock."""
+def document(app: FastAPI, config: ServerConfig) -> dict[str, Any]:
+    """The routes of a server that has no API keys show no lock."""
+    keys = bool(config.api_keys)
     made = get_openapi(
         title=TITLE,
         version=VERSION,
@@ -47,8 +49,10 @@ def document(app: FastAPI, *, keys: bool) -> dict[str, Any]:
         schemas.update(error.pop("$defs"), **{body.__name__: error})
     made["components"] |= {"headers": HEADERS, **({"securitySchemes": SECURITY} if keys else {})}
     for path, methods in made["paths"].items():
-        for operation in methods.values():
+        for method, operation in methods.items():
             _complete(operation, path, keys)
+            if keys and config.public_lists and path in LISTS and method == "get":
+                operation["security"] = [{}, *EITHER]
     return made
 
 

@@ -43,7 +43,7 @@ def page() -> HTMLResponse:
 async def docs(request: Request) -> dict[str, Any]:
     app = request.app
     if app.openapi_schema is None:
-        app.openapi_schema = document(app, keys=app.state.keys)
+        app.openapi_schema = document(app, app.state.config)
     with suppress(ModelLoading):
         _name_languages(app.openapi_schema, (await app.state.runner.model()).languages)
     return app.openapi_schema

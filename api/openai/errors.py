@@ -28,6 +28,7 @@ KINDS: Final = {  # by our own type
     "model_not_found": Kind(INVALID, "model_not_found"),
     "voice_not_found": Kind(INVALID, "voice_not_found", 400),
     "not_found": Kind(INVALID, "unknown_url"),
+    "unsupported_media_type": Kind(INVALID, None),
     "method_not_allowed": Kind(INVALID, "method_not_supported"),
     "body_too_large": Kind(INVALID, "request_too_large"),
     "rate_limited": Kind(LIMIT, "rate_limit_exceeded"),

@@ -5,22 +5,28 @@ The routes raise what all others raise; api/openai/errors.py puts it in OpenAI's
 
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Path
+from fastapi import APIRouter, Body, Depends, Path, Query
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.audio.formats import PLAIN_PCM
+from api.config import ServerConfig
 from api.described import AUDIO, AUDIO_HEADERS, OpenAIErrorBody, errors
-from api.errors import UnknownModel
+from api.errors import UnknownModel, UnknownVoice
 from api.language import AUTO
 from api.live_response import LiveResponse
 from api.openai.schemas import (
     MODELS,
+    VOICES,
+    CreatedVoice,
     Model,
     ModelList,
+    SpeechModels,
     SpeechRequest,
     SpeechVoice,
     SpeechVoices,
@@ -33,23 +39,29 @@ from api.openai.schemas import (
 from api.responses import while_connected
 from api.runner_client import RunnerClient
 from api.schemas import SimpleRequest
-from api.synthesis import Live, Synthesis
+from api.synthesis import Live, Rendered, Synthesis
+from api.voices.form import OPENAI_FORM
 from api.voices.library import VoiceLibrary
+from api.voices.routes import Routes as VoiceRoutes
 
 
 class OpenAIRoutes:
-    def __init__(
-        self, synthesis: Synthesis, runner: RunnerClient, library: VoiceLibrary, mapping: Mapping[str, str]
-    ) -> None:
-        """`mapping`: OpenAI's names of voices, and ours."""
+    def __init__(self, config: ServerConfig, synthesis: Synthesis, runner: RunnerClient, library: VoiceLibrary) -> None:
+        self._strict = config.strict_models
+        self._mapping = config.openai_voices
         self._synthesis = synthesis
         self._runner = runner
         self._library = library
-        self._mapping = mapping
 
-    async def speech(self, asked: SpeechRequest) -> Live:
-        await self.model(asked.model)
-        return await self._synthesis.live(await run_in_threadpool(self._in_our_words, asked))
+    async def speech(self, asked: SpeechRequest) -> Live | Rendered:
+        speakers = (await self._runner.model()).speakers
+        voice, is_model = await run_in_threadpool(self._voice, asked, speakers)
+        if self._strict and asked.model and is_model:
+            await self.model(asked.model)
+        body = await run_in_threadpool(self._in_our_words, asked, voice)
+        if asked.is_live or asked.stream_format == "sse":
+            return await self._synthesis.live(body)
+        return await self._synthesis.whole(body)
 
     async def models(self) -> ModelList:
         own = own_name((await self._runner.model()).name)
@@ -60,22 +72,34 @@ class OpenAIRoutes:
             raise UnknownModel(f"The model {name!r} does not exist.", param="model")
         return Model(id=name)
 
-    async def voices(self) -> SpeechVoices:
-        speakers = (await self._runner.model()).speakers
-        folders = [profile.name for profile in await run_in_threadpool(self._library.profiles)]
-        names = dict.fromkeys((*folders, *speakers, *self._mapping))
-        return SpeechVoices(voices=[SpeechVoice(id=name, name=name) for name in names])
+    async def voices(self) -> list[str]:
+        return await run_in_threadpool(self._names, (await self._runner.model()).speakers)
 
-    def _in_our_words(self, asked: SpeechRequest) -> SimpleRequest:
-        voice = voice_for(asked.voice, self._mapping, self._library.folder_of(asked.voice) is not None)
+    def _names(self, speakers: Sequence[str]) -> list[str]:
+        """Of the voices that are ours, or configured."""
+        return list(dict.fromkeys((*(each.name for each in self._library.profiles()), *speakers, *self._mapping)))
+
+    def _voice(self, asked: SpeechRequest, speakers: Sequence[str]) -> tuple[str, bool]:
+        """Ours, and whether `model` is a model's name. Raises UnknownVoice, which lists all that there are."""
+        named = asked.voice or asked.model or "default"
+        ours = {named} if self._library.folder_of(named) else speakers
+        voice = voice_for(named, self._mapping, ours)
+        if voice is None and asked.voice:
+            known = ", ".join((*self._names(speakers), *sorted(VOICES - self._mapping.keys())))
+            raise UnknownVoice(f"There is no voice {named!r}. There are: {known}.", param="voice")
+        return voice or "default", bool(asked.voice) or voice is None
+
+    def _in_our_words(self, asked: SpeechRequest, voice: str) -> SimpleRequest:
         profile = self._library.find(voice)
+        named = style_in(asked.instructions, profile.styles) if profile else None
         return SimpleRequest(
             text=asked.input,
-            language=AUTO,
+            language=asked.language or AUTO,
             voice=voice,
-            style=style_in(asked.instructions, profile.styles) if profile else None,
+            style=named if asked.style is None else asked.style,
             output_format=asked.response_format,
             speed=asked.speed,
+            seed=asked.seed,
             normalize=asked.normalize,
             pronunciations=asked.pronunciations,
         )
@@ -103,16 +127,37 @@ async def create_speech(
     routes: Routes, request: Request, asked: Annotated[SpeechRequest, Body(openapi_examples=EXAMPLES)]
 ) -> Response:
     """Synthesize a text, and send the audio as it is made, as a file or as events."""
-    live = await while_connected(request, routes.speech(asked))
+    audio = await while_connected(request, routes.speech(asked))
+    media_type = PLAIN_PCM if asked.response_format == "pcm" else audio.media_type
+    if isinstance(audio, Rendered):
+        return Response(audio.body, media_type=media_type, headers=audio.headers)
     if asked.stream_format == "sse":
-        return LiveResponse(_events(live, len(asked.input)), live.flow, "text/event-stream", live.headers)
-    return LiveResponse(live.flow, live.flow, live.media_type, live.headers)
+        return LiveResponse(_events(audio, len(asked.input)), audio.flow, "text/event-stream", audio.headers)
+    return LiveResponse(audio.flow, audio.flow, media_type, audio.headers)
+
+
+Legacy = Annotated[bool, Query(description="Names alone.", examples=[False])]
 
 
 @router.get("/audio/voices")
-async def list_voices(routes: Routes) -> SpeechVoices:
+async def list_voices(routes: Routes, legacy: Legacy = False) -> SpeechVoices:
     """Every voice that a request may name, beside OpenAI's."""
-    return await routes.voices()
+    names = await routes.voices()
+    return SpeechVoices(voices=names if legacy else [SpeechVoice(id=name, name=name) for name in names])
+
+
+@router.post("/audio/voices", openapi_extra=OPENAI_FORM, responses=errors(409, 507, body=OpenAIErrorBody))
+async def create_voice(voices: VoiceRoutes, request: Request, response: Response) -> CreatedVoice:
+    """A new voice from one clip, as `POST /voices` takes it."""
+    name = (await voices.upload(request, response)).name
+    return CreatedVoice(id=name, name=name, created_at=int(time.time()))
+
+
+@router.get("/audio/models")
+async def list_speech_models(routes: Routes, legacy: Legacy = False) -> SpeechModels:
+    """The list of models, as front ends that ask for voices ask for it."""
+    names = [model.id for model in (await routes.models()).data]
+    return SpeechModels(models=names if legacy else [SpeechVoice(id=name, name=name) for name in names])
 
 
 @router.get("/models")

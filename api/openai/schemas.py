@@ -1,17 +1,18 @@
 """The body of OpenAI's speech route, the names in it, and what it means in ours.
 
-Fields that OpenAI does not have are let pass: front ends send some to every server, and none has a meaning here.
+Some of our own fields are taken too. Fields that neither has are let pass: front ends send some to every server.
 """
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator, model_validator
 
 from api.body import Body
 from api.pronunciations import Pronunciations
-from api.schemas import OutputFormat, Speed, number
+from api.schemas import Language, OutputFormat, Seed, Speed, Style, number
 
 MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # and their dated versions: all of them are the one model
 VERSION: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -19,6 +20,7 @@ VOICES: Final = frozenset(
     ("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse")
 )
 LONGEST: Final = 4096  # characters
+OURS: Final = ("language", "seed", "style", "normalize", "pronunciations")  # also as JSON in `instructions`
 
 
 def _voice_name(voice: object) -> object:
@@ -26,24 +28,69 @@ def _voice_name(voice: object) -> object:
     return voice["id"] if isinstance(voice, dict) and set(voice) == {"id"} else voice
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _drawn(seed: object) -> object:
+    """-1 is how front ends write that they do not mind."""
+    return None if seed == -1 else seed
+
+
+def _inside(instructions: object) -> dict[str, Any]:
+    """Our fields where they are written as JSON: some proxies drop all fields but OpenAI's."""
+    try:
+        fields = json.loads(instructions) if isinstance(instructions, str) else None
+    except (ValueError, RecursionError):
+        return {}
+    return {name: fields[name] for name in OURS if name in fields} if isinstance(fields, dict) else {}
+
+
 class SpeechRequest(Body):
     model_config = ConfigDict(extra="ignore")
 
-    model: str = Field(examples=["tts-1"], description="One of those that `GET /v1/models` lists.")
-    input: str = Field(min_length=1, max_length=LONGEST, examples=["Jó napot kívánok!"])
-    voice: Annotated[StrictStr, BeforeValidator(_voice_name)] = Field(
-        max_length=128, examples=["alloy"], description="One of ours, or of OpenAI's. Also as `{'id': name}`."
+    model: str | None = Field(
+        None, examples=["tts-1"], description="Any name means the one model. A voice's name is that voice, if none is."
     )
-    response_format: OutputFormat = "mp3"
+    input: str = Field(min_length=1, max_length=LONGEST, examples=["Jó napot kívánok!"])
+    voice: Annotated[StrictStr | None, BeforeValidator(_voice_name)] = Field(
+        None, max_length=128, examples=["alloy"], description="One of ours, or of OpenAI's. Also as `{'id': name}`."
+    )
+    response_format: Annotated[OutputFormat, BeforeValidator(_lower)] = "mp3"
     speed: Speed = 1.0
     instructions: str | None = Field(
-        None, max_length=LONGEST, description="Where it names a style of the voice, that style is used."
+        None,
+        max_length=LONGEST,
+        description="Where it names a style of the voice, that style is used. "
+        "Where it is a JSON object, its fields count as the five below.",
     )
     stream_format: Literal["audio", "sse"] = "audio"
+    stream: bool | None = Field(
+        None,
+        description="false: the file comes when it is whole, its header with the true length. "
+        "None: so does FLAC, whose readers need that; all else is sent as it is made.",
+    )
+    language: Language = None
+    seed: Annotated[Seed | None, BeforeValidator(_drawn)] = None
+    style: Style = None
     normalize: bool = Field(True, description="As in `/generate/simple`; not one of OpenAI's.")
     pronunciations: Pronunciations = None
 
-    _numbers = field_validator("speed", mode="before")(number)
+    _numbers = field_validator("speed", "seed", mode="before")(number)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, body: Any) -> Any:
+        """null is a field's absence."""
+        if not isinstance(body, dict):
+            return body
+        body = {name: value for name, value in body.items() if value is not None}
+        return {**_inside(body.get("instructions")), **body}
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the audio is sent as it is made."""
+        return self.response_format != "flac" if self.stream is None else self.stream
 
 
 class Model(BaseModel):
@@ -64,7 +111,18 @@ class SpeechVoice(BaseModel):
 
 
 class SpeechVoices(BaseModel):
-    voices: list[SpeechVoice]
+    voices: list[SpeechVoice] | list[str]
+
+
+class SpeechModels(BaseModel):
+    models: list[SpeechVoice] | list[str]
+
+
+class CreatedVoice(BaseModel):
+    id: str
+    object: Literal["audio.voice"] = "audio.voice"
+    name: str
+    created_at: int
 
 
 def is_known(model: str, own: str) -> bool:
@@ -72,9 +130,11 @@ def is_known(model: str, own: str) -> bool:
     return model == own or VERSION.sub("", model) in MODELS
 
 
-def voice_for(name: str, mapping: Mapping[str, str], is_ours: bool) -> str:
-    """Our voice for that name: as configured, or our own of that name, or the default one for OpenAI's."""
-    return mapping.get(name) or ("default" if not is_ours and name in VOICES else name)
+def voice_for(name: str, mapping: Mapping[str, str], ours: Collection[str]) -> str | None:
+    """Our voice for that name: as configured, or our own of that name, or the default one for OpenAI's; or none."""
+    if theirs := mapping.get(name.lower()):
+        return theirs
+    return name if name in ours else "default" if name.lower() in VOICES else None
 
 
 def style_in(instructions: str | None, styles: Collection[str]) -> str | None:

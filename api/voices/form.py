@@ -3,6 +3,7 @@
     curl localhost:3000/voices -F name=anna -F language=hu -F neutral=@a.wav -F excitement=@b.mp3
     curl localhost:3000/voices -F name=anna -F latents=@anna.safetensors
 
+OpenAI's own form, under /v1/, has its one clip as `audio_sample`, and a `consent`, which nobody here asks for.
 A file's field is the name of its style. Judges no file but by its size.
 """
 
@@ -15,13 +16,15 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from api.errors import BodyTooLarge, ClientGone, NotAForm
+from api.errors import BodyTooLarge, ClientGone, WrongMediaType
+from api.paths import OPENAI
 from api.voices.folder import NAME, NAME_RULE
 from runners.conditioning.voice_file import LARGEST as LARGEST_LATENTS
 from runners.errors import InvalidInput
 
 TEXTS: Final = ("name", "language")
 LATENTS: Final = "latents"
+SAMPLE, CONSENT, SAMPLES_STYLE = "audio_sample", "consent", "neutral"  # OpenAI's fields, and the style of its clip
 MOST_CLIPS: Final = 16
 LARGEST_CLIP: Final = 32 * 2**20  # bytes: a minute at 96 kHz, 24 bit, stereo
 LARGEST_UPLOAD: Final = 64 * 2**20  # bytes
@@ -53,6 +56,27 @@ DOCUMENTED: Final[dict[str, Any]] = {
 }
 
 
+OPENAI_FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["name", SAMPLE],
+                    "properties": {
+                        "name": {"type": "string", "pattern": f"^{NAME.pattern}$", "example": "anna"},
+                        SAMPLE: {"type": "string", "format": "binary"},
+                        CONSENT: {"type": "string"},
+                        "language": {"type": "string", "example": "hu"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
 @dataclass(frozen=True, slots=True)
 class VoiceForm:
     name: str
@@ -65,10 +89,10 @@ class VoiceForm:
 async def read_form(request: Request) -> AsyncIterator[VoiceForm]:
     """Its files are there for as long as the context is.
 
-    Raises NotAForm, BodyTooLarge, ClientGone, and InvalidInput that names the field and says what would be right.
+    Raises WrongMediaType, BodyTooLarge, ClientGone, and InvalidInput that names the field and says what would be right.
     """
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise NotAForm(f"A voice is uploaded as multipart/form-data, such as curl makes of {EXAMPLE}")
+        raise WrongMediaType(f"A voice is uploaded as multipart/form-data, such as curl makes of {EXAMPLE}")
     try:
         form = await request.form(max_files=MOST_CLIPS + 1, max_fields=16, max_part_size=1024)
     except ClientDisconnect:
@@ -76,9 +100,14 @@ async def read_form(request: Request) -> AsyncIterator[VoiceForm]:
     except HTTPException as error:
         raise InvalidInput(f"The form data is broken: {error.detail}") from error
     try:
-        yield _checked(form)
+        yield _checked(_in_our_words(form) if request.scope["path"].startswith(OPENAI) else form)
     finally:
         await form.close()
+
+
+def _in_our_words(form: FormData) -> FormData:
+    fields = [(name, value) for name, value in form.multi_items() if name != CONSENT]
+    return FormData([(SAMPLES_STYLE if name == SAMPLE else name, value) for name, value in fields])
 
 
 def _checked(form: FormData) -> VoiceForm:

@@ -48,7 +48,7 @@ class VoiceUploads:
     async def take(self, request: Request) -> str:
         """The name of the voice that is there now, for all processes.
 
-        Raises NotAForm, BodyTooLarge, ClientGone, InvalidInput, VoiceExists, UnfitClip, UnreadableLatents,
+        Raises WrongMediaType, BodyTooLarge, ClientGone, InvalidInput, VoiceExists, UnfitClip, UnreadableLatents,
         ForeignLatents, StorageFailure, EngineFailure, and ModelLoading: latents are computed before a voice is taken.
         """
         model = await self._runner.model()

@@ -31,6 +31,9 @@ def test_defaults():
         cors_origins=(),
         lexicon=None,
         openai_voices={},
+        strict_models=False,
+        compatible=True,
+        public_lists=True,
     )
     assert ServerConfig.from_env({}).uploads_dir == data / "voices"
 
@@ -70,6 +73,9 @@ def test_every_variable_reaches_its_field(tmp_path: Path):
             "XTTS_TRUSTED_PROXIES": "10.0.0.0/8,192.0.2.7",
             "XTTS_CORS_ORIGINS": "https://a.example.com, http://localhost:5173",
             "XTTS_LEXICON": str(lexicon),
+            "XTTS_OPENAI_MODELS": "strict",
+            "XTTS_COMPATIBLE": "off",
+            "XTTS_PUBLIC_LISTS": "off",
             "XTTS_OPENAI_VOICES": "alloy = anna, nova=eva",
         }
     )
@@ -91,6 +97,9 @@ def test_every_variable_reaches_its_field(tmp_path: Path):
         cors_origins=("https://a.example.com", "http://localhost:5173"),
         lexicon=lexicon,
         openai_voices={"alloy": "anna", "nova": "eva"},
+        strict_models=True,
+        compatible=False,
+        public_lists=False,
     )
 
 

@@ -1,6 +1,7 @@
 """What is no request of any route: slashes too many, WebSockets where there are none, words of refusals."""
 
 import base64
+import json
 import os
 import socket
 
@@ -10,14 +11,80 @@ import pytest
 from tests.service.server import Server
 
 
-@pytest.mark.parametrize("path", ["/voices/", "/health/", "/generate/simple/", "/v1/models/", "/static_content"])
-def test_no_redirect_leads_to_the_host_header(small_server: Server, path: str) -> None:
-    for method in ("GET", "POST"):
+@pytest.mark.parametrize(
+    ("path", "statuses"),
+    [
+        ("/voices/", [200, 415]),
+        ("/health/", [200, 405]),
+        ("/generate/simple/", [405, 422]),
+        ("/v1/models/", [200, 405]),
+        ("/v1/v1/models", [200, 405]),
+        ("/static_content", [404, 404]),
+    ],
+)
+def test_a_slash_too_many_is_none_and_no_redirect_leads_to_the_host_header(
+    small_server: Server, path: str, statuses: list[int]
+) -> None:
+    for method, status in zip(("GET", "POST"), statuses, strict=True):
         response = httpx.request(method, small_server.url + path, headers={"host": "evil.example"}, timeout=120)
-        assert response.status_code == 404
-        assert response.json()["error"]["type"] == ("invalid_request_error" if path.startswith("/v1/") else "not_found")
-        assert "/docs.json" in response.json()["error"]["message"]
+        assert response.status_code == status, response.text
         assert "location" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/audio/speech", "OPTIONS, POST"),
+        ("/generate/simple", "OPTIONS, POST"),
+        ("/voices", "GET, HEAD, OPTIONS, POST"),
+        ("/v1/models", "GET, HEAD, OPTIONS"),
+        ("/health", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_head_and_options(small_server: Server, path: str, allowed: str) -> None:
+    options = httpx.options(small_server.url + path, timeout=120)
+    assert (options.status_code, options.headers["allow"]) == (204, allowed)
+    head = httpx.head(small_server.url + path, timeout=120)
+    assert (head.status_code, head.content) == (200 if "HEAD" in allowed else 405, b"")
+    if "HEAD" in allowed:
+        assert (
+            head.headers["content-length"] == httpx.get(small_server.url + path, timeout=120).headers["content-length"]
+        )
+    assert httpx.options(f"{small_server.url}/nowhere", timeout=120).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/generate/simple", "/v1/audio/speech", "/normalize"])
+@pytest.mark.parametrize(
+    ("kind", "mark"),
+    [
+        ("application/x-www-form-urlencoded", b""),
+        ("text/plain", b""),
+        (None, b""),
+        ("application/json", b"\xef\xbb\xbf"),
+    ],
+)
+def test_json_by_another_name(small_server: Server, path: str, kind: str | None, mark: bytes) -> None:
+    fields = {"input": "Hé!"} if path.startswith("/v1/") else {"text": "Hé!", "language": "hu"}
+    headers = {} if kind is None else {"content-type": kind}
+    answer = httpx.post(
+        small_server.url + path, content=mark + json.dumps(fields).encode(), headers=headers, timeout=120
+    )
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("path", ["/generate/simple", "/v1/audio/speech", "/normalize"])
+def test_what_is_no_json_is_told_so(small_server: Server, path: str) -> None:
+    with small_server.client() as client:
+        plain = client.post(path, content=b"Szia!", headers={"content-type": "text/plain"})
+        assert plain.status_code == 415
+        assert "send content-type: application/json" in plain.json()["error"]["message"]
+        packed = client.post(path, content=b"{}", headers={"content-encoding": "gzip"})
+        assert packed.status_code == 415
+        assert "compressed" in packed.json()["error"]["message"]
+        broken = client.post(path, content=b'{"text": "a", }', headers={"content-type": "application/json"})
+        message = broken.json()["error"]["message"]
+        assert "this is not JSON" in message
+        assert "character 15" in message or "column 15" in message
 
 
 def test_a_websocket_where_there_is_none_is_told(small_server: Server) -> None:
@@ -47,7 +114,7 @@ def test_a_websocket_where_there_is_none_is_told(small_server: Server) -> None:
             'samples: "samples" is missing; right is an array of 1 to 1000; sampels: "sampels" does not belong here; '
             'did you mean "samples"?',
         ),
-        ("/v1/audio/speech", {"model": "tts-1", "input": "a"}, 'voice: "voice" is missing'),
+        ("/v1/audio/speech", {"model": "tts-1"}, 'input: "input" is missing'),
     ],
 )
 def test_every_route_has_the_same_words(small_server: Server, path: str, body: dict[str, object], message: str) -> None:
