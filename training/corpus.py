@@ -70,10 +70,10 @@ def make_shard(number: int, texts: dict[str, Texts], reader: TextFrontend, espea
             language = rng.choices(list(MIX), list(MIX.values()))[0]
             text = texts[language].draw(rng, rng.choice(LONGEST_TEXTS))
             with suppress(InvalidInput):
-                piece = reader.pieces(text, language)[0]
-                samples = spoken(espeak, piece.text, language, speaker)
-                if RATE // 20 < len(samples) <= MOST_CODES * STRIDE:
-                    made.append(measured(piece, samples, who))
+                for piece in reader.pieces(text, language)[:1]:  # none if there is nothing to say
+                    samples = spoken(espeak, piece.text, language, speaker)
+                    if RATE // 20 < len(samples) <= MOST_CODES * STRIDE:
+                        made.append(measured(piece, samples, who))
     return made
 
 
