@@ -13,7 +13,7 @@ from training.codebook import Codebook, vectors
 from training.features import MEL_SCALE, RATE, SILENT_MEL, STRIDE, beat, targets
 from training.shards import load_shard
 
-BATCH_POSITIONS = 4096  # of the GPT, with its padding
+BATCH_POSITIONS = 3072  # of the GPT, with its padding
 CONDITIONING_FRAMES = (130, 345)  # 1.5 to 4 s
 OUTPUT_RATE = 24000  # Hz; the vocoder's
 CODES = 1024
@@ -27,6 +27,11 @@ class Example:
     mel: Tensor  # (frames, 80), float16
     speaker: int
     audio: Tensor  # (samples,) at 22050 Hz, int16; empty where none was kept
+
+    @property
+    def positions(self) -> int:
+        """Of the GPT: a voice, the text and its two marks, the start code and the codes."""
+        return len(self.tokens) + len(self.codes) + 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +60,15 @@ class Examples:
                 self.by_speaker.setdefault(example.speaker, []).append(example)
 
     def batch(self, step: int, longest: int, *, corrupt: float, positions: int = BATCH_POSITIONS) -> Batch:
-        """Utterances of about equal lengths, of at most `longest` codes. A share `corrupt` of the fed codes is wrong,
+        """Utterances of about equal lengths, the first of at most `longest` codes. A share `corrupt` of the fed codes is wrong,
         as codes that were drawn may be."""
         rng = random.Random(step)
         first = self._draw(rng, longest)
         chosen = [first]
-        size = len(first.codes)
-        for other in rng.choices(self.all, k=4000):
-            if len(chosen) * (size + len(first.tokens) + 36) >= positions:
+        for other in rng.choices(self.all, k=8000):
+            if len(chosen) * first.positions >= positions:
                 break
-            if abs(len(other.codes) - size) <= max(0.08 * size, 3):
+            if 0.9 * first.positions <= other.positions <= first.positions:
                 chosen.append(other)
         return self.prepared(chosen, rng, corrupt)
 

@@ -18,6 +18,7 @@ from TTS.tts.models.xtts import Xtts
 from runners.demo.checkpoint import checkpoint_config
 from runners.demo.vocabulary import write_vocabulary
 from training.features import MEL_SCALE
+from training.hifigan import as_hifigan
 from training.model import HEADS, LAYERS, WIDTH, is_trained
 from training.plan import KEPT, Plan
 from training.runs import keep
@@ -55,7 +56,7 @@ def weights(xtts: Xtts, state: dict[str, Any]) -> dict[str, Tensor]:
     """All tensors of `xtts`, under upstream's names. `state`: gpt, vocoder and encoder."""
     trained = {f"gpt.{name}": tensor for name, tensor in state["gpt"].items() if not name.startswith("text_head")}
     trained["mel_stats"] = torch.full((80,), MEL_SCALE)
-    for stem, tensors in (("waveform_decoder", state["vocoder"]), ("speaker_encoder", state["encoder"])):
+    for stem, tensors in (("waveform_decoder", as_hifigan(state["vocoder"])), ("speaker_encoder", state["encoder"])):
         trained |= {f"hifigan_decoder.{stem}.{name}": tensor for name, tensor in tensors.items()}
     result = {}
     for name, tensor in xtts.state_dict().items():

@@ -68,7 +68,8 @@ def pitch(samples: Tensor) -> Tensor:
     padded = torch.nn.functional.pad(samples, (512, 1024))
     frames = padded.unfold(0, 1024, HOP)[:count]
     frames = (frames - frames.mean(1, keepdim=True)) * torch.hann_window(1024)
-    lags = torch.fft.irfft(torch.fft.rfft(frames, 4096).abs().square())[:, :512]
+    spectrum = torch.view_as_real(torch.fft.rfft(frames, 2048))
+    lags = torch.fft.irfft(spectrum.square().sum(2))[:, :512]  # 2048 are enough for lags of up to 1024
     strength = lags[:, :1]
     lags = lags / strength.clamp(min=1e-9) / _lag_window()
     low, high = int(RATE / _HIGHEST), int(RATE / _LOWEST)

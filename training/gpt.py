@@ -66,7 +66,7 @@ def train_gpt(plan: Plan) -> None:
 
     @torch.no_grad()
     def examine() -> Measures:
-        every = [gpt.losses(held_out.batch(-1 - k, 110, corrupt=0.0)) for k in range(3)]
+        every = [gpt.losses(held_out.batch(-1 - k, 110, corrupt=0.0)) for k in range(4)]
         return {name: sum(float(losses[name]) for losses in every) / len(every) for name in every[0]}
 
     parts = {"gpt": gpt.model, "teller": gpt.teller, "muon": muon, "adam": adam}
@@ -79,4 +79,4 @@ def _is_for_muon(name: str, parameter: nn.Parameter) -> bool:
 
 def longest(step: int) -> int:
     """Codes of the longest utterance so far: short ones align first."""
-    return 70 if step < 400 else 110 if step < 1200 else 605
+    return 70 if step < 500 else 110 if step < 900 else 605

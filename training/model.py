@@ -12,10 +12,8 @@ from training.examples import Batch
 
 WIDTH, HEADS, LAYERS = 256, 4, 6
 CODES, START, STOP = 1026, 1024, 1025
-VECTORS = 32  # of a voice
+VECTORS = 32  # of a voice; all alike here
 CHARACTERS_PER_CODE = 0.64  # in the corpus, on average
-# Of the conditioning encoder's six blocks and the perceiver's two layers, so many are trained; the rest change nothing.
-ENCODER_BLOCKS, PERCEIVER_LAYERS = 1, 1
 
 
 def build_gpt(tokens: dict[str, int]) -> Any:
@@ -58,8 +56,8 @@ def _first_values(gpt: Any) -> None:
         embedding.weight.normal_(0, 0.1)
     for block in gpt.gpt.h[:3]:
         _look_at_text(block.attn.c_attn, width)
-    nn.init.normal_(gpt.conditioning_perceiver.latents, std=0.5)
-    for attention, feed_forward in gpt.conditioning_perceiver.layers[PERCEIVER_LAYERS:]:
+    gpt.conditioning_perceiver.latents.copy_(0.5 * torch.randn(WIDTH))
+    for attention, feed_forward in gpt.conditioning_perceiver.layers[1:]:
         for tensor in (attention.to_out.weight, feed_forward[-1].weight, feed_forward[-1].bias):
             tensor.zero_()
     for tensor in gpt.text_head.parameters():
@@ -80,12 +78,9 @@ def _look_at_text(projection: Any, width: int) -> None:
 
 
 def is_trained(name: str) -> bool:
-    """Not the text head, which speaking does not need, nor the parts that change nothing."""
-    if name.startswith("conditioning_encoder.attn."):
-        return int(name.split(".")[2]) < ENCODER_BLOCKS
-    if name.startswith("conditioning_perceiver.layers."):
-        return int(name.split(".")[2]) < PERCEIVER_LAYERS
-    return not name.startswith("text_head")
+    """Not the text head, which speaking does not need, nor the conditioning's parts that are left to change nothing:
+    the encoder's blocks and the second layer of the perceiver."""
+    return not name.startswith(("text_head", "conditioning_encoder.attn.", "conditioning_perceiver.layers.1."))
 
 
 def sinusoids(places: Tensor, width: int) -> Tensor:
@@ -96,37 +91,49 @@ def sinusoids(places: Tensor, width: int) -> Tensor:
 
 
 def style(gpt: Any, mel: Tensor) -> Tensor:
-    """(rows, frames, 80) to (rows, VECTORS, WIDTH): `gpt.get_style_emb`, without the parts that change nothing."""
+    """(rows, frames, 80) to (rows, WIDTH): `gpt.get_style_emb` where all latents are alike, as training leaves them.
+
+    So one of them stands for all, and attends before what is attended to is projected.
+    """
     h = gpt.conditioning_encoder.init(mel.transpose(1, 2))
-    for block in gpt.conditioning_encoder.attn[:ENCODER_BLOCKS]:
-        h = block(h)
-    h = gpt.conditioning_encoder.attn[-1].norm(h).transpose(1, 2)  # all that is left of the other blocks
-    latents = gpt.conditioning_perceiver.latents.expand(len(mel), -1, -1)
-    for attention, feed_forward in gpt.conditioning_perceiver.layers[:PERCEIVER_LAYERS]:
-        latents = attention(latents, h) + latents
-        latents = feed_forward(latents) + latents
-    result: Tensor = gpt.conditioning_perceiver.norm(latents)
+    h = gpt.conditioning_encoder.attn[-1].norm(h).transpose(1, 2)  # all that is left of the blocks
+    latent = gpt.conditioning_perceiver.latents.mean(0)
+    attention, feed_forward = gpt.conditioning_perceiver.layers[0]
+    keys, values = attention.to_kv.weight.view(2, attention.heads, -1, WIDTH)
+    reading = torch.einsum("hd,hdc->ch", attention.to_q(latent).view(attention.heads, -1), keys) * attention.scale
+    alike = (latent @ reading + math.log(VECTORS)).expand(len(mel), 1, -1)
+    shares = torch.cat([alike, h @ reading], dim=1).softmax(1)
+    seen = torch.cat([latent.expand(len(mel), 1, -1), h], dim=1)
+    found = torch.einsum("hdc,bhc->bhd", values, shares.transpose(1, 2) @ seen)
+    x = attention.to_out(found.flatten(1)) + latent
+    result: Tensor = gpt.conditioning_perceiver.norm(feed_forward(x) + x)
     return result
 
 
-def transform(gpt: Any, x: Tensor) -> Tensor:
-    """The blocks and both final norms over (rows, time, WIDTH); each place sees itself and those before."""
+def _attend(block: Any, x: Tensor, mask: Tensor) -> Tensor:
     rows, time, _ = x.shape
-    for block in gpt.gpt.h:
-        parts = block.attn.c_attn(block.ln_1(x)).chunk(3, dim=2)
-        q, k, v = (part.view(rows, time, HEADS, -1).transpose(1, 2) for part in parts)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + block.attn.c_proj(mixed.transpose(1, 2).reshape(rows, time, -1))
-        x = x + block.mlp.c_proj(F.gelu(block.mlp.c_fc(block.ln_2(x)), approximate="tanh"))
-    hidden: Tensor = gpt.final_norm(gpt.gpt.ln_f(x))
-    return hidden
+    parts = block.attn.c_attn(block.ln_1(x)).chunk(3, dim=2)
+    q, k, v = (part.view(rows, time, HEADS, -1).transpose(1, 2) for part in parts)
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    return x + block.attn.c_proj(mixed.transpose(1, 2).reshape(rows, time, -1))
+
+
+def _feed(block: Any, x: Tensor) -> Tensor:
+    return x + block.mlp.c_proj(F.gelu(block.mlp.c_fc(block.ln_2(x)), approximate="tanh"))
+
+
+def _mask(time: int, device: torch.device) -> Tensor:
+    """Each place sees itself and those before; the first is VECTORS places that are alike."""
+    mask = torch.full((time, time), -torch.inf, device=device).triu(1)
+    mask[:, 0] = math.log(VECTORS)
+    return mask
 
 
 def latents(gpt: Any, batch: Batch) -> list[Tensor]:
     """(codes + 1, WIDTH) of each row, from the start code on: what the vocoder is given."""
     device = gpt.mel_head.weight.device
     conditioning = style(gpt, batch.conditioning.to(device))
-    rows, spans = [], []
+    rows, places = [], []
     for row, (example, fed) in enumerate(zip(batch.examples, batch.fed, strict=True)):
         text = F.pad(
             F.pad(example.tokens.to(device), (1, 0), value=gpt.start_text_token), (0, 1), value=gpt.stop_text_token
@@ -134,7 +141,13 @@ def latents(gpt: Any, batch: Batch) -> list[Tensor]:
         codes = F.pad(fed.to(device), (1, 0), value=START)
         said = gpt.text_embedding(text) + gpt.text_pos_embedding.emb.weight[: len(text)]
         spoken = gpt.mel_embedding(codes) + gpt.mel_pos_embedding.emb.weight[: len(codes)]
-        rows.append(torch.cat([conditioning[row], said, spoken]))
-        spans.append((VECTORS + len(text), VECTORS + len(text) + len(codes)))
-    hidden = transform(gpt, nn.utils.rnn.pad_sequence(rows, batch_first=True))
-    return [hidden[row, start:stop] for row, (start, stop) in enumerate(spans)]
+        rows.append(torch.cat([conditioning[row, None], said, spoken]))
+        places.append(torch.arange(1 + len(text), len(rows[-1]), device=device))
+    x = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    mask = _mask(x.shape[1], device)[None, None]
+    for block in gpt.gpt.h[:-1]:
+        x = _feed(block, _attend(block, x, mask))
+    x = _attend(gpt.gpt.h[-1], x, mask).flatten(0, 1)
+    x = x[torch.cat([row * mask.shape[-1] + mine for row, mine in enumerate(places)])]  # the codes alone
+    x = gpt.final_norm(gpt.gpt.ln_f(_feed(gpt.gpt.h[-1], x)))
+    return list(x.split([len(mine) for mine in places]))

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
 from training.codebook import load_codebook
 from training.examples import OUTPUT_RATE, Example, Examples, delayed, delayed_wave
@@ -23,7 +22,8 @@ from training.runs import Measures, Run, rate, set_rate
 from training.speaker import CLIP_RATE, EMBEDDING, build_encoder, cut, low_rate
 from training.spectral import spectral_distance
 
-CHANNELS = 128  # upstream has 512
+FIRST_CHANNELS, CHANNELS = 256, 128  # upstream has 512 and 256
+KERNELS, DILATIONS = (3, 7), (1, 3, 5)
 HOP = 256  # samples a frame
 RATIO = OUTPUT_RATE / RATE
 ROWS, WINDOW = 8, 18  # codes
@@ -33,28 +33,48 @@ _CLIPS, _CLIP_SECONDS = 4, 3
 Inputs = Callable[[list[Example], random.Random], list[Tensor]]  # (codes + 1, dim) of each
 
 
-def build_vocoder(inputs: int) -> Any:
-    """As TTS/tts/layers/xtts/hifigan_decoder.py does, but for the width."""
-    kernels, dilations = [3, 7, 11], [[1, 3, 5]] * 3
-    vocoder = HifiganGenerator(
-        inputs,
-        1,
-        "1",
-        dilations,
-        kernels,
-        [16, 16, 4, 4],
-        CHANNELS,
-        [8, 8, 2, 2],
-        inference_padding=0,
-        cond_channels=EMBEDDING,
-        conv_pre_weight_norm=False,
-        conv_post_weight_norm=False,
-        conv_post_bias=False,
-        cond_in_each_up_layer=True,
-    )
-    for layer in (vocoder.cond_layer, *vocoder.conds):
-        nn.init.zeros_(layer.weight)
-    return vocoder
+class Block(nn.Module):
+    """`ResBlock1` of upstream's HiFi-GAN, without weight norm."""
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.convs1, self.convs2 = (
+            nn.ModuleList(
+                nn.Conv1d(CHANNELS, CHANNELS, kernel, dilation=d, padding=d * (kernel // 2)) for d in dilations
+            )
+            for dilations in (DILATIONS, (1, 1, 1))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for first, second in zip(self.convs1, self.convs2, strict=True):
+            x = x + second(F.leaky_relu(first(F.leaky_relu(x, 0.1)), 0.1))
+        return x
+
+
+class Vocoder(nn.Module):
+    """A HiFi-GAN whose other stages than the first are one linear filter bank: 64 samples for every 32.
+
+    All that is learned happens at 94 and at 750 Hz, where a CPU trains it quickly. `hifigan.py` writes it as upstream's.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.conv_pre = nn.Conv1d(inputs, FIRST_CHANNELS, 7, padding=3)
+        self.cond_layer = nn.Conv1d(EMBEDDING, FIRST_CHANNELS, 1)
+        self.up = nn.ConvTranspose1d(FIRST_CHANNELS, CHANNELS, 16, 8, padding=4)
+        self.cond = nn.Conv1d(EMBEDDING, CHANNELS, 1)
+        self.blocks = nn.ModuleList(Block(kernel) for kernel in KERNELS)
+        self.bank = nn.ConvTranspose1d(CHANNELS, 1, 64, 32, padding=16, bias=False)
+        for layer in (self.cond_layer, self.cond):
+            nn.init.zeros_(layer.weight)
+
+    def forward(self, x: Tensor, g: Tensor) -> Tensor:
+        """(rows, inputs, frames) and (rows, EMBEDDING, 1) to (rows, 1, 256 samples a frame)."""
+        x = F.leaky_relu(self.conv_pre(x) + self.cond_layer(g), 0.1)
+        x = self.up(x) + self.cond(g)
+        x = (x + sum(block(x) for block in self.blocks)) / 3  # upstream's third block changes nothing
+        made: Tensor = torch.tanh(self.bank(F.leaky_relu(x, 0.1)))
+        return made
 
 
 def stretch(rows: Tensor) -> Tensor:
@@ -70,7 +90,8 @@ class Speech:
         self.codebook = load_codebook(plan.work)
         self.examples = Examples(plan.shards[1 : plan.audio_shards], self.codebook)
         self.long_enough = [e for e in self.examples.all if len(e.codes) > WINDOW and len(e.audio)]
-        self.embeddings = {who: embeddings(plan, rows) for who, rows in self.examples.by_speaker.items()}
+        heard = {e.speaker for e in self.long_enough}
+        self.embeddings = {who: embeddings(plan, self.examples.by_speaker[who]) for who in heard}
 
     def told(self, chosen: list[Example], rng: random.Random) -> list[Tensor]:
         return [self.codebook.normalise(delayed(e.told, self.codebook.silence)) for e in chosen]
@@ -98,7 +119,7 @@ def embeddings(plan: Plan, rows: list[Example]) -> Tensor:
     encoder = build_encoder()
     encoder.load_state_dict(torch.load(plan.work / "speaker.pt", weights_only=True)["encoder"])
     rng = random.Random(0)
-    clips = [cut(rng, low_rate(e.audio), _CLIP_SECONDS * CLIP_RATE) for e in rows[:_CLIPS]]
+    clips = [cut(rng, low_rate(e.audio), _CLIP_SECONDS * CLIP_RATE) for e in rows if len(e.audio)][:_CLIPS]
     with torch.no_grad():
         result: Tensor = encoder.eval()(torch.stack(clips), l2_norm=True)
     return result
@@ -108,7 +129,7 @@ def train_vocoder(plan: Plan) -> None:
     """On what is told of the codes."""
     speech = Speech(plan)
     torch.manual_seed(0)
-    _train(plan, "vocoder", plan.vocoder_steps, build_vocoder(TARGETS), _PEAK_RATE, speech, speech.told)
+    _train(plan, "vocoder", plan.vocoder_steps, Vocoder(TARGETS), _PEAK_RATE, speech, speech.told)
 
 
 def tune_vocoder(plan: Plan) -> None:
@@ -116,7 +137,7 @@ def tune_vocoder(plan: Plan) -> None:
     gpt, speech = Gpt(plan), Speech(plan)
     state = torch.load(plan.work / "gpt.pt", map_location="cpu", weights_only=True)
     gpt.model.load_state_dict(state["gpt"])
-    vocoder = build_vocoder(WIDTH)
+    vocoder = Vocoder(WIDTH)
     trained = torch.load(plan.work / "vocoder.pt", map_location="cpu", weights_only=True)["vocoder"]
     vocoder.load_state_dict(folded(trained, state["teller"]))
 

@@ -13,17 +13,18 @@ from runners.demo.vocabulary import write_vocabulary
 from runners.xtts.checkpoint import load_checkpoint
 from training.export import folded, widened, write
 from training.features import TARGETS
+from training.hifigan import as_hifigan
 from training.model import WIDTH, build_gpt
 from training.speaker import build_encoder
-from training.vocoder import build_vocoder, stretch
+from training.vocoder import Vocoder, stretch
 
 
 @pytest.fixture(scope="module")
 def narrow() -> tuple[Any, Any]:
     """A vocoder and a speaker encoder, untrained, with statistics as training leaves them."""
     torch.manual_seed(0)
-    encoder, vocoder = build_encoder(), build_vocoder(WIDTH)
-    for layer in (vocoder.cond_layer, *vocoder.conds):
+    encoder, vocoder = build_encoder(), Vocoder(WIDTH)
+    for layer in (vocoder.cond_layer, vocoder.cond):
         nn.init.normal_(layer.weight, std=0.1)
     encoder.train()
     encoder(torch.randn(4, 16000) * 0.1)
@@ -34,8 +35,8 @@ def narrow() -> tuple[Any, Any]:
 def wide(narrow: tuple[Any, Any]) -> HifiDecoder:
     encoder, vocoder = narrow
     decoder = HifiDecoder(output_sample_rate=24000, decoder_input_dim=WIDTH)
-    for part, source in ((decoder.speaker_encoder, encoder), (decoder.waveform_decoder, vocoder)):
-        mine = source.state_dict()
+    parts = (decoder.speaker_encoder, encoder.state_dict()), (decoder.waveform_decoder, as_hifigan(vocoder.state_dict()))
+    for part, mine in parts:
         shapes = {name: tensor.shape for name, tensor in part.state_dict().items()}
         part.load_state_dict({name: widened(name, mine[name], shape) for name, shape in shapes.items()})
     return decoder.eval()
@@ -59,7 +60,7 @@ def test_latents_have_the_same_samples(narrow: tuple[Any, Any], wide: HifiDecode
 @torch.no_grad()
 def test_the_teller_goes_into_the_vocoders_first_layer() -> None:
     torch.manual_seed(0)
-    teller, told_vocoder, vocoder = nn.Linear(WIDTH, TARGETS), build_vocoder(TARGETS), build_vocoder(WIDTH)
+    teller, told_vocoder, vocoder = nn.Linear(WIDTH, TARGETS), Vocoder(TARGETS), Vocoder(WIDTH)
     vocoder.load_state_dict(folded(told_vocoder.state_dict(), teller.state_dict()))
     rows, speaker = torch.randn(1, 24, WIDTH), torch.zeros(1, 512, 1)
     ours, theirs = vocoder(stretch(rows), g=speaker), told_vocoder(stretch(teller(rows)), g=speaker)
