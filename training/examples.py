@@ -60,8 +60,8 @@ class Examples:
                 self.by_speaker.setdefault(example.speaker, []).append(example)
 
     def batch(self, step: int, longest: int, *, corrupt: float, positions: int = BATCH_POSITIONS) -> Batch:
-        """Utterances of about equal lengths, the first of at most `longest` codes. A share `corrupt` of the fed codes is wrong,
-        as codes that were drawn may be."""
+        """Utterances of about equal lengths, the first of at most `longest` codes. A share `corrupt` of the fed codes
+        is wrong, as codes that were drawn may be."""
         rng = random.Random(step)
         first = self._draw(rng, longest)
         chosen = [first]

@@ -54,7 +54,8 @@ class Block(nn.Module):
 class Vocoder(nn.Module):
     """A HiFi-GAN whose other stages than the first are one linear filter bank: 64 samples for every 32.
 
-    All that is learned happens at 94 and at 750 Hz, where a CPU trains it quickly. `hifigan.py` writes it as upstream's.
+    All that is learned happens at 94 and at 750 Hz, where a CPU trains it quickly. `hifigan.py` writes it as upstream
+    has it.
     """
 
     def __init__(self, inputs: int) -> None:

@@ -35,7 +35,10 @@ def narrow() -> tuple[Any, Any]:
 def wide(narrow: tuple[Any, Any]) -> HifiDecoder:
     encoder, vocoder = narrow
     decoder = HifiDecoder(output_sample_rate=24000, decoder_input_dim=WIDTH)
-    parts = (decoder.speaker_encoder, encoder.state_dict()), (decoder.waveform_decoder, as_hifigan(vocoder.state_dict()))
+    parts = (
+        (decoder.speaker_encoder, encoder.state_dict()),
+        (decoder.waveform_decoder, as_hifigan(vocoder.state_dict())),
+    )
     for part, mine in parts:
         shapes = {name: tensor.shape for name, tensor in part.state_dict().items()}
         part.load_state_dict({name: widened(name, mine[name], shape) for name, shape in shapes.items()})
