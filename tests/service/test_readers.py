@@ -3,7 +3,6 @@
 Tools that are not on this machine are left out: Debian's mpg123, mediainfo, sox, flac and ffmpeg.
 """
 
-import io
 import shutil
 import subprocess
 import warnings
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import librosa
 import mutagen
-import numpy as np
 import pytest
 import soundfile
 from pydub import AudioSegment
@@ -34,7 +32,7 @@ def run(*command: str) -> bytes:
 
 def from_librosa(file: Path) -> float:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # that it falls back to another reader
+        warnings.filterwarnings("error", message="PySoundFile failed")  # so it falls back to another reader
         return len(librosa.load(file, sr=None)[0])
 
 
@@ -93,18 +91,9 @@ def test_every_reader_reads_every_sample(
             continue
         file = tmp_path / f"answer.{format}"
         file.write_bytes(answers[kind, format])
-        got = read(file) * (0.5 if (format, reader) in (("opus", "pydub"), ("opus", "soundfile")) else 1)  # 48 kHz
+        got = read(file) * (0.5 if (format, reader) in (("opus", "pydub"),) else 1)  # 48 kHz
         slack = RATE / 1000 if reader == "mediainfo" else 1
         assert -slack <= got - samples <= PADDING.get(format, 0) + slack, (format, got, samples)
-
-
-def test_a_streamed_flac_is_read_in_blocks(answers: dict[tuple[str, str], bytes]) -> None:
-    """By soundfile too, which cannot make one array for a file of unknown length."""
-    with soundfile.SoundFile(io.BytesIO(answers["streamed", "flac"])) as file:
-        blocks = []
-        while len(block := file.read(4096, dtype="int16")):
-            blocks.append(block)
-    assert np.concatenate(blocks).tobytes() == answers["streamed", "pcm"]
 
 
 def test_answers_are_joined_byte_by_byte(answers: dict[tuple[str, str], bytes], tmp_path: Path) -> None:
