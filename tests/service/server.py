@@ -58,7 +58,7 @@ def start(folder: Path, environ: Mapping[str, str], port: int) -> Server:
     return Server(f"http://127.0.0.1:{port}", log, process)
 
 
-def wait_until_healthy(server: Server, timeout: float = 180) -> list[httpx.Response]:
+def wait_until_healthy(server: Server, timeout: float = 500) -> list[httpx.Response]:
     """All answers of /health until the first 200, that one last."""
     answers: list[httpx.Response] = []
     end = time.monotonic() + timeout

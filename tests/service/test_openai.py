@@ -156,7 +156,6 @@ def seed_and_samples(server: Server, **fields: Any) -> tuple[int, np.ndarray]:
         ({"extra_body": {"pronunciations": {"napot": "estét"}}}, {"pronunciations": {"napot": "estét"}}),
         ({"instructions": '{"language": "en", "style": "question"}'}, {"language": "en", "style": "question"}),
     ],
-    ids=str,
 )
 def test_what_the_fields_mean(open_server: Server, theirs: dict[str, Any], meant: dict[str, Any]) -> None:
     seed, samples = seed_and_samples(open_server, **theirs)
