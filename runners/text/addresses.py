@@ -11,10 +11,11 @@ _DOMAINS = (
     "com|org|net|edu|gov|info|io|ai|dev|app|eu|hu|de|fr|es|it|pt|br|pl|cz|ru|nl|be|tr|cn|jp|kr|in|uk|us|at|ch|tv|me|co"
 )
 _ADDRESS = re.compile(
-    r"(?:mailto:)?[\w.+-]{1,64}@[A-Za-z\d-]{1,63}(?:\.[A-Za-z\d-]{1,63}){1,5}"
+    r"(?=[\w+-]{1,64}[.@:]|[.+#@])"  # most words have none of these
+    r"(?:(?:mailto:)?[\w.+-]{1,64}@[A-Za-z\d-]{1,63}(?:\.[A-Za-z\d-]{1,63}){1,5}"
     r"|(?:(?:https?|ftp)://|www\.)[^\s<>\"“”«»]{1,2000}"
     rf"|(?:[A-Za-z\d][A-Za-z\d-]{{0,62}}\.){{1,4}}(?:{_DOMAINS})(?![\w.-]*\w)(?:/[^\s<>\"]{{0,500}})?"
-    r"|(?P<tag>[#@])(?P<name>[^\W\d]\w{0,60})",
+    r"|(?P<tag>[#@])(?P<name>[^\W\d]\w{0,60}))",
     re.IGNORECASE,
 )
 _PART = re.compile(r"[^\W\d_]+|\d+|.", re.DOTALL)

@@ -21,6 +21,7 @@ _MONTH_DAY = re.compile(rf"(?P<month>0[1-9]|1[0-2])\.(?P<day>0[1-9]|[12]\d|3[01]
 _DAY = re.compile(
     rf"(?P<day>[1-9]|[12]\d|3[01])(?:\.?[-–](?P<to>[1-9]|[12]\d|3[01])(?!\d))?(?P<dot>\.)?(?![\d.,:]\d){_SUFFIX}(?![^\W_])"
 )
+_APART = frozenset(" .\u00a0")
 _LONE_DAY = re.compile(
     r"(?P<day>[1-9]|[12]\d|3[01])\.?-(?P<suffix>j?[áé]n|j?[aeáé]i?|jei|j?[áé]ig|j?[áé]t[óő]l)(?![^\W_])"
 )
@@ -49,8 +50,6 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
     if (found := _MONTH_DAY.match(text, at)) and (int(found["month"]) < 10 or found["suffix"]):
         words = f"{language.month(int(found['month']))} {language.day(int(found['day']), found['suffix'] or '')}"
         return Reading(found.end(), words)
-    if word_before(text, at).lower() in language.months and (found := _DAY.match(text, at)):
-        return _day(found, language)
     if found := _LONE_DAY.match(text, at):
         return Reading(found.end(), language.day(int(found["day"]), found["suffix"]))
     if found := _YEARS.match(text, at):
@@ -63,7 +62,13 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
     return None
 
 
-def _day(found: re.Match[str], language: Hungarian) -> Reading:
+def read_day(text: str, at: int, language: Language) -> Reading | None:
+    """The day after a month's name."""
+    assert isinstance(language, Hungarian)
+    after_word = text[at - 1 : at] in _APART and word_before(text, at).lower() in language.months
+    found = _DAY.match(text, at) if after_word else None
+    if found is None:
+        return None
     day, to, suffix = int(found["day"]), found["to"], found["suffix"] or ""
     after = word_after(found.string, found.end())
     if found["dot"] and not suffix and after[:1].islower() and after not in ("és", "vagy", "között", "a", "az"):

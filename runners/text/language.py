@@ -29,7 +29,8 @@ class Language:
     def __init__(self, code: str) -> None:
         """Raises FileNotFoundError for a language that has no table."""
         self.code = code
-        self._sections: Mapping[str, Any] = yaml.safe_load((TABLES / f"{code}.yaml").read_text("utf-8"))
+        table = yaml.safe_load((TABLES / f"{code}.yaml").read_text("utf-8"))
+        self._sections: Mapping[str, Mapping[str, Any]] = {name: section or _NONE for name, section in table.items()}
         self._locale = Locale.parse(code)
         self._spellout = Spellout(code)
 
@@ -38,7 +39,7 @@ class Language:
         return str(self._sections["words"].get(name, ""))
 
     def section(self, name: str) -> Mapping[str, Any]:
-        return self._sections.get(name) or _NONE
+        return self._sections.get(name, _NONE)
 
     # Numbers in words. `gender` is one of the table's: m, f or n.
 
@@ -70,6 +71,8 @@ class Language:
         for gender, words in self.section("counters").items():
             if rest.lstrip(" ").startswith(tuple(words)):
                 return gender
+        if "endings" not in self._sections:
+            return ""
         word = rest[1:].split(" ", 1)[0].rstrip(".,;:!?") if rest[:1] == " " else ""
         for gender, ends in self.section("endings").items():
             if word.islower() and word.endswith(tuple(ends)):

@@ -39,12 +39,14 @@ class MappedText:
         texts: list[str] = []
         starts, stops, at = array("l"), array("l"), 0
         for start, stop, new in edits:
-            from_start, from_stop = self.source(start, stop)
             texts += (self.text[at:start], new)
-            starts += self._starts[at:start]
-            stops += self._stops[at:start]
-            starts.extend((from_start,) * len(new))
-            stops.extend((from_stop,) * len(new))
+            if new:
+                from_start, from_stop = self.source(start, stop)
+                starts += self._starts[at:start] + array("l", (from_start,)) * len(new)
+                stops += self._stops[at:start] + array("l", (from_stop,)) * len(new)
+            else:
+                starts += self._starts[at:start]
+                stops += self._stops[at:start]
             at = stop
         if not texts:
             return self

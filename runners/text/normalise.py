@@ -17,8 +17,8 @@ from runners.text.figures import read_fraction, read_ordinal, read_phone, read_v
 from runners.text.figures import read_year as read_ordinal_year
 from runners.text.hungarian import Hungarian
 from runners.text.hungarian_dates import read_date as read_hungarian_date
+from runners.text.hungarian_dates import read_day, read_roman
 from runners.text.hungarian_dates import read_ordinal as read_hungarian_ordinal
-from runners.text.hungarian_dates import read_roman as read_hungarian_roman
 from runners.text.hungarian_dates import read_time as read_hungarian_time
 from runners.text.language import Language
 from runners.text.mapped import Edit, MappedText
@@ -31,56 +31,58 @@ from runners.text.words import read_word
 LANGUAGES: dict[str, type[Language]] = {"en": English, "hu": Hungarian, "pl": Slavic, "cs": Slavic}
 
 _CAPITALS = "".join(char for char in map(chr, range(0x530)) if char.isupper()) + "²³¹½⅓⅔¼¾⅕⅛"
-_PLAIN = re.compile(  # words as words are written, and what stands between them
-    rf"\s+|(?P<word>[^\W\d_]?(?:(?![{_CAPITALS}])[^\W\d_]|[{MARKS}])++)(?!['’]?[\w.@/:²³-]\S|[°º]|\.\Z|\.\s)"
+_PLACE = re.compile(  # words as words are written, and what stands between them; digits, and what follows; or one sign
+    rf"(?P<plain>\s+|(?P<word>[^\W\d_]?(?:(?![{_CAPITALS}])[^\W\d_]|[{MARKS}])++)(?!['’]?[\w.@/:²³-]\S|[°º]|\.\Z|\.\s))"
+    r"|(?P<digits>\d+)(?P<space>[ \u00a0\u202f\u2009]?)(?P<next>.?)|.",
+    re.DOTALL,
 )
 _CROWD = re.compile(r"\S{200,}")  # nobody writes so, but for addresses
 _LATIN_CROWD = re.compile(r"[!-~\u00a1-\u02ff]{200,}")
 _DIGITS = re.compile(r"\d+")
 _TOKEN = re.compile(r"[^\W\d_²³¹½⅓⅔¼¾⅕⅛]+|.", re.DOTALL)
 
-_FIRST: dict[str, tuple[Reader, ...]] = {
-    "hu": (read_hungarian_date, read_hungarian_time, read_hungarian_ordinal),
-    "en": (read_clock,),
-}
-_LAST: dict[str, tuple[Reader, ...]] = {"en": (read_year,)}
-_WORDS: dict[str, tuple[Reader, ...]] = {"hu": (read_hungarian_roman,)}
-
-
-_NEXT = re.compile(r"\d+(.?)", re.DOTALL)
-_SPACE = frozenset(" \u00a0\u202f\u2009")
 _ENDS = frozenset(',;!?)]}"\n')
+_FIGURES: dict[str, tuple[Reader, ...]] = {  # what may begin with digits, by what comes after them: see _kind
+    " a": (read_date, read_ordinal_year, read_time, read_ordinal),
+    " ": (read_phone, read_fraction),
+    ",": (),
+    ".": (read_address, read_date, read_time, read_phone, read_version, read_ordinal),
+    ":": (read_time,),
+    "/": (read_date, read_phone, read_fraction),
+    "-": (read_address, read_date, read_phone, read_ordinal),
+    "0": (read_address, read_date, read_ordinal_year, read_time, read_fraction, read_ordinal),
+}
+_HUNGARIAN: dict[str, tuple[Reader, ...]] = {
+    " a": (read_day, read_hungarian_date),
+    ".": (read_day, read_hungarian_date, read_hungarian_time, read_address, read_hungarian_ordinal),
+    ":": (read_hungarian_time,),
+    "/": (read_hungarian_date,),
+    "-": (read_day, read_hungarian_date, read_hungarian_ordinal),
+}
 
 
-def _figures(code: str, follows: str) -> tuple[Reader, ...]:
-    """Those that read what begins with digits, by the sign after them."""
-    first, last = _FIRST.get(code, ()), _LAST.get(code, ())
-    match follows:
-        case " ":
-            return (*first, read_date, read_ordinal_year, read_phone, read_fraction, read_ordinal, *last, read_amount)
-        case ",":
-            return (*first, *last, read_amount)
-        case ".":
-            dotted = (read_date, read_time, read_phone, read_version, read_ordinal)
-            return (read_address, *first, *dotted, *last, read_amount)
-        case ":":
-            return (*first, read_time, *last, read_amount)
-        case "/":
-            return (*first, read_date, read_phone, read_fraction, *last, read_amount)
-    general = (read_date, read_ordinal_year, read_time, read_phone, read_fraction, read_ordinal)
-    return (read_address, *first, *general, *last, read_amount)
-
-
-def _others(code: str) -> dict[str, tuple[Reader, ...]]:
-    return {
-        "a": (read_address, *_WORDS.get(code, ()), read_amount, read_word),
-        "": (read_address, read_phone, read_fraction, read_amount, read_sign),
-    }
+_NEEDS: dict[Reader, tuple[str, ...]] = {  # one of these sections of the table
+    read_date: ("dates",),
+    read_time: ("times",),
+    read_ordinal: ("ordinal marks", "dotted ordinals"),
+}
 
 
 @lru_cache
-def _readers(code: str) -> dict[str, tuple[Reader, ...]]:
-    return {follows: _figures(code, follows) for follows in (" ", ",", ".", ":", "/", "0")} | _others(code)
+def _readers(language: Language) -> dict[str, tuple[Reader, ...]]:
+    """By the kind of place."""
+    figures = {
+        kind: tuple(each for each in readers if each not in _NEEDS or any(map(language.section, _NEEDS[each])))
+        for kind, readers in _FIGURES.items()
+    }
+    if language.code == "hu":
+        figures = {kind: (*_HUNGARIAN.get(kind, (read_day,)), *readers) for kind, readers in figures.items()}
+    elif language.code == "en":
+        figures = {kind: (read_clock, *readers, read_year) for kind, readers in figures.items()}
+    return {kind: (*readers, read_amount) for kind, readers in figures.items()} | {
+        "a": (read_address, *((read_roman,) if language.code == "hu" else ()), read_amount, read_word),
+        "": (read_address, read_phone, read_fraction, read_amount, read_sign),
+    }
 
 
 @lru_cache
@@ -99,7 +101,7 @@ def normalise(text: MappedText, code: str) -> MappedText:
 
 
 def _edits(text: str, language: Language) -> Iterator[Edit]:
-    readers, signs = _readers(language.code), _signs(language.code)
+    readers, signs = _readers(language), _signs(language.code)
     crowds = iter((_LATIN_CROWD if language.section("numbers").get("unspaced") else _CROWD).finditer(text))
     crowd = next(crowds, None)
     at = 0
@@ -111,13 +113,14 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
             if at >= crowd.end():
                 crowd = next(crowds, None)
                 continue
-        plain = _PLAIN.match(text, at)
-        if plain and not language.is_short(plain["word"]):
-            at = plain.end()
-        elif not (text[at].isalnum() or text[at] == "_" or text[at] in signs):
+        place = _PLACE.match(text, at)
+        assert place
+        if place["plain"] and not language.is_short(place["word"]):
+            at = place.end()
+        elif not (place["digits"] or text[at].isalnum() or text[at] == "_" or text[at] in signs):
             at += 1
-        elif reading := _read(text, at, readers[_kind(text, at)], language):
-            yield Edit(at, reading.stop, reading.words)
+        elif reading := _read(text, at, readers[_kind(place)], language):
+            yield Edit(at, *reading)
             at = reading.stop
         else:
             token = _TOKEN.match(text, at)
@@ -145,17 +148,16 @@ def _signs(code: str) -> frozenset[str]:
     )
 
 
-def _kind(text: str, at: int) -> str:
-    char = text[at]
-    if not char.isdecimal():
-        return "a" if char.isalpha() or char == "_" else ""
-    found = _NEXT.match(text, at)
-    follows = found[1] if found else ""
-    if follows in _SPACE:
-        return " "
+def _kind(place: re.Match[str]) -> str:
+    """A letter, a sign, or digits and what follows them."""
+    if not place["digits"]:
+        return "a" if place[0][0].isalpha() or place[0] == "_" else ""
+    follows = place["next"]
+    if place["space"]:
+        return " a" if follows.isalpha() else " "
     if not follows or follows in _ENDS:
         return ","
-    return follows if follows in ".:/" else "0"
+    return "-" if follows == "–" else follows if follows in ".:/-" else "0"
 
 
 def _read(text: str, at: int, readers: tuple[Reader, ...], language: Language) -> Reading | None:

@@ -14,15 +14,15 @@ class Reading(NamedTuple):
 
 Reader = Callable[[str, int, Language], Reading | None]  # the text, and where to read; None: it is nothing of this kind
 
-_BEFORE = re.compile(r"([^\W\d_]+)\W*\Z")
+_BEFORE = re.compile(r"\W*([^\W\d_]+)")  # backwards
 _NEXT = re.compile(r"[ \u00a0]([^\W\d_]+)")
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # vowels of Devanagari, which are no letters to Python
 REACH = 40  # characters that are looked at before a place
 
 
 def word_before(text: str, at: int) -> str:
-    found = _BEFORE.search(text, max(0, at - REACH), at)
-    return found[1] if found else ""
+    found = _BEFORE.match(text[max(0, at - REACH) : at][::-1])
+    return found[1][::-1] if found else ""
 
 
 def word_after(text: str, at: int) -> str:
