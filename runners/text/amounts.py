@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import chain
+from typing import Any
 
 from runners.text.language import Language
 from runners.text.measures import Amount, Number, in_words
@@ -38,7 +39,8 @@ def _patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]]:
         rf"(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
         rf"(?:(?P<range>[-–—])(?:{signs})?{number('second')}(?!\d|[-–—/.:]\d))?"
         rf"(?:[ \u00a0\u202f]?(?P<scale>{scales}){last})?(?:,?[-–—](?= ?(?:{signs})))?"
-        rf"(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?)?{ending}"
+        rf"(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}"
+        rf"(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?)?{ending}"
     )
 
 
@@ -49,6 +51,7 @@ def _any(keys: Iterable[str]) -> str:
 def read_amount(text: str, at: int, language: Language) -> Reading | None:
     number, amount = _patterns(language)
     left = _is_latin(text[at - 1 : at])
+    parts: tuple[Any, ...]
     if left:  # `B2B`: no unit belongs to this
         found = number.match(text, at)
         parts = (None, None, found["first"], found["first_fraction"], *(None,) * 6) if found else ()
@@ -61,7 +64,7 @@ def read_amount(text: str, at: int, language: Language) -> Reading | None:
         return None
     stop = found.end()
     gender = language.gender(text[stop : stop + REACH])
-    words = in_words(Amount(*parts, gender, language.counts(word_after(text, stop))), language)
+    words = in_words(Amount._make((*parts, gender, language.counts(word_after(text, stop)))), language)
     if gender == "native" and text[stop : stop + 1].strip():
         words += " "
     return Reading(stop, f"{' ' * left}{words}{' ' * _is_latin(text[stop : stop + 1])}")  # `3D` is no word

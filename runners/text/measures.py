@@ -106,7 +106,7 @@ def _number(number: Number, language: Language, gender: str, *, counts: bool = F
 
 def _money(amount: Amount, language: Language) -> str:
     """`[gender] name in its forms, [gender] name of the hundredth part`, as the table has it."""
-    entry = language.section("currencies")[amount.before or amount.after]
+    entry = language.section("currencies")[amount.before or amount.after or ""]
     (gender, name), (cents_gender, cents_name) = map(_with_gender, (str(entry) + ",").split(",")[:2])
     last = amount.numbers[-1]
     if amount.scale:

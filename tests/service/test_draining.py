@@ -37,7 +37,7 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(tmp_path: Pa
     answers: list[httpx.Response] = []
 
     def ask() -> None:
-        answers.append(httpx.post(f"{server.url}/generate/segmented", json=BODY, timeout=120))
+        answers.append(httpx.post(f"{server.url}/generate/segmented", json=BODY, timeout=400))
 
     try:
         wait_until_healthy(server)
@@ -54,7 +54,7 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(tmp_path: Pa
         assert not accepts(server)
         begun.sendall(rest)
         assert begun.recv(20).startswith(b"HTTP/1.1 200")
-        request.join(120)
+        request.join(400)
         assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [(200, "audio/wav")]
         assert server.process.wait(timeout=30) == 0
     finally:

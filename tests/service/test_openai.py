@@ -216,11 +216,13 @@ def test_lists_need_no_key_but_a_wrong_one_is_refused(open_server: Server) -> No
 def test_openais_way_to_make_a_voice(open_server: Server) -> None:
     sample = (ROOT / "references" / "default" / "neutral.flac").read_bytes()
     with client(open_server) as ai:
-        made = ai.audio.voices.create(name="anna", audio_sample=("a.flac", sample, "audio/flac"), consent="consent_1")
-        assert (made.id, made.name, made.object) == ("anna", "anna", "audio.voice")
+        made = ai.audio.voices.create(
+            name="recorded", audio_sample=("a.flac", sample, "audio/flac"), consent="consent_1"
+        )
+        assert (made.id, made.name, made.object) == ("recorded", "recorded", "audio.voice")
         with pytest.raises(openai.ConflictError):
-            ai.audio.voices.create(name="anna", audio_sample=("a.flac", sample, "audio/flac"), consent="consent_1")
-        assert len(ai.audio.speech.create(**{**SPEECH, "voice": "anna"}).content) > 1000
+            ai.audio.voices.create(name="recorded", audio_sample=("a.flac", sample, "audio/flac"), consent="consent_1")
+        assert len(ai.audio.speech.create(**{**SPEECH, "voice": "recorded"}).content) > 1000
 
 
 def test_models_and_voices(open_server: Server) -> None:

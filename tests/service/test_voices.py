@@ -253,10 +253,7 @@ def test_wrong_requests(site: Server) -> None:
         for name in ("%2e%2e", "..%2f..", "default%2f..%2fdefault", "%00"):
             check(client.get(f"/voices/{name}"), 404, client.get(f"/voices/{name}").json()["error"]["type"])
         answer = client.get("/voices/", headers={"Host": "elsewhere.example"})
-        assert (answer.status_code, "location" in answer.headers) == (
-            404,
-            False,
-        )  # no redirect to where the client says
+        assert (answer.status_code, "location" in answer.headers) == (200, False)  # no redirect to where it says
     check(upload(site, "default", clips("neutral")), 409, "voice_exists")
     check(upload(site, "../eva", clips("neutral")), 422, "invalid_request")
     for language in ("xx", "hungarian", "xx-Latn-XX"):

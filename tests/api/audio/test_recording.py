@@ -67,7 +67,11 @@ def test_a_whole_file_is_the_stream_collected_and_its_true_length(format: str, t
     assert recording.seconds == streamed.seconds == length / RATE
     assert len(whole_audio) == length if format != "aac" else len(whole_audio) >= length
     delay = DELAYS.get(format, 0) if format != "aac" else 0
-    assert np.array_equal(live_audio[delay : delay + length], whole_audio[:length])
+    live_audio, whole_audio = live_audio[delay : delay + length], whole_audio[:length]
+    if format == "mp3":  # a stream's bit rate is constant
+        assert np.corrcoef(live_audio, whole_audio)[0, 1] > 0.999
+    else:
+        assert np.array_equal(live_audio, whole_audio)
 
 
 @pytest.mark.parametrize("format", CODECS)
