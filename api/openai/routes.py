@@ -146,7 +146,7 @@ async def list_voices(routes: Routes, legacy: Legacy = False) -> SpeechVoices:
     return SpeechVoices(voices=names if legacy else [SpeechVoice(id=name, name=name) for name in names])
 
 
-@router.post("/audio/voices", openapi_extra=OPENAI_FORM, responses=errors(409, 507, body=OpenAIErrorBody))
+@router.post("/audio/voices", openapi_extra=OPENAI_FORM, responses=errors(507, body=OpenAIErrorBody))
 async def create_voice(voices: VoiceRoutes, request: Request, response: Response) -> CreatedVoice:
     """A new voice from one clip, as `POST /voices` takes it."""
     name = (await voices.upload(request, response)).name

@@ -220,7 +220,7 @@ def test_openais_way_to_make_a_voice(open_server: Server) -> None:
             name="recorded", audio_sample=("a.flac", sample, "audio/flac"), consent="consent_1"
         )
         assert (made.id, made.name, made.object) == ("recorded", "recorded", "audio.voice")
-        with pytest.raises(openai.ConflictError):
+        with pytest.raises(openai.BadRequestError):
             ai.audio.voices.create(name="recorded", audio_sample=("a.flac", sample, "audio/flac"), consent="consent_1")
         assert len(ai.audio.speech.create(**{**SPEECH, "voice": "recorded"}).content) > 1000
 
