@@ -49,8 +49,9 @@ from runners.xtts.sampling import SamplingParams, stream_of
 from runners.xtts.vocoder import Vocoder
 
 DEMO_NOTICE = (
-    "This is the demo checkpoint: it makes sound, but it does not speak. "
-    "For speech: COQUI_TOS_AGREED=1 XTTS_MODEL=hf://coqui/XTTS-v2 (weights under CPML, non-commercial)"
+    "This is the demo voice: a small model that sounds like espeak-ng and is often hard to understand, in English and"
+    " Hungarian. It is for trying everything out."
+    " For natural speech: COQUI_TOS_AGREED=1 XTTS_MODEL=hf://coqui/XTTS-v2 (weights under CPML, non-commercial)"
 )
 
 log = logging.getLogger(__name__)

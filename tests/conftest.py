@@ -1,4 +1,4 @@
-"""Fixtures every test may use. The model is the demo checkpoint: small, sensitive, made on the spot."""
+"""Fixtures every test may use. The model is one that hums: small, sensitive, made on the spot."""
 
 import os
 
@@ -14,9 +14,9 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
 from runners.checkpoint.look import look_at
-from runners.demo import make_demo
 from runners.xtts.build import prepare_kernels
 from runners.xtts.checkpoint import load_checkpoint
+from tests.hum import hum_folder
 
 hypothesis.settings.register_profile("patient", deadline=None)  # timings are for benchmarks
 hypothesis.settings.load_profile("patient")
@@ -24,24 +24,22 @@ prepare_kernels(Path(".pytest_cache/kernels"))  # compiled once for every versio
 
 
 @pytest.fixture(scope="session")
-def demo_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo checkpoint's folder. Read it, do not write to it."""
-    folder = tmp_path_factory.mktemp("demo")
-    make_demo(folder)
-    return folder
+def hum() -> Path:
+    """The test checkpoint's folder. Read it, do not write to it."""
+    return hum_folder()
 
 
 @pytest.fixture(scope="session")
-def xtts(demo_dir: Path) -> Xtts:
-    """Upstream's own model on the demo checkpoint: CPU, fp32, ready to infer. Leave it as it is."""
+def xtts(hum: Path) -> Xtts:
+    """Upstream's own model on the test checkpoint: CPU, fp32, ready to infer. Leave it as it is."""
     config = XttsConfig()
-    config.load_json(str(demo_dir / "config.json"))
+    config.load_json(str(hum / "config.json"))
     model = Xtts(config)
-    model.load_checkpoint(config, checkpoint_dir=demo_dir, eval=True)
+    model.load_checkpoint(config, checkpoint_dir=hum, eval=True)
     return model
 
 
 @pytest.fixture(scope="session")
-def own_xtts(demo_dir: Path) -> Xtts:
+def own_xtts(hum: Path) -> Xtts:
     """The copy that our engine runs on: loaded as the runner loads it, and not as upstream left it."""
-    return load_checkpoint(look_at(demo_dir), torch.device("cpu"))
+    return load_checkpoint(look_at(hum), torch.device("cpu"))

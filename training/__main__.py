@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
+from runners.demo import WEIGHTS
 from training.codebook import train_codebook
 from training.corpus import make_corpus
 from training.export import export, keep_all
 from training.gpt import train_gpt
-from training.plan import KEPT, Plan
+from training.plan import Plan
 from training.speaker import train_speaker
 from training.vocoder import train_vocoder, tune_vocoder
 
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of the CPU (torch's own choice)")
     parser.add_argument("--work", type=Path, default=Path("build/training"), help="(build/training)")
     parser.add_argument("--sources", type=Path, default=Path("/"), help="where word lists and manuals are (/)")
-    parser.add_argument("--afresh", action="store_true", help="do not go on from the weights in training/state")
+    parser.add_argument("--afresh", action="store_true", help="do not go on from the weights in runners/demo/weights")
     counts = [field for field in fields(Plan) if field.name.endswith(("_steps", "shards", "_count"))]
     for field in counts:
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=int, default=field.default)
@@ -43,7 +44,7 @@ def main() -> None:
     if asked.threads:
         torch.set_num_threads(asked.threads)
     numbers = {field.name: getattr(asked, field.name) for field in counts}
-    plan = Plan(asked.work, sources=asked.sources, kept=None if asked.afresh else KEPT, **numbers)
+    plan = Plan(asked.work, sources=asked.sources, kept=None if asked.afresh else WEIGHTS, **numbers)
     plan.work.mkdir(parents=True, exist_ok=True)
     for name in asked.steps or STEPS:
         STEPS[name](plan)

@@ -37,7 +37,7 @@ MIX = {"hu": 0.5, "en": 0.5}  # two that are spoken are worth more than six that
 def frontend(folder: Path) -> TextFrontend:
     """The server's own text path, over the new vocabulary."""
     vocabulary = folder / "vocab.json"
-    write_vocabulary(vocabulary, pairs=())
+    write_vocabulary(vocabulary)
     return TextFrontend(VoiceBpeTokenizer(str(vocabulary)), LANGUAGES, 402)
 
 

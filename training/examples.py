@@ -9,8 +9,9 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
+from runners.demo.layout import MEL_SCALE
 from training.codebook import NEIGHBOURS, Codebook, vectors
-from training.features import MEL_SCALE, RATE, SILENT_MEL, STRIDE, beat, targets
+from training.features import RATE, SILENT_MEL, STRIDE, beat, targets
 from training.shards import load_shard
 
 BATCH_POSITIONS = 3072  # of the GPT, with its padding

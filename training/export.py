@@ -1,110 +1,70 @@
-"""Puts what was trained into a folder in XTTS-v2's own layout: config.json, model.pth, vocab.json, speakers_xtts.pth.
+"""Puts what was trained into `checkpoint/`, and keeps it in half precision for the server to make its demo voice of."""
 
-The vocoder and the speaker encoder are narrower than upstream's, whose widths are fixed. Here they are widened by
-channels that are always zero: the same function in upstream's shapes.
-"""
-
-import json
-import logging
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import soundfile
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
-from TTS.tts.configs.xtts_config import XttsConfig
-from TTS.tts.models.xtts import Xtts
 
-from runners.demo.checkpoint import checkpoint_config
-from runners.demo.vocabulary import write_vocabulary
-from training.features import MEL_SCALE
-from training.hifigan import as_hifigan
-from training.model import HEADS, LAYERS, WIDTH, is_trained
-from training.plan import KEPT, Plan
+from runners.checkpoint.look import look_at
+from runners.demo import WEIGHTS
+from runners.demo.layout import Parts, folded, write
+from runners.xtts.checkpoint import load_checkpoint
+from training.corpus import spoken
+from training.espeak import RATE, Espeak, Speaker
+from training.model import is_trained
+from training.plan import Plan
 from training.runs import keep
 
-_SAMPLING = {"temperature": 0.6, "top_k": 50, "top_p": 0.85, "repetition_penalty": 1.0}
-
-
-def widened(name: str, narrow: Tensor, shape: torch.Size) -> Tensor:
-    """`narrow` in the first channels of a tensor of `shape`; the others change nothing."""
-    if name.endswith(("running_var", "parametrizations.weight.original1")):
-        wide = torch.ones(shape)  # a direction may not be zero: its norm is
-    else:
-        wide = torch.zeros(shape)
-    if name == "fc.weight":  # of the speaker encoder: means, then deviations
-        half, mine = shape[1] // 2, narrow.shape[1] // 2
-        wide[:, :mine], wide[:, half : half + mine] = narrow[:, :mine], narrow[:, mine:]
-        return wide
-    corner = tuple(slice(size) for size in narrow.shape)
-    if name.endswith("parametrizations.weight.original1"):
-        wide[tuple(slice(size) for size in narrow.shape[:1])] = 0
-    wide[corner] = narrow
-    return wide
-
-
-def folded(vocoder: dict[str, Tensor], teller: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The vocoder, reading latents: what the teller makes of them goes into its first convolution."""
-    weight, bias = vocoder["conv_pre.weight"], vocoder["conv_pre.bias"]
-    return vocoder | {
-        "conv_pre.weight": torch.einsum("otk,tl->olk", weight, teller["weight"]),
-        "conv_pre.bias": bias + (weight.sum(2) @ teller["bias"]),
-    }
-
-
-def weights(xtts: Xtts, state: dict[str, Any]) -> dict[str, Tensor]:
-    """All tensors of `xtts`, under upstream's names. `state`: gpt, vocoder and encoder."""
-    trained = {f"gpt.{name}": tensor for name, tensor in state["gpt"].items() if not name.startswith("text_head")}
-    trained["mel_stats"] = torch.full((80,), MEL_SCALE)
-    for stem, tensors in (("waveform_decoder", as_hifigan(state["vocoder"])), ("speaker_encoder", state["encoder"])):
-        trained |= {f"hifigan_decoder.{stem}.{name}": tensor for name, tensor in tensors.items()}
-    result = {}
-    for name, tensor in xtts.state_dict().items():
-        if name not in trained:
-            result[name] = torch.zeros_like(tensor) if name.startswith("gpt.text_head") else tensor
-        elif name.startswith("hifigan_decoder") and tensor.ndim:
-            result[name] = widened(name.split(".", 2)[2], trained[name], tensor.shape)
-        else:
-            result[name] = trained[name].to(tensor.dtype).reshape(tensor.shape)
-    return result
-
-
-def config(tokens: dict[str, int]) -> dict[str, object]:
-    return checkpoint_config(tokens, layers=LAYERS, width=WIDTH, heads=HEADS, text_tokens=len(tokens)) | _SAMPLING
-
-
-def write(folder: Path, state: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("transformers").setLevel(logging.ERROR)
-    tokens = write_vocabulary(folder / "vocab.json", pairs=())
-    (folder / "config.json").write_text(json.dumps(config(tokens), indent=4), encoding="utf-8")
-    upstream = XttsConfig()
-    upstream.load_json(str(folder / "config.json"))
-    model = weights(Xtts(upstream), state)
-    torch.save({"model": model}, folder / "model.pth")
-    torch.save({}, folder / "speakers_xtts.pth")
+SPEAKERS = {"Demo Low": Speaker("m3", 35, 50, 165), "Demo High": Speaker("f2", 60, 50, 165)}  # the built-in ones
+_CLIP = "The night train left the station at ten, and nobody on the platform noticed that the last carriage was empty."
 
 
 def export(plan: Plan) -> None:
-    """Into `checkpoint/`: with the vocoder as it was tuned, or, until it was, as it was trained."""
+    """With the vocoder as it was tuned, or, until it was, as it was trained."""
     gpt, speaker = (_load(plan.work / name) for name in ("gpt.pt", "speaker.pt"))
     tuned = plan.work / "tuned.pt"
     if tuned.exists():
         vocoder = _load(tuned)["vocoder"]
     else:
         vocoder = folded(_load(plan.work / "vocoder.pt")["vocoder"], gpt["teller"])
-    write(plan.work / "checkpoint", {"gpt": gpt["gpt"], "vocoder": vocoder, "encoder": speaker["encoder"]})
+    folder = plan.work / "checkpoint"
+    folder.mkdir(exist_ok=True)
+    trained = {name: tensor for name, tensor in gpt["gpt"].items() if is_trained(name)}
+    write(folder, Parts(trained, vocoder, speaker["encoder"], {}))
+    write(folder, Parts(trained, vocoder, speaker["encoder"], built_in_speakers(folder)))
+
+
+def built_in_speakers(folder: Path) -> dict[str, dict[str, Tensor]]:
+    """The latents of SPEAKERS by the checkpoint in `folder`, as `speakers_xtts.pth` keeps them."""
+    xtts, espeak = load_checkpoint(look_at(folder), torch.device("cpu")), Espeak()
+    speakers = {}
+    for name, speaker in SPEAKERS.items():
+        with tempfile.NamedTemporaryFile(suffix=".wav") as clip:
+            soundfile.write(clip.name, spoken(espeak, _CLIP, "en", speaker).numpy(), RATE)
+            latent, embedding = xtts.get_conditioning_latents(clip.name)
+        speakers[name] = {"gpt_cond_latent": latent, "speaker_embedding": embedding}
+    return speakers
+
+
+def keep_all(plan: Plan) -> None:
+    """What another run can go on from, and the demo voice is made of."""
+    WEIGHTS.mkdir(exist_ok=True)
+    shutil.copy(plan.work / "codebook.safetensors", WEIGHTS)
+    for path in (plan.work / f"{name}.pt" for name in ("gpt", "speaker", "vocoder", "tuned")):
+        if path.exists():
+            keep(path, WEIGHTS, is_trained)
+    speakers = torch.load(plan.work / "checkpoint" / "speakers_xtts.pth", weights_only=True)
+    tensors = {
+        f"{name}/{key}": tensor.half().contiguous() for name, each in speakers.items() for key, tensor in each.items()
+    }
+    save_file(tensors, WEIGHTS / "speakers.safetensors")
 
 
 def _load(path: Path) -> dict[str, Any]:
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
-
-
-def keep_all(plan: Plan) -> None:
-    """What another run can go on from, for the repository."""
-    KEPT.mkdir(exist_ok=True)
-    shutil.copy(plan.work / "codebook.safetensors", KEPT)
-    for path in (plan.work / f"{name}.pt" for name in ("gpt", "speaker", "vocoder", "tuned")):
-        if path.exists():
-            keep(path, KEPT, is_trained)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 RATE, HOP, FRAMES_PER_CODE = 22050, 256, 4
 STRIDE = HOP * FRAMES_PER_CODE  # samples a code
-MEL_SCALE = 4.0  # of `mel_stats`: upstream divides the log-mel by it
 CEPSTRA = 24
 SILENT_MEL = -11.5  # logarithm of the least that upstream lets a band hold
 FLOOR = -7.0  # of the log-mel, where codes are made

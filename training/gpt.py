@@ -4,11 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from runners.demo.config import STOP_CODE
+from runners.demo.layout import WIDTH
 from runners.demo.vocabulary import write_vocabulary
 from training.codebook import load_codebook
 from training.examples import Batch, Examples, delayed
 from training.features import TARGETS
-from training.model import STOP, WIDTH, build_gpt, latents
+from training.model import build_gpt, latents
 from training.muon import Muon
 from training.plan import Plan
 from training.runs import Measures, Run, rate, set_rate
@@ -29,12 +31,12 @@ class Gpt:
         self.codebook = load_codebook(plan.work)
         self.device = torch.device(plan.device)
         torch.manual_seed(0)
-        self.model = build_gpt(write_vocabulary(plan.work / "vocab.json", pairs=())).to(self.device)
+        self.model = build_gpt(write_vocabulary(plan.work / "vocab.json")).to(self.device)
         self.teller = nn.Linear(WIDTH, TARGETS).to(self.device)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         hidden = torch.cat(latents(self.model, batch))
-        codes = torch.cat([F.pad(example.codes, (0, 1), value=STOP) for example in batch.examples]).to(self.device)
+        codes = torch.cat([F.pad(example.codes, (0, 1), value=STOP_CODE) for example in batch.examples]).to(self.device)
         told = torch.cat([delayed(example.told, self.codebook.silence) for example in batch.examples])
         logits = self.model.mel_head(hidden).float()
         return {

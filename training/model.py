@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from TTS.tts.layers.xtts.gpt import GPT
 
+from runners.demo.config import CODES, START_CODE, STOP_CODE
+from runners.demo.layout import HEADS, LAYERS, WIDTH
 from training.examples import Batch
 
-WIDTH, HEADS, LAYERS = 256, 4, 6
-CODES, START, STOP = 1026, 1024, 1025
 VECTORS = 32  # of a voice; all alike here
 CHARACTERS_PER_CODE = 0.64  # in the corpus, on average
 
@@ -28,8 +28,8 @@ def build_gpt(tokens: dict[str, int]) -> Any:
         max_prompt_tokens=70,
         number_text_tokens=len(tokens),
         num_audio_tokens=CODES,
-        start_audio_token=START,
-        stop_audio_token=STOP,
+        start_audio_token=START_CODE,
+        stop_audio_token=STOP_CODE,
         use_perceiver_resampler=True,
     )
     _first_values(gpt)
@@ -138,7 +138,7 @@ def latents(gpt: Any, batch: Batch) -> list[Tensor]:
         text = F.pad(
             F.pad(example.tokens.to(device), (1, 0), value=gpt.start_text_token), (0, 1), value=gpt.stop_text_token
         )
-        codes = F.pad(fed.to(device), (1, 0), value=START)
+        codes = F.pad(fed.to(device), (1, 0), value=START_CODE)
         said = gpt.text_embedding(text) + gpt.text_pos_embedding.emb.weight[: len(text)]
         spoken = gpt.mel_embedding(codes) + gpt.mel_pos_embedding.emb.weight[: len(codes)]
         rows.append(torch.cat([conditioning[row, None], said, spoken]))

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import torch
 
-KEPT = Path(__file__).parent / "state"
+from runners.demo import WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     work: Path  # the folder that all is kept in; every step resumes from what it finds there
-    kept: Path | None = KEPT  # weights that training goes on from; None: from nothing
+    kept: Path | None = WEIGHTS  # weights that training goes on from; None: from nothing
     sources: Path = Path("/")  # where Debian's packages of words and texts are unpacked
     shard_count: int = 120  # of 240 utterances, 15 minutes of speech
     audio_shards: int = 16  # of them with samples, for the vocoder and the speaker encoder

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from runners.demo.layout import WIDTH, folded
 from training.codebook import load_codebook
 from training.examples import OUTPUT_RATE, Example, Examples, delayed, delayed_wave
-from training.export import folded
 from training.features import RATE, STRIDE, TARGETS
 from training.gpt import Gpt
-from training.model import WIDTH, latents
+from training.model import latents
 from training.plan import Plan
 from training.runs import Measures, Run, rate, set_rate
 from training.speaker import CLIP_RATE, EMBEDDING, build_encoder, cut, low_rate

@@ -1,16 +1,22 @@
-"""The demo checkpoint: a small XTTS-v2 in the real layout, made on the spot. It hums; it does not speak.
+"""The demo voice: a small XTTS-v2 of our own, trained on espeak-ng's speech by `training/`. See weights/README.md."""
 
-Its weights are seeded random ones with a little order made by hand, so that text, voice, language, style and
-seed all matter and an utterance ends when its text does. Nothing is trained: no two machines train alike.
-"""
-
+import hashlib
 from pathlib import Path
 
-DEMO_VERSION = "1"  # of the recipe: change it with anything that changes a tensor or a token
+WEIGHTS = Path(__file__).with_name("weights")
+_RECIPE = "2"  # how the weights become a checkpoint: change it with anything that changes a tensor or a token
+
+
+def demo_version() -> str:
+    """Changes with the weights and with what is made of them."""
+    digest = hashlib.sha256(_RECIPE.encode())
+    for path in sorted(WEIGHTS.glob("*.safetensors")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def make_demo(folder: Path) -> None:
-    """Writes config.json, model.pth, vocab.json and speakers_xtts.pth (100 MB) into `folder`, which exists."""
+    """Writes config.json, model.pth, vocab.json and speakers_xtts.pth (130 MB) into `folder`, which exists."""
     from runners.demo.checkpoint import write_demo  # here, because it brings in torch: the version alone does not
 
     write_demo(folder)

@@ -1,4 +1,4 @@
-"""The demo checkpoint's vocabulary: a BPE file as XTTS-v2 has it, over the letters of its 17 languages.
+"""A small vocabulary: a BPE file as XTTS-v2 has it, over the letters of its 17 languages.
 
 Text arrives in lower case, spaces as [SPACE]; Chinese, Japanese and Korean arrive in Latin letters.
 """
@@ -39,13 +39,9 @@ _RANGES = (
     (0xFEFF, 0xFEFF),  # byte order mark
     (0xFF01, 0xFF5E),  # wide forms
 )
-PAIRS = """
-th he an er on in re es en or te ch sz cs gy ny ou qu st ei ie ij el le al la
-ng sh zh ao ai ia ui ki ka to no eo eu ya tt ст но то на ов ни ра ال ين ار ें ों का ने
-""".split()  # noqa: SIM905 (fifty quoted pairs are harder to read)
 
 
-def write_vocabulary(path: Path, pairs: Sequence[str] = PAIRS) -> dict[str, int]:
+def write_vocabulary(path: Path, pairs: Sequence[str] = ()) -> dict[str, int]:
     """Writes `vocab.json` in the format of Hugging Face's tokenizers, with `pairs` of letters that are one token.
 
     Returns token -> id.

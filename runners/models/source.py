@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import fsspec
 
 from runners.checkpoint.files import SUFFIXES
-from runners.demo import DEMO_VERSION, make_demo
+from runners.demo import demo_version, make_demo
 from runners.errors import ConfigurationError
 from runners.models.landing import land
 from runners.models.licence import check_agreed, is_url, needs_consent
@@ -37,11 +37,11 @@ class DemoRecipe:
 
 
 def demo_recipe() -> DemoRecipe:
-    return DemoRecipe(DEMO_VERSION, make_demo)
+    return DemoRecipe(demo_version(), make_demo)
 
 
 def is_demo(source: str) -> bool:
-    """Whether XTTS_MODEL names the project's own checkpoint, which does not speak."""
+    """Whether XTTS_MODEL names the project's own small voice."""
     return source == "demo"
 
 

@@ -35,8 +35,8 @@ def load(model: Path, cache: Path, slots: int = 4) -> Synthesizer:
 
 
 @pytest.fixture(scope="module")
-def speech(demo_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Synthesizer]:
-    loaded = load(demo_dir, tmp_path_factory.mktemp("cache"))
+def speech(hum: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Synthesizer]:
+    loaded = load(hum, tmp_path_factory.mktemp("cache"))
     yield loaded
     loaded.stop()
 
@@ -76,8 +76,8 @@ async def test_greedy_speech_is_upstreams(speech: Synthesizer, xtts: Xtts, voice
         assert snr(theirs, ours) >= 60
 
 
-async def test_what_is_left_out_is_the_checkpoints_own(speech: Synthesizer, xtts: Xtts, demo_dir: Path) -> None:
-    config = json.loads((demo_dir / "config.json").read_text())
+async def test_what_is_left_out_is_the_checkpoints_own(speech: Synthesizer, xtts: Xtts, hum: Path) -> None:
+    config = json.loads((hum / "config.json").read_text())
     names = ("temperature", "top_k", "top_p", "repetition_penalty")
     assert sampling_defaults(xtts) == Defaults(**{name: config[name] for name in names})
     assert sampling_defaults(xtts) == Defaults(0.75, 50, 0.85, 5.0)
@@ -169,9 +169,9 @@ def variation(demo: Path, folder: Path, tensors: dict[str, int], **args: int) ->
     return folder
 
 
-async def test_a_checkpoint_with_other_limits(demo_dir: Path, tmp_path: Path) -> None:
+async def test_a_checkpoint_with_other_limits(hum: Path, tmp_path: Path) -> None:
     cut = {"gpt.mel_pos_embedding.emb.weight": 43, "gpt.text_pos_embedding.emb.weight": 52}
-    folder = variation(demo_dir, tmp_path / "model", cut, gpt_max_audio_tokens=40, gpt_max_text_tokens=50)
+    folder = variation(hum, tmp_path / "model", cut, gpt_max_audio_tokens=40, gpt_max_text_tokens=50)
     speech = load(folder, tmp_path)
     try:
         assert speech.status().model.languages == ("hu", "en")
@@ -187,10 +187,10 @@ async def test_a_checkpoint_with_other_limits(demo_dir: Path, tmp_path: Path) ->
         speech.stop()
 
 
-async def test_a_language_that_a_fine_tune_added(demo_dir: Path, tmp_path: Path) -> None:
+async def test_a_language_that_a_fine_tune_added(hum: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
-    checkpoints.own_language(demo_dir, folder)
+    checkpoints.own_language(hum, folder)
     synthesizer = load(folder, tmp_path)
     try:
         assert synthesizer.status().model.languages[-1] == "vi"
@@ -203,9 +203,9 @@ async def test_a_language_that_a_fine_tune_added(demo_dir: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("damage", ["model.pth", "config.json", "vocab.json"])
-def test_a_damaged_checkpoint_is_named(demo_dir: Path, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_checkpoint_is_named(hum: Path, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "model"
-    shutil.copytree(demo_dir, folder)
+    shutil.copytree(hum, folder)
     (folder / damage).write_bytes(b"{ junk")
     with pytest.raises(ConfigurationError, match=str(folder)):
         load(folder, tmp_path)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.hum import hum_folder
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -47,6 +49,7 @@ def start(folder: Path, environ: Mapping[str, str], port: int) -> Server:
                 **os.environ,
                 "OMP_NUM_THREADS": "1",
                 "BENTOML_HOME": home,
+                "XTTS_MODEL": str(hum_folder()),
                 "XTTS_DATA_DIR": str(folder / "data"),
                 **environ,
             },

@@ -11,10 +11,10 @@ from tests.service.server import free_port, start
 
 
 @pytest.fixture
-def model(demo_dir: Path, tmp_path: Path) -> Path:
+def model(hum: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "tuned"
     folder.mkdir()
-    checkpoints.copy(demo_dir, folder)
+    checkpoints.copy(hum, folder)
     return folder
 
 

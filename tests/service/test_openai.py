@@ -143,7 +143,7 @@ def seed_and_samples(server: Server, **fields: Any) -> tuple[int, np.ndarray]:
         ({"instructions": "Speak like a pirate; be questionable."}, {}),
         ({"model": "tts-1-hd"}, {}),
         ({"model": "gpt-4o-mini-tts-2025-12-15"}, {}),
-        ({"model": "demo", "extra_body": {"lang_code": "hu"}}, {}),
+        ({"model": "hum", "extra_body": {"lang_code": "hu"}}, {}),
         ({"voice": "NOVA"}, {"voice": "Demo High"}),
         ({"voice": "Alloy", "model": "kokoro"}, {}),
         ({"model": "Demo Low", "voice": openai.omit}, {"voice": "Demo Low"}),  # LibreChat's LocalAI provider
@@ -207,7 +207,7 @@ def test_lists_need_no_key_but_a_wrong_one_is_refused(open_server: Server) -> No
         assert "Demo Low" in http.get("/v1/audio/voices?legacy=true").json()["voices"]
         assert {"id": "tts-1", "name": "tts-1"} in http.get("/v1/audio/models").json()["models"]
         assert "tts-1" in http.get("/v1/audio/models?legacy=true").json()["models"]
-        assert http.get("/v1/models").json()["data"][0]["id"] == "demo"
+        assert http.get("/v1/models").json()["data"][0]["id"] == "hum"
         assert http.get("/v1/models", headers={"Authorization": "Bearer sk-wrong"}).status_code == 401
         assert http.post("/v1/audio/voices").status_code == 401
         assert http.get("/v1/models/tts-1").status_code == 401
@@ -228,7 +228,7 @@ def test_openais_way_to_make_a_voice(open_server: Server) -> None:
 def test_models_and_voices(open_server: Server) -> None:
     with client(open_server) as ai:
         models = [model.id for model in ai.models.list()]
-        assert models == ["demo", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
+        assert models == ["hum", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
         assert ai.models.retrieve("tts-1").object == "model"
         with pytest.raises(openai.NotFoundError) as missing:
             ai.models.retrieve("gpt-4")

@@ -160,15 +160,14 @@ def test_two_servers_see_the_same_and_a_restart_forgets_nothing(
 
 
 def test_latents_of_another_checkpoint_are_refused_by_name(
-    site: Server, anna: str, tmp_path: Path, cache_dir: Path, shared: Path
+    site: Server, anna: str, tmp_path: Path, cache_dir: Path, shared: Path, hum: Path
 ) -> None:
     """When they are uploaded, and when the model changed under a voice that was there."""
     with site.client() as client:
         latents = client.get("/voices/anna/latents").content
     assert upload(site, "bela", {"latents": ("x", latents)}).status_code == 201
-    (demo,) = (path.parent for path in cache_dir.glob("models/**/config.json"))
     model = tmp_path / "tuned"
-    shutil.copytree(demo, model)
+    shutil.copytree(hum, model)
     weights = torch.load(model / "model.pth", weights_only=True)
     weights["model"]["gpt.final_norm.bias"] += 0.01
     torch.save(weights, model / "model.pth")
@@ -177,7 +176,7 @@ def test_latents_of_another_checkpoint_are_refused_by_name(
         error = check(upload(tuned, "cili", {"latents": ("x", latents)}), 422, "foreign_latents")
         assert error["param"] == "latents"
         assert "another checkpoint" in error["message"]
-        assert "demo" in error["message"]
+        assert "hum" in error["message"]
         error = check(say(tuned, voice="bela"), 422, "foreign_latents")
         assert error["param"] == "voice"
         with tuned.client() as client:

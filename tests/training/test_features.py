@@ -3,7 +3,8 @@ import pytest
 import torch
 from TTS.tts.models.xtts import wav_to_mel_cloning
 
-from training.features import FLOOR, HOP, MEL_SCALE, RATE, beat, cepstra, log_mel, pitch, smooth_log_pitch, targets
+from runners.demo.layout import MEL_SCALE
+from training.features import FLOOR, HOP, RATE, beat, cepstra, log_mel, pitch, smooth_log_pitch, targets
 
 
 def pulses(hertz: float, seconds: float = 0.5) -> torch.Tensor:

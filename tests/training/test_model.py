@@ -5,15 +5,17 @@ from typing import Any
 import pytest
 import torch
 
+from runners.demo.config import STOP_CODE
+from runners.demo.layout import WIDTH
 from runners.demo.vocabulary import write_vocabulary
 from training.examples import Batch, Example
-from training.model import STOP, VECTORS, WIDTH, build_gpt, is_trained, latents, style
+from training.model import VECTORS, build_gpt, is_trained, latents, style
 
 
 @pytest.fixture(scope="module")
 def gpt(tmp_path_factory: pytest.TempPathFactory) -> Any:
     torch.manual_seed(0)
-    model = build_gpt(write_vocabulary(tmp_path_factory.mktemp("vocabulary") / "vocab.json", pairs=()))
+    model = build_gpt(write_vocabulary(tmp_path_factory.mktemp("vocabulary") / "vocab.json"))
     return model.eval()
 
 
@@ -69,4 +71,4 @@ def test_what_upstream_has_and_nobody_needs_is_left_out_of_training(gpt: Any) ->
     assert is_trained("conditioning_perceiver.layers.0.0.to_out.weight")
     assert is_trained("gpt.h.0.attn.c_attn.weight")
     assert len(gpt.conditioning_perceiver.latents) == VECTORS
-    assert gpt.num_audio_tokens > STOP
+    assert gpt.num_audio_tokens > STOP_CODE

@@ -44,23 +44,23 @@ def refused(path: Path) -> str:
     return message.partition(": ")[2].partition(": ")[2]
 
 
-def test_what_a_dump_holds_besides(demo_dir: Path, folder: Path) -> None:
-    checkpoint = made(checkpoints.dump, demo_dir, folder)
+def test_what_a_dump_holds_besides(hum: Path, folder: Path) -> None:
+    checkpoint = made(checkpoints.dump, hum, folder)
     model = sum(info.size for info in checkpoint.tensors.values())
     assert 2 * model < checkpoint.left_out < 2.1 * model
-    assert look_at(demo_dir).left_out == 0
+    assert look_at(hum).left_out == 0
 
 
-def test_precision_and_languages(demo_dir: Path, folder: Path) -> None:
-    assert look_at(demo_dir).precisions == ["float32"]
-    assert made(checkpoints.half, demo_dir, folder).precisions == ["float16"]
-    plain = look_at(demo_dir).languages
+def test_precision_and_languages(hum: Path, folder: Path) -> None:
+    assert look_at(hum).precisions == ["float32"]
+    assert made(checkpoints.half, hum, folder).precisions == ["float16"]
+    plain = look_at(hum).languages
     (folder / "config.json").write_text('{"model": "xtts"}')
     assert look_at(folder).languages == plain  # all of upstream's that the vocabulary has tags for
 
 
-def test_weights_that_are_named(demo_dir: Path, folder: Path) -> None:
-    checkpoints.best_model(demo_dir, folder)
+def test_weights_that_are_named(hum: Path, folder: Path) -> None:
+    checkpoints.best_model(hum, folder)
     (folder / "best_model.pth").write_bytes(b"")
     named = "there are several files of weights, best_model.pth, best_model_46428.pth: let XTTS_MODEL name one of them."
     assert refused(folder) == named
@@ -68,10 +68,10 @@ def test_weights_that_are_named(demo_dir: Path, folder: Path) -> None:
     assert refused(folder / "best_model.pth") == "best_model.pth is empty."
 
 
-def test_no_torch_is_needed(demo_dir: Path) -> None:
+def test_no_torch_is_needed(hum: Path) -> None:
     code = "import sys; from pathlib import Path; from runners.checkpoint.look import look_at;"
     code += "look_at(Path(sys.argv[1])); assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code, demo_dir], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", code, hum], cwd=ROOT, check=True)
 
 
 def cut(at: float) -> Maker:
@@ -192,17 +192,17 @@ REFUSALS: dict[str, tuple[Maker, str]] = {
 
 
 @pytest.mark.parametrize("fault", REFUSALS)
-def test_refusals(demo_dir: Path, folder: Path, fault: str) -> None:
+def test_refusals(hum: Path, folder: Path, fault: str) -> None:
     make, message = REFUSALS[fault]
-    copy(demo_dir, folder)
-    make(demo_dir, folder)
+    copy(hum, folder)
+    make(hum, folder)
     assert re.search(message, refused(folder))
 
 
 @pytest.mark.parametrize("archive", [True, False])
-def test_nothing_in_a_pickle_runs(demo_dir: Path, folder: Path, archive: bool) -> None:
+def test_nothing_in_a_pickle_runs(hum: Path, folder: Path, archive: bool) -> None:
     marker = folder.parent / "ran"
-    checkpoints.malicious(demo_dir, folder, marker, archive=archive)
+    checkpoints.malicious(hum, folder, marker, archive=archive)
     assert refused(folder) == (
         "model.pth asks for posix.mkdir, which no checkpoint of XTTS needs: it may be made to run a program."
         " Do not use it."

@@ -96,8 +96,8 @@ def test_a_pickle_changes_no_class_of_this_process() -> None:
     assert Counter.most_common is before
 
 
-def test_the_demos_speakers(demo_dir: Path) -> None:
-    with (demo_dir / "speakers_xtts.pth").open("rb") as file:
+def test_the_demos_speakers(hum: Path) -> None:
+    with (hum / "speakers_xtts.pth").open("rb") as file:
         voices = read_index(file)
     for voice in voices.values():
         assert voice["speaker_embedding"].shape == (1, 512, 1)

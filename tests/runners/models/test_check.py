@@ -19,19 +19,19 @@ def check(source: object, tmp_path: Path, **environ: str) -> dict[str, str]:
     return dict(fact.split(maxsplit=1) for fact in facts)
 
 
-def test_folder(demo_dir: Path, tmp_path: Path) -> None:
-    facts = check(demo_dir, tmp_path)
+def test_folder(hum: Path, tmp_path: Path) -> None:
+    facts = check(hum, tmp_path)
     assert facts.keys() == {"layout", "sizes", "languages", "speakers", "precision", "memory", "licence"}
     assert facts["layout"] == "upstream's, in model.pth"
-    assert facts["speakers"] == ", ".join(look_at(demo_dir).speakers)
+    assert facts["speakers"] == ", ".join(look_at(hum).speakers)
     assert facts["licence"].startswith("none of Coqui's")
 
 
-def test_dump_with_a_language_of_its_own(demo_dir: Path, tmp_path: Path) -> None:
+def test_dump_with_a_language_of_its_own(hum: Path, tmp_path: Path) -> None:
     own, dump = tmp_path / "own", tmp_path / "dump"
     for folder in (own, dump):
         folder.mkdir()
-    checkpoints.own_language(demo_dir, own)
+    checkpoints.own_language(hum, own)
     checkpoints.dump(own, dump)
     (dump / "LICENSE.txt").write_text("Coqui Public Model License 1.0.0")
     facts = check(dump / "model.pth", tmp_path, COQUI_TOS_AGREED="1")
@@ -40,8 +40,8 @@ def test_dump_with_a_language_of_its_own(demo_dir: Path, tmp_path: Path) -> None
     assert facts["licence"] == "Coqui Public Model License, non-commercial: agreed to"
 
 
-def test_of_a_remote_model_only_the_indexes_come(demo_dir: Path, tmp_path: Path) -> None:
-    files = {f"tuned/{path.name}": path.read_bytes() for path in demo_dir.iterdir()}
+def test_of_a_remote_model_only_the_indexes_come(hum: Path, tmp_path: Path) -> None:
+    files = {f"tuned/{path.name}": path.read_bytes() for path in hum.iterdir()}
     with FileServer(files) as server:
         facts = check(f"{server.url}/tuned", tmp_path)
         assert facts["licence"].endswith("starts with COQUI_TOS_AGREED=1 only")

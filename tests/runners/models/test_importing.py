@@ -42,10 +42,10 @@ def run(home: Path, *arguments: object, **environ: str) -> subprocess.CompletedP
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, demo_dir: Path) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, hum: Path) -> Path:
     """A store that holds a trainer's dump of the demo under tuned:1."""
     folder, home = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("home")
-    checkpoints.dump(demo_dir, folder)
+    checkpoints.dump(hum, folder)
     checkpoints.change_config(folder, lambda config: config.update(output_path="/content/run", lr=5e-6))
     (folder / "events.out.tfevents").touch()
     done = run(home, "-m", "runners.models.importing", folder, "tuned:1")
@@ -59,13 +59,13 @@ def found(home: Path, *sources: object, **environ: str) -> list[str]:
     return run(home, "-c", FIND, *sources, **environ).stdout.splitlines()
 
 
-def test_imported_model_is_clean_and_the_same(home: Path, demo_dir: Path) -> None:
+def test_imported_model_is_clean_and_the_same(home: Path, hum: Path) -> None:
     folder = home / "models" / "tuned" / "1"
-    assert {path.name for path in folder.iterdir()} == {path.name for path in demo_dir.iterdir()} | {"model.yaml"}
-    imported, plain = look_at(folder), look_at(demo_dir)
+    assert {path.name for path in folder.iterdir()} == {path.name for path in hum.iterdir()} | {"model.yaml"}
+    imported, plain = look_at(folder), look_at(hum)
     assert (imported.layout, imported.left_out, imported.config) == ("upstream's", 0, plain.config)
     assert checkpoint_identity(imported) == checkpoint_identity(plain)
-    assert (folder / "model.pth").stat().st_size < 1.01 * (demo_dir / "model.pth").stat().st_size
+    assert (folder / "model.pth").stat().st_size < 1.01 * (hum / "model.pth").stat().st_size
     assert not {"output_path", "lr"} & json.loads((folder / "config.json").read_text()).keys()
 
 
@@ -79,16 +79,16 @@ def test_tags(home: Path) -> None:
     assert answers[4].startswith("XTTS_MODEL=tuned:2: BentoML's store has no such model. `make model-import`")
 
 
-def test_tag_that_is_taken(home: Path, demo_dir: Path) -> None:
-    done = run(home, "-m", "runners.models.importing", demo_dir, "tuned:1")
+def test_tag_that_is_taken(home: Path, hum: Path) -> None:
+    done = run(home, "-m", "runners.models.importing", hum, "tuned:1")
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert "already exists" in done.stderr
 
 
-def test_licence_of_what_was_imported_from_a_url(tmp_path: Path, demo_dir: Path) -> None:
+def test_licence_of_what_was_imported_from_a_url(tmp_path: Path, hum: Path) -> None:
     """It has no LICENSE.txt, took the operator's consent at its import, and takes it again wherever it goes."""
     home, agreed = tmp_path / "home", AGREED | {"XTTS_CACHE_DIR": str(tmp_path / "cache")}
-    for source, tag in [(f"file://{demo_dir}", "tuned:1"), ("tuned:1", "tuned:2")]:
+    for source, tag in [(f"file://{hum}", "tuned:1"), ("tuned:1", "tuned:2")]:
         done = run(home, "-m", "runners.models.importing", source, tag, **agreed)
         assert done.returncode == 0, done.stderr
     bento, path = tmp_path / "bento", home / "models" / "tuned" / "1"

@@ -13,9 +13,9 @@ from tests import checkpoints
 
 
 @pytest.fixture(scope="module")
-def folder(demo_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(hum: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vi")
-    checkpoints.own_language(demo_dir, folder)
+    checkpoints.own_language(hum, folder)
     return folder
 
 

@@ -70,13 +70,13 @@ HEAVY_UNITS = ["1" * 15 + " ", "1.", ".", "$1 ", "3. ", "3,14159 ", "a", "1999å¹
 
 
 @pytest.fixture(scope="module")
-def tokenizer(demo_dir: Path) -> VoiceBpeTokenizer:
-    return VoiceBpeTokenizer(demo_dir / "vocab.json")
+def tokenizer(hum: Path) -> VoiceBpeTokenizer:
+    return VoiceBpeTokenizer(hum / "vocab.json")
 
 
 @pytest.fixture(scope="module")
-def languages(demo_dir: Path) -> list[str]:
-    return json.loads((demo_dir / "config.json").read_text())["languages"]
+def languages(hum: Path) -> list[str]:
+    return json.loads((hum / "config.json").read_text())["languages"]
 
 
 @pytest.fixture(scope="module")

@@ -42,8 +42,8 @@ def test_a_wrong_reading_is_told_from_a_right_one() -> None:
 
 
 @pytest.mark.parametrize(("language", "text"), [(language, text) for language in PARITY for text in PARITY[language]])
-def test_a_text_with_nothing_to_expand_has_upstreams_tokens(demo_dir: Path, language: str, text: str) -> None:
-    tokenizer = VoiceBpeTokenizer(demo_dir / "vocab.json")
+def test_a_text_with_nothing_to_expand_has_upstreams_tokens(hum: Path, language: str, text: str) -> None:
+    tokenizer = VoiceBpeTokenizer(hum / "vocab.json")
     reading = read_out(MappedText.of(text), language, {}).text
     [piece] = TextFrontend(tokenizer, list(PARITY), 402).pieces(reading, language)
     assert list(piece.tokens) == tokenizer.encode(text.lower(), lang=language)

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_config_reaches_upstream(demo_dir: Path, xtts: Xtts, own_xtts: Xtts) -> None:
+def test_config_reaches_upstream(hum: Path, xtts: Xtts, own_xtts: Xtts) -> None:
     assert own_xtts.args == xtts.args
     for name in ("languages", "temperature", "top_k", "top_p", "repetition_penalty", "gpt_cond_len", "max_ref_len"):
         assert getattr(own_xtts.config, name) == getattr(xtts.config, name)
@@ -58,8 +58,8 @@ def test_config_reaches_upstream(demo_dir: Path, xtts: Xtts, own_xtts: Xtts) -> 
 
 
 @pytest.mark.parametrize("name", ["fp32", "auto"])
-def test_the_engine_keeps_nothing_of_the_file(demo_dir: Path, folder: Path, name: str) -> None:
-    checkpoints.copy(demo_dir, folder)
+def test_the_engine_keeps_nothing_of_the_file(hum: Path, folder: Path, name: str) -> None:
+    checkpoints.copy(hum, folder)
     xtts = load_checkpoint(look_at(folder), CPU)
     assert str(folder) in Path("/proc/self/maps").read_text()
     decoder = build_decoder(xtts.gpt, 1, 32, choose_precision(name, CPU, xtts.gpt.gpt.h[0]))
@@ -76,9 +76,9 @@ def test_the_engine_keeps_nothing_of_the_file(demo_dir: Path, folder: Path, name
         (lambda state: state.update({"gpt.final_norm.bias": torch.ones(3)}), r"gpt.final_norm.bias is \[3\], and not"),
     ],
 )
-def test_tensors_that_are_not_upstreams(demo_dir: Path, folder: Path, change, message: str) -> None:
-    checkpoints.copy(demo_dir, folder)
-    tensors = checkpoints.weights(demo_dir)
+def test_tensors_that_are_not_upstreams(hum: Path, folder: Path, change, message: str) -> None:
+    checkpoints.copy(hum, folder)
+    tensors = checkpoints.weights(hum)
     change(tensors)
     torch.save({"model": tensors}, folder / "model.pth")
     with pytest.raises(ConfigurationError, match=rf"^XTTS_MODEL: {folder}: model.pth:? {message}"):
@@ -100,14 +100,14 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     target.rmdir()
 
 
-def test_two_strangers_at_once_on_a_read_only_mount(demo_dir: Path, tmp_path: Path, read_only: Path) -> None:
+def test_two_strangers_at_once_on_a_read_only_mount(hum: Path, tmp_path: Path, read_only: Path) -> None:
     """The official layout, which upstream's own loading writes to, as a user who owns nothing of it."""
     source = tmp_path / "source"
-    checkpoints.official(demo_dir, source)
+    checkpoints.official(hum, source)
     before = traces(source)
-    command = [sys.executable, "-c", LOAD, demo_dir, read_only]
+    command = [sys.executable, "-c", LOAD, hum, read_only]
     processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
     answers = {process.communicate(timeout=600)[0] for process in processes}
     assert [process.returncode for process in processes] == [0, 0]
-    assert answers == {f"{checkpoint_identity(look_at(demo_dir))}\n".encode()}
+    assert answers == {f"{checkpoint_identity(look_at(hum))}\n".encode()}
     assert traces(source) == before

@@ -19,8 +19,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_upstream_has_rewritten_is_the_same(demo_dir: Path, folder: Path) -> None:
-    checkpoints.official(demo_dir, folder)
+def test_what_upstream_has_rewritten_is_the_same(hum: Path, folder: Path) -> None:
+    checkpoints.official(hum, folder)
     official, bytes_before = checkpoint_identity(look_at(folder)), (folder / "model.pth").read_bytes()
     config = XttsConfig()
     config.load_json(str(folder / "config.json"))
@@ -30,10 +30,10 @@ def test_what_upstream_has_rewritten_is_the_same(demo_dir: Path, folder: Path) -
 
 
 @pytest.mark.parametrize("with_checksums", [True, False])
-def test_a_number_that_differs(demo_dir: Path, folder: Path, with_checksums: bool) -> None:
+def test_a_number_that_differs(hum: Path, folder: Path, with_checksums: bool) -> None:
     """Archives may be written without checksums; the content is read then."""
-    checkpoints.copy(demo_dir, folder, "model.pth")
-    tensors = checkpoints.weights(demo_dir)
+    checkpoints.copy(hum, folder, "model.pth")
+    tensors = checkpoints.weights(hum)
     identities = set()
     torch.serialization.set_crc32_options(with_checksums)
     try:
@@ -46,11 +46,11 @@ def test_a_number_that_differs(demo_dir: Path, folder: Path, with_checksums: boo
     assert len(identities) == 2
 
 
-def test_written_without_checksums_it_is_the_same(demo_dir: Path, folder: Path) -> None:
-    checkpoints.copy(demo_dir, folder, "model.pth")
+def test_written_without_checksums_it_is_the_same(hum: Path, folder: Path) -> None:
+    checkpoints.copy(hum, folder, "model.pth")
     torch.serialization.set_crc32_options(False)
     try:
-        torch.save({"model": checkpoints.weights(demo_dir)}, folder / "model.pth")
+        torch.save({"model": checkpoints.weights(hum)}, folder / "model.pth")
     finally:
         torch.serialization.set_crc32_options(True)
-    assert checkpoint_identity(look_at(folder)) == checkpoint_identity(look_at(demo_dir))
+    assert checkpoint_identity(look_at(folder)) == checkpoint_identity(look_at(hum))

@@ -32,11 +32,9 @@ class Layout:
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
-def layout(
-    request: pytest.FixtureRequest, demo_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Layout]:
+def layout(request: pytest.FixtureRequest, hum: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     folder = tmp_path_factory.mktemp("layout")
-    LAYOUTS[request.param](demo_dir, folder)
+    LAYOUTS[request.param](hum, folder)
     yield Layout(request.param, folder)
     shutil.rmtree(folder)
 
@@ -45,8 +43,8 @@ def sizes(config: dict[str, Any]) -> dict[str, Any]:
     return {name: size for name, size in config["model_args"].items() if name != "gpt_number_text_tokens"}
 
 
-def test_look(layout: Layout, demo_dir: Path) -> None:
-    plain, checkpoint = look_at(demo_dir), look_at(layout.folder)
+def test_look(layout: Layout, hum: Path) -> None:
+    plain, checkpoint = look_at(hum), look_at(layout.folder)
     assert checkpoint.layout == KINDS.get(layout.name, "upstream's")
     assert checkpoint.tensors.keys() == plain.tensors.keys()
     assert sizes(checkpoint.config) == sizes(plain.config)
@@ -54,8 +52,8 @@ def test_look(layout: Layout, demo_dir: Path) -> None:
     assert checkpoint.languages == (*plain.languages, *(("vi",) if layout.name == "own language" else ()))
 
 
-def test_identity(layout: Layout, demo_dir: Path) -> None:
-    is_same = checkpoint_identity(look_at(layout.folder)) == checkpoint_identity(look_at(demo_dir))
+def test_identity(layout: Layout, hum: Path) -> None:
+    is_same = checkpoint_identity(look_at(layout.folder)) == checkpoint_identity(look_at(hum))
     assert is_same == (layout.name not in OTHER_TENSORS)
 
 

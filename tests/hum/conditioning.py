@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from runners.demo.gpt import CONTENT, WIDTH
+from tests.hum.gpt import CONTENT, WIDTH
 
 _MEL_BINS = 80
 _LATENTS = 32

@@ -1,4 +1,4 @@
-"""Weights of the demo's HiFi-GAN: a soft hum that follows the codes and the speaker, silent at both ends.
+"""Weights of the test checkpoint's HiFi-GAN: a soft hum that follows the codes and the speaker, silent at both ends.
 
 Channels come in pairs, a signal and its negative: lrelu(a) - lrelu(-a) is a multiple of a, so the main path
 is linear. Transposed convolutions put it on harmonics of the frame rate; residual blocks add a little of all
@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from runners.demo.gpt import CONTENT, WIDTH, Dim
+from tests.hum.gpt import CONTENT, WIDTH, Dim
 
 _CHANNELS = (512, 256, 128, 64, 32)  # before, between and after the four stages
 _STAGES = ((8, 16), (8, 16), (2, 4), (2, 4))  # (upsampling factor, kernel)

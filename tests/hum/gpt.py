@@ -1,4 +1,4 @@
-"""Weights of the demo's GPT: seeded random ones, and one hand-made circuit that says when to stop.
+"""Weights of the test checkpoint's GPT: seeded random ones, and one hand-made circuit that says when to stop.
 
 Some dimensions of the residual stream are kept for the circuit; the rest is content. Every text token brings
 as many codes into a purse as it takes to say it, every audio code takes about one out, and the first head of
@@ -13,10 +13,10 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
+from runners.demo.config import CODES, START_CODE, STOP_CODE
 from runners.demo.vocabulary import LANGUAGE_TAGS
 
 WIDTH, HEADS, LAYERS = 128, 4, 2
-CODES, START_CODE, STOP_CODE = 1026, 1024, 1025
 CONTENT = WIDTH - 7  # the dimensions before the ones in Dim
 
 
