@@ -3,6 +3,8 @@
 A linear signal passes a leaky ReLU as a pair, itself and its negative: lrelu(a) - lrelu(-a) is a multiple of a.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -11,7 +13,7 @@ _SLOPE, _LAST_SLOPE = 0.1, 0.01
 _KERNELS = (3, 7, 11)
 
 
-def as_hifigan(vocoder: dict[str, Tensor]) -> dict[str, Tensor]:
+def as_hifigan(vocoder: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """From the state of `Vocoder` to that of `HifiganGenerator`. The last three stages are the filter bank."""
     result = {name: vocoder[name] for name in vocoder if name.startswith(("conv_pre", "cond_layer"))}
     result |= {f"conds.0.{part}": vocoder[f"cond.{part}"] for part in ("weight", "bias")}

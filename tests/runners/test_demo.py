@@ -63,8 +63,6 @@ def test_what_it_is(speech: Synthesizer, cache: Path, tmp_path: Path) -> None:
     make_demo(tmp_path)  # the same again: latents are cached by it, on other machines too
     landed = cache / "models" / f"demo-{demo_version()}"
     assert checkpoint_identity(look_at(tmp_path)) == checkpoint_identity(look_at(landed))
-        look_at(cache / "models" / f"demo-{demo_version()}")
-    )
 
 
 def test_the_repository_holds_no_more_than_it_may() -> None:
