@@ -45,7 +45,7 @@ lint-deploy: .venv/deploy  ## the linters and tests of workflows, deploy/ and .r
 bench: .venv/serve  ## measure speed, growth and accuracy on this machine (ARGS='engine --quick')
 	$(BIN)/python -m benchmarks $(ARGS)
 
-demo-voice: .venv/serve  ## train the demo voice, going on from training/state (docs/training.md; ARGS='gpt --gpt-steps 10000')
+demo-voice: .venv/serve  ## train the demo voice, going on from the weights that are there (docs/training.md; ARGS='gpt --gpt-steps 10000')
 	$(BIN)/python -m training $(ARGS)
 
 judge: .venv/judge  ## let Whisper read what a model says, and measure its pitch and endings (ARGS='--model FOLDER'; needs espeak-ng)

@@ -1,4 +1,4 @@
-"""The demo voice as the server makes it: the real layout, ends by itself, follows its text and its voice."""
+"""The demo voice as the server makes it: the real layout, ends by itself, follows its text."""
 
 import asyncio
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_it_ends_by_itself_and_longer_texts_take_longer(speech: Synthesizer, lan
 
 
 def test_text_language_speaker_and_seed_matter(speech: Synthesizer) -> None:
-    text = TEXTS["en"][2]
+    text = TEXTS["en"][1]
     plain, again, other_seed, other_speaker, other_language, other_text = synthesize(
         speech,
         said(text),
@@ -88,28 +88,13 @@ def test_text_language_speaker_and_seed_matter(speech: Synthesizer) -> None:
         said(text, seed=2),
         said(text, speaker="Demo Low"),
         said(text, language="hu"),
-        said(text.replace("summer", "winter")),
+        said(text.replace("nine", "ten")),
     )[0]
     assert np.array_equal(plain, again)
     for other in (other_seed, other_speaker, other_language, other_text):
         assert not np.array_equal(plain, other)
 
 
-def test_speakers_have_pitches_of_their_own(speech: Synthesizer) -> None:
-    low, high = synthesize(speech, *(said(TEXTS["en"][2], speaker=name) for name in ("Demo Low", "Demo High")))[0]
-    assert pitch(high) > 1.3 * pitch(low)
-
-
 def test_a_language_that_it_was_not_trained_in_is_refused(speech: Synthesizer) -> None:
     with pytest.raises(InvalidInput, match="en, hu"):
         synthesize(speech, said("Guten Tag.", "de"))
-
-
-def pitch(samples: np.ndarray) -> float:
-    """The median F0 in Hz of the louder half of the frames, by autocorrelation."""
-    frames = np.lib.stride_tricks.sliding_window_view(samples, 1200)[::400]
-    loud = frames[frames.std(axis=1) >= np.median(frames.std(axis=1))]
-    spectra = np.abs(np.fft.rfft(loud * np.hanning(1200), 4096)) ** 2
-    lags = np.fft.irfft(spectra)[:, : RATE // 60]
-    shortest = RATE // 400
-    return float(np.median(RATE / (shortest + lags[:, shortest:].argmax(axis=1))))
