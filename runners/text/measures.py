@@ -74,10 +74,15 @@ def _per(words: str, per: str | None, language: Language) -> str:
     """`Ft/kg`, `km/s`: what follows the stroke, in the singular."""
     if not per:
         return words
-    own = language.section("per").get(per) or language.section("units").get(per)
-    if not own and per in UNITS:
-        own = language.unit(UNITS[per], 1).replace("{0}", "").strip()
-    return language.join(words, language.word("per"), language.form(own or per, 1))
+    own = language.section("per").get(per) or unit_name(per, 1, language) or per
+    return language.join(words, language.word("per"), language.form(own, 1))
+
+
+def unit_name(sign: str, number: int, language: Language) -> str:
+    """The unit's name, as it goes with `number`; the empty string for what is no unit."""
+    if own := language.section("units").get(sign):
+        return language.form(str(own), number)
+    return language.unit(UNITS[sign], number).replace("{0}", "").strip() if sign in UNITS else ""
 
 
 def _scaled(amount: Amount, language: Language, gender: str, *, counts: bool) -> str:
@@ -106,7 +111,7 @@ def _number(number: Number, language: Language, gender: str, *, counts: bool = F
 
 def _money(amount: Amount, language: Language) -> str:
     """`[gender] name in its forms, [gender] name of the hundredth part`, as the table has it."""
-    entry = language.section("currencies")[amount.before or amount.after]
+    entry = language.section("currencies")[amount.before or amount.after or ""]
     (gender, name), (cents_gender, cents_name) = map(_with_gender, (str(entry) + ",").split(",")[:2])
     last = amount.numbers[-1]
     if amount.scale:
