@@ -19,7 +19,7 @@ _PHONE = re.compile(
 _VERSION = re.compile(r"(\d{1,5}(?:\.\d{1,5}){2,4})(?![\w])(?!\.\d)")
 _GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+\Z")
 _FRACTION = re.compile(r"(?:(\d{1,3})[ \u00a0])?(\d{1,2})[/⁄](\d{1,3})(?![\w/⁄]|[.,]\d)")
-_PRODUCT = re.compile(r"(\d{1,6})(?P<spaced> ?)(?P<sign>[x×])(?P=spaced)(?=\d)")
+_PRODUCT = re.compile(r"(?<!\w)([1-9]\d{0,5})(?P<spaced> ?)(?P<sign>[x×])(?P=spaced)(?=\d)")
 _VULGAR = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅛": (1, 8)}
 _VULGAR_AT = re.compile(rf"(\d{{1,3}})?[ \u00a0]?([{''.join(_VULGAR)}])")
 

@@ -169,7 +169,7 @@ class Language:
 
     @cached_property
     def _marked_roman(self) -> re.Pattern[str]:
-        return re.compile(rf"[IVXLCDM](?:{self.section('roman').get('mark', '(?!)')})")
+        return re.compile(rf"[IVX](?:{self.section('roman').get('mark', '(?!)')})")
 
     @cached_property
     def short_starts(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from runners.text.language import Language
-from runners.text.units import UNITS
+from runners.text.units import CLDR_NAMES, UNITS
 
 
 class Number(NamedTuple):
@@ -64,7 +64,7 @@ def _measured(amount: Amount, language: Language) -> str:
     words = _scaled(amount, language, gender, counts=True)
     if what in language.section("percent"):
         return str(language.section("percent").get("pattern", "{0} {1}")).format(words, language.form(name, last.value))
-    pattern = language.unit(name, last.value) if name is UNITS.get(what) else name
+    pattern = language.unit(name, last.value) if name in CLDR_NAMES else name
     if "{0}" in pattern:
         return _per(pattern.replace("{0}", words), amount.per, language)
     return _per(language.join(words, language.form(pattern, last.value)), amount.per, language)
@@ -80,9 +80,8 @@ def _per(words: str, per: str | None, language: Language) -> str:
 
 def unit_name(sign: str, number: int, language: Language) -> str:
     """The unit's name, as it goes with `number`; the empty string for what is no unit."""
-    if own := language.section("units").get(sign):
-        return language.form(str(own), number)
-    return language.unit(UNITS[sign], number).replace("{0}", "").strip() if sign in UNITS else ""
+    name = str(language.section("units").get(sign) or UNITS.get(sign) or "")
+    return language.unit(name, number).replace("{0}", "").strip() if name in CLDR_NAMES else language.form(name, number)
 
 
 def _scaled(amount: Amount, language: Language, gender: str, *, counts: bool) -> str:

@@ -30,7 +30,8 @@ def read_sign(text: str, at: int, language: Language) -> Reading | None:
         return None
     left = " " if at and not text[at - 1].isspace() else ""
     right = " " if text[at + 1 : at + 2].strip() else ""
-    reading = with_ending(Reading(at + 1, f"{left}{words}"), text, language)
+    reading = Reading(at + 1, f"{left}{words}")
+    reading = reading if sign in SILENT else with_ending(reading, text, language)
     return reading if reading.stop > at + 1 else Reading(at + 1, f"{left}{words}{right}")
 
 

@@ -133,6 +133,8 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     stop = found.end()
     value = roman_value(found[1])
     if found["mark"] and found["mark"] != ".":
+        if found[1] in "LCDM":  # `Le`, `De`
+            return None
         return Reading(stop, language.ordinal(value, rules["marked"]))
     if found["mark"] and not text[stop : stop + 40].strip():
         stop -= 1
