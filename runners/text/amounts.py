@@ -34,7 +34,7 @@ def _patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]]:
     scales = _any(language.section("scales"))
     last = r"(?![A-Za-zÀ-ž\d\u0900-\u0963\u0621-\u065f])" if numbers.get("unspaced") else rf"(?!{LETTER}|\d)"
     ending = rf"(?:{numbers['ending']}(?P<suffix>{LETTER}+))?" if "ending" in numbers else "(?P<suffix>(?!))?"
-    return re.compile(number("first")), re.compile(
+    return re.compile(number("first") + ending), re.compile(
         rf"(?P<sign>(?<![\w)])(?:[-+−]|[±~≈] ?)(?=[\d{symbols}]))?"
         rf"(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
         rf"(?:(?P<range>[-–—])(?:{signs})?{number('second')}(?!\d|[-–—/.:]\d))?"
@@ -54,7 +54,7 @@ def read_amount(text: str, at: int, language: Language) -> Reading | None:
     parts: tuple[Any, ...]
     if left:  # `B2B`: no unit belongs to this
         found = number.match(text, at)
-        parts = (None, None, found["first"], found["first_fraction"], *(None,) * 6) if found else ()
+        parts = (None, None, found["first"], found["first_fraction"], *(None,) * 5, found["suffix"]) if found else ()
     else:
         found = amount.match(text, at)
         if found and found["range"] and not _is_range(found):

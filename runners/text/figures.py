@@ -7,7 +7,8 @@ import re
 from functools import lru_cache
 
 from runners.text.language import Language
-from runners.text.reading import Reading, word_after, word_before
+from runners.text.measures import unit_name
+from runners.text.reading import Reading, with_ending, word_after, word_before
 
 _PHONE = re.compile(
     r"(?P<plus>\+|00(?=[1-9]\d{0,2}[ /-]\d{1,4}[ /-]))(?P<country>[1-9]\d{0,2})"
@@ -18,6 +19,7 @@ _PHONE = re.compile(
 _VERSION = re.compile(r"(\d{1,5}(?:\.\d{1,5}){2,4})(?![\w])(?!\.\d)")
 _GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+\Z")
 _FRACTION = re.compile(r"(?:(\d{1,3})[ \u00a0])?(\d{1,2})[/⁄](\d{1,3})(?![\w/⁄]|[.,]\d)")
+_PRODUCT = re.compile(r"(?<!\w)([1-9]\d{0,5})(?P<spaced> ?)(?P<sign>[x×])(?P=spaced)(?=\d)")
 _VULGAR = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅛": (1, 8)}
 _VULGAR_AT = re.compile(rf"(\d{{1,3}})?[ \u00a0]?([{''.join(_VULGAR)}])")
 
@@ -45,6 +47,16 @@ def read_version(text: str, at: int, language: Language) -> Reading | None:
 
 def read_fraction(text: str, at: int, language: Language) -> Reading | None:
     """A table's `fractions`: what some are called, and `pattern` for all others (or none: they are left alone)."""
+    reading = _read_fraction(text, at, language)
+    if reading is None:
+        return None
+    unit = word_after(text, reading.stop)
+    if name := unit_name(unit, 2 if " " in text[at : reading.stop] else 1, language):
+        return Reading(reading.stop + 1 + len(unit), language.join(reading.words, name))
+    return with_ending(reading, text, language)
+
+
+def _read_fraction(text: str, at: int, language: Language) -> Reading | None:
     if vulgar := _VULGAR_AT.match(text, at):
         return _fraction(vulgar.end(), vulgar[1], *_VULGAR[vulgar[2]], language)
     found = _FRACTION.match(text, at)
@@ -63,6 +75,12 @@ def _fraction(stop: int, whole: str | None, above: int, below: int, language: La
     if words is None:
         return None
     return Reading(stop, language.join(language.count(int(whole)), language.word("and"), words) if whole else words)
+
+
+def read_product(text: str, at: int, language: Language) -> Reading | None:
+    """`3x5`."""
+    found = _PRODUCT.match(text, at)
+    return Reading(found.end(), f"{language.times(int(found[1]), found['sign'])} ") if found else None
 
 
 @lru_cache

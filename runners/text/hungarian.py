@@ -37,7 +37,7 @@ class Hungarian(Language):
     def cardinal(self, number: int, gender: str = "") -> str:
         """Above two thousand, hyphens part the thousands, as they are written."""
         if number <= 2000 or number >= 10**15:
-            return _TWO.sub("két", super().cardinal(number))
+            return _TWO.sub("két", super().cardinal(number)).replace("ezerszáz", "ezeregyszáz")
         parts = [number // 10**power % 1000 * 10**power for power in range(0, 15, 3)]
         return "-".join(_TWO.sub("két", super(Hungarian, self).cardinal(part)) for part in reversed(parts) if part)
 
@@ -60,6 +60,11 @@ class Hungarian(Language):
         words = self.cardinal(number)
         last = next((last for last in _LAST if words.endswith(last)), "")
         return words.removesuffix(last) + _ORDINALS.get(last, "")
+
+    def times(self, number: int, sign: str) -> str:
+        words = self.count(number)
+        vowel = next(vowel for vowel in reversed(words) if vowel in VOWELS)
+        return self.attach(words, "szor" if is_back(words) else "ször" if vowel in "öőüű" else "szer")
 
     def attach(self, words: str, suffix: str) -> str:
         """`három` and `as` are `hármas`, `nulla` and `ban` `nullában`, `négy` and `gyel` `néggyel`."""

@@ -54,6 +54,8 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
         return Reading(found.end(), language.day(int(found["day"]), found["suffix"]))
     if found := _YEARS.match(text, at):
         first, second = int(found["first"]), int(found["second"])
+        if word_after(text, found.end()) in language.measures:
+            return None
         if len(found["second"]) == 4 and first < second and not found["suffix"]:
             return Reading(found.end(), language.from_to(language.cardinal(first), language.cardinal(second)))
         if first % 100 < second % 100 and (len(found["second"]) == 2 or found["suffix"]):
@@ -98,7 +100,7 @@ def read_time(text: str, at: int, language: Language) -> Reading | None:
         return None
     if text[found.end() : found.end() + 1] in ("-", "–") and (until := _TIME.match(text, found.end() + 1)):
         words = language.from_to(_clock(found, language), _clock(until, language))
-        return Reading(until.end() if not until["suffix"] else until.start("suffix") - 1, words)
+        return Reading(until.end() if until["suffix"] in (None, "ig") else until.start("suffix") - 1, words)
     words = _clock(found, language)
     if found["at"] or found["minutes"]:
         return Reading(found.end(), f"{words}kor")
@@ -113,7 +115,7 @@ def _is_time(found: re.Match[str], text: str) -> bool:
         return bool(
             until["named"] or until["at"] or until["suffix"] in _AT or found["minute"] == until["minute"] == "00"
         )
-    return (found["suffix"] or "") in ("tól", "től", "ig", "kor") and len(found["minute"]) == 2
+    return (found["suffix"] or "") in ("tól", "től", "ig", "kor", "ra", "re") and len(found["minute"]) == 2
 
 
 def _clock(found: re.Match[str], language: Hungarian) -> str:
@@ -145,10 +147,14 @@ def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
     before, after = word_before(text, at).lower(), word_after(text, found.end())
     if after[:1].islower() and (len(found["number"]) < 5 and after not in ("és", "vagy")):
         return Reading(found.end(), words)
-    if before in ("a", "az") and text[at - 1] == " ":
+    if before in ("a", "az") and text[at - 1] == " " and not text.startswith(" §", found.end()):
         stop = found.end() - (not after and not text[found.end() :].lstrip(" ").startswith((",", ";")))
         return Reading(stop, words)
-    if text[found.end() : found.end() + 1] == "," or (after in ("és", "vagy") and before != ""):
+    if (
+        text[found.end() : found.end() + 1] == ","
+        or text.startswith(" §", found.end())
+        or (after in ("és", "vagy") and before != "")
+    ):
         return Reading(found.end(), words)
     return None
 

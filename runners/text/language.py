@@ -97,6 +97,11 @@ class Language:
     def join(self, *words: str) -> str:
         return str(self.section("numbers").get("joint", " ")).join(word for word in words if word)
 
+    def times(self, number: int, sign: str) -> str:
+        """`3 x` or `3 ×`, where another number follows."""
+        by = self.word("by") if sign == "x" else ""
+        return self.join(self.cardinal(number), by or str(self.section("signs").get("×", "x")))
+
     def ordinal(self, number: int, form: str = "") -> str:
         """`form`: one of the table's under `ordinals`; the first of them by default."""
         forms = self.section("ordinals")
@@ -164,7 +169,7 @@ class Language:
 
     @cached_property
     def _marked_roman(self) -> re.Pattern[str]:
-        return re.compile(rf"[IVXLCDM](?:{self.section('roman').get('mark', '(?!)')})")
+        return re.compile(rf"[IVX](?:{self.section('roman').get('mark', '(?!)')})")
 
     @cached_property
     def short_starts(self) -> frozenset[str]:

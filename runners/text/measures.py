@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from runners.text.language import Language
-from runners.text.units import UNITS
+from runners.text.units import CLDR_NAMES, UNITS
 
 
 class Number(NamedTuple):
@@ -64,7 +64,7 @@ def _measured(amount: Amount, language: Language) -> str:
     words = _scaled(amount, language, gender, counts=True)
     if what in language.section("percent"):
         return str(language.section("percent").get("pattern", "{0} {1}")).format(words, language.form(name, last.value))
-    pattern = language.unit(name, last.value) if name is UNITS.get(what) else name
+    pattern = language.unit(name, last.value) if name in CLDR_NAMES else name
     if "{0}" in pattern:
         return _per(pattern.replace("{0}", words), amount.per, language)
     return _per(language.join(words, language.form(pattern, last.value)), amount.per, language)
@@ -74,10 +74,14 @@ def _per(words: str, per: str | None, language: Language) -> str:
     """`Ft/kg`, `km/s`: what follows the stroke, in the singular."""
     if not per:
         return words
-    own = language.section("per").get(per) or language.section("units").get(per)
-    if not own and per in UNITS:
-        own = language.unit(UNITS[per], 1).replace("{0}", "").strip()
-    return language.join(words, language.word("per"), language.form(own or per, 1))
+    own = language.section("per").get(per) or unit_name(per, 1, language) or per
+    return language.join(words, language.word("per"), language.form(own, 1))
+
+
+def unit_name(sign: str, number: int, language: Language) -> str:
+    """The unit's name, as it goes with `number`; the empty string for what is no unit."""
+    name = str(language.section("units").get(sign) or UNITS.get(sign) or "")
+    return language.unit(name, number).replace("{0}", "").strip() if name in CLDR_NAMES else language.form(name, number)
 
 
 def _scaled(amount: Amount, language: Language, gender: str, *, counts: bool) -> str:

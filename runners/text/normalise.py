@@ -13,7 +13,7 @@ from runners.text.addresses import read_address
 from runners.text.amounts import read_amount
 from runners.text.dates import read_date
 from runners.text.english import English, read_clock, read_year
-from runners.text.figures import read_fraction, read_ordinal, read_phone, read_version
+from runners.text.figures import read_fraction, read_ordinal, read_phone, read_product, read_version
 from runners.text.figures import read_year as read_ordinal_year
 from runners.text.hungarian import Hungarian
 from runners.text.hungarian_dates import read_date as read_hungarian_date
@@ -32,7 +32,7 @@ LANGUAGES: dict[str, type[Language]] = {"en": English, "hu": Hungarian, "pl": Sl
 
 _CAPITALS = "".join(char for char in map(chr, range(0x530)) if char.isupper()) + "²³¹½⅓⅔¼¾⅕⅛"
 _PLACE = re.compile(  # words as words are written, and what stands between them; digits, and what follows; or one sign
-    rf"(?P<plain>\s+|(?P<word>[^\W\d_]?(?:(?![{_CAPITALS}])[^\W\d_]|[{MARKS}])++)(?!['’]?[\w.@/:²³-]\S|[°º]|\.\Z|\.\s))"
+    rf"(?P<plain>\s+|(?P<word>[^\W\d_]?(?:(?![{_CAPITALS}])[^\W\d_]|[{MARKS}])++)(?![^\W_]|['’]?[\w.@/:²³-]\S|[°º]|\.\Z|\.\s))"
     r"|(?P<digits>\d+)(?P<space>[ \u00a0\u202f\u2009]?)(?P<next>.?)|.",
     re.DOTALL,
 )
@@ -43,14 +43,14 @@ _TOKEN = re.compile(r"[^\W\d_²³¹½⅓⅔¼¾⅕⅛]+|.", re.DOTALL)
 
 _ENDS = frozenset(',;!?)]}"\n')
 _FIGURES: dict[str, tuple[Reader, ...]] = {  # what may begin with digits, by what comes after them: see _kind
-    " a": (read_date, read_ordinal_year, read_time, read_ordinal),
-    " ": (read_phone, read_fraction),
+    " a": (read_product, read_date, read_ordinal_year, read_time, read_ordinal),
+    " ": (read_product, read_phone, read_fraction),
     ",": (),
     ".": (read_address, read_date, read_time, read_phone, read_version, read_ordinal),
     ":": (read_time,),
     "/": (read_date, read_phone, read_fraction),
     "-": (read_address, read_date, read_phone, read_ordinal),
-    "0": (read_address, read_date, read_ordinal_year, read_time, read_fraction, read_ordinal),
+    "0": (read_product, read_address, read_date, read_ordinal_year, read_time, read_fraction, read_ordinal),
 }
 _HUNGARIAN: dict[str, tuple[Reader, ...]] = {
     " a": (read_day, read_hungarian_date),
@@ -142,7 +142,7 @@ def _signs(code: str) -> frozenset[str]:
     language = language_of(code)
     sections = ("signs", "arithmetic", "currencies", "percent")
     return (
-        frozenset("+-−±~≈(#@½⅓⅔¼¾⅕⅛²³*")
+        frozenset("+-−±~≈(#@:½⅓⅔¼¾⅕⅛²³*")
         | SILENT.keys()
         | {str(key)[0] for name in sections for key in language.section(name)}
     )

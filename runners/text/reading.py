@@ -17,6 +17,7 @@ Reader = Callable[[str, int, Language], Reading | None]  # the text, and where t
 _BEFORE = re.compile(r"\W*([^\W\d_]+)")  # backwards
 _NEXT = re.compile(r"[ \u00a0]([^\W\d_]+)")
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # vowels of Devanagari, which are no letters to Python
+_ENDING = re.compile(r"-([^\W\d_]{1,6})(?![^\W_])")
 REACH = 40  # characters that are looked at before a place
 
 
@@ -29,3 +30,9 @@ def word_after(text: str, at: int) -> str:
     """The word that one space parts from what ends here."""
     found = _NEXT.match(text, at, at + REACH)
     return found[1] if found else ""
+
+
+def with_ending(reading: Reading, text: str, language: Language) -> Reading:
+    """`reading` with the ending that a hyphen parts from it, as in `1/3-a`, where the language writes them so."""
+    found = _ENDING.match(text, reading.stop) if language.takes_endings else None
+    return Reading(found.end(), language.attach(reading.words, found[1])) if found and found[1].islower() else reading

@@ -3,9 +3,11 @@
 import re
 
 from runners.text.language import Language
-from runners.text.reading import Reading
+from runners.text.reading import Reading, with_ending
 
 SILENT = {"/": " ", "\\": "", "_": "", "|": "", "~": ""}  # between words; elsewhere readers of numbers have them
+_BETWEEN = {"/": "over", ":": "ratio"}  # in `3/b` and `2:1`
+_PART = re.compile(r"\d|[^\W\d_](?![^\W_])")
 _POWER = {"²": "squared", "³": "cubed"}
 _SPACED = re.compile(r"(?:[+−×÷=<>*/-]|<=|>=|!=|==|->)(?= )")
 
@@ -15,13 +17,22 @@ def read_sign(text: str, at: int, language: Language) -> Reading | None:
     if sign in _POWER and at and text[at - 1].isalnum():
         return Reading(at + 1, f" {language.word(_POWER[sign])}")
     if (spaced := _SPACED.match(text, at)) and text[max(0, at - 1) : at] == " ":
-        return _arithmetic(text, at, spaced[0], language)
+        arithmetic = _arithmetic(text, at, spaced[0], language)
+        if arithmetic or sign not in "+=×÷":
+            return arithmetic
     words = SILENT.get(sign, language.section("signs").get(sign))
+    if sign in _BETWEEN:
+        if text[at - 1 : at].isdecimal() and _PART.match(text, at + 1):
+            words = language.word(_BETWEEN[sign]) or " "
+        elif sign == ":":
+            return None
     if words is None:
         return None
     left = " " if at and not text[at - 1].isspace() else ""
     right = " " if text[at + 1 : at + 2].strip() else ""
-    return Reading(at + 1, f"{left}{words}{right}")
+    reading = Reading(at + 1, f"{left}{words}")
+    reading = reading if sign in SILENT else with_ending(reading, text, language)
+    return reading if reading.stop > at + 1 else Reading(at + 1, f"{left}{words}{right}")
 
 
 def _arithmetic(text: str, at: int, sign: str, language: Language) -> Reading | None:

@@ -36,4 +36,7 @@ def read_time(text: str, at: int, language: Language) -> Reading | None:
     words = language.form(str(times.get(name, times["pattern"])), hour).format(**said)
     if found["second"] and int(found["second"]):
         words = language.join(words, language.cardinal(int(found["second"])))
-    return Reading(found.end(), words)
+    stop = found.end()
+    if text[stop : stop + 1] in ("-", "–") and language.word("to") != "-" and _pattern(language).match(text, stop + 1):
+        return Reading(stop + 1, f"{words} {language.word('to')} ")
+    return Reading(stop, words)

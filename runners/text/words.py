@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from runners.text.language import Language
-from runners.text.reading import MARKS, Reading, word_after, word_before
+from runners.text.reading import MARKS, Reading, with_ending, word_after, word_before
 from runners.text.shapes import apart, letters, pronounceable
 
 _DOTTED = re.compile(r"[^\W\d_]{1,12}(?:\.[ \u00a0]?[^\W\d_]{1,6}){0,4}\.|[^\W\d_]{1,12}(?:\.[^\W\d_]{1,12}){1,4}")
@@ -108,22 +108,14 @@ def _capitals(text: str, at: int, language: Language) -> Reading | None:
     if found is None or not found[0].isupper() or language.section("numbers").get("unspaced"):
         return None
     word = found[0]
-    if len(word) < 2 or text[found.end() : found.end() + 1] == "_":
+    numbered = text[at - 1 : at].isdecimal() or text[found.end() : found.end() + 1].isdecimal()  # `A4`, `5G`
+    if (len(word) < 2 and not numbered) or text[found.end() : found.end() + 1] == "_":
         return None
-    spelled = word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
+    spelled = len(word) < 2 or word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
     if not spelled or word in language.section("read"):
-        return _with_suffix(text, found.end(), word, language) if len(word) > 1 else None
-    return _with_suffix(text, found.end(), letters(word, language), language) or Reading(
-        found.end(), letters(word, language)
-    )
-
-
-_SUFFIX = re.compile(r"-([a-záéíóöőúüű]+)(?![^\W_])")
-
-
-def _with_suffix(text: str, at: int, words: str, language: Language) -> Reading | None:
-    found = _SUFFIX.match(text, at) if language.section("numbers").get("ending") else None
-    return Reading(found.end(), language.attach(words.lower(), found[1])) if found else None
+        reading = with_ending(Reading(found.end(), word.lower()), text, language)
+        return reading if reading.stop > found.end() else None
+    return with_ending(Reading(found.end(), letters(word, language)), text, language)
 
 
 def roman_value(numeral: str) -> int:
@@ -141,6 +133,8 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     stop = found.end()
     value = roman_value(found[1])
     if found["mark"] and found["mark"] != ".":
+        if found[1] in "LCDM":  # `Le`, `De`
+            return None
         return Reading(stop, language.ordinal(value, rules["marked"]))
     if found["mark"] and not text[stop : stop + 40].strip():
         stop -= 1
