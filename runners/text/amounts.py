@@ -8,7 +8,7 @@ from typing import Any
 
 from runners.text.language import Language
 from runners.text.measures import Amount, Number, in_words
-from runners.text.reading import REACH, Reading, word_after
+from runners.text.reading import REACH, Reading, word_after, word_before
 from runners.text.units import UNITS
 
 LETTER = r"[^\W\d_]"
@@ -31,14 +31,18 @@ def _patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]]:
     signs = _any(chain(currencies, language.section("percent")))
     symbols = "%" + "".join(re.escape(key) for key in currencies if len(key) == 1)
     ends = _any({*UNITS, *chain.from_iterable(map(language.section, ("currencies", "units", "percent")))})
-    scales = _any(language.section("scales"))
+    scales = language.section("scales")
+    letters, scales = _any(key for key in scales if len(key) == 1), _any(key for key in scales if len(key) > 1)
+    bare = numbers.get("bare scales", "(?!)")  # letters that need no currency beside them
     last = r"(?![A-Za-zÀ-ž\d\u0900-\u0963\u0621-\u065f])" if numbers.get("unspaced") else rf"(?!{LETTER}|\d)"
     ending = rf"(?:{numbers['ending']}(?P<suffix>{LETTER}+))?" if "ending" in numbers else "(?P<suffix>(?!))?"
     return re.compile(number("first") + ending), re.compile(
         rf"(?P<sign>(?<![\w)])(?:[-+−]|[±~≈] ?)(?=[\d{symbols}]))?"
         rf"(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
         rf"(?:(?P<range>[-–—])(?:{signs})?{number('second')}(?!\d|[-–—/.:]\d))?"
-        rf"(?:[ \u00a0\u202f]?(?P<scale>{scales}){last})?(?:,?[-–—](?= ?(?:{signs})))?"
+        rf"(?:[ \u00a0\u202f]?(?P<scale>{scales}|(?(before)(?:{letters})|(?:(?:{letters})(?=[ \u00a0]?(?:{signs}))|{bare})))"
+        rf"{last})?"
+        rf"(?(before)(?:,[-–—]+)?|(?:[.,]{{0,2}}[-–—](?= ?(?:{signs})))?)"
         rf"(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}"
         rf"(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?)?{ending}"
     )
@@ -54,6 +58,8 @@ def read_amount(text: str, at: int, language: Language) -> Reading | None:
     parts: tuple[Any, ...]
     if left:  # `B2B`: no unit belongs to this
         found = number.match(text, at)
+        if found and found["suffix"] and not language.is_ending(found["suffix"]):
+            found = number.match(text, at, found.start("suffix") - 1)
         parts = (None, None, found["first"], found["first_fraction"], *(None,) * 5, found["suffix"]) if found else ()
     else:
         found = amount.match(text, at)
@@ -63,8 +69,11 @@ def read_amount(text: str, at: int, language: Language) -> Reading | None:
     if found is None:
         return None
     stop = found.end()
-    gender = language.gender(text[stop : stop + REACH])
-    words = in_words(Amount._make((*parts, gender, language.counts(word_after(text, stop)))), language)
+    before, after = word_before(text, at), word_after(text, stop)
+    gender = language.gender(text[stop : stop + REACH], (parts[4] or parts[2])[-1])
+    to = language.between(before, after) if parts[4] else ""
+    counts, single = language.counts(after), language.is_attribute(before, after)
+    words = in_words(Amount._make((*parts, gender, counts, to, single)), language)
     if gender == "native" and text[stop : stop + 1].strip():
         words += " "
     return Reading(stop, f"{' ' * left}{words}{' ' * _is_latin(text[stop : stop + 1])}")  # `3D` is no word

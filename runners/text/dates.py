@@ -11,6 +11,7 @@ from runners.text.language import Language
 from runners.text.reading import Reading, word_before
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](?=\d{2}:\d{2})|(?![\d-]))")
+_SHORT = re.compile(r"(\d{1,2})\. ?(\d{1,2})\.(?! ?\d)")
 _NUMERIC = re.compile(r"(\d{1,4})([./-])[ \u00a0]?(\d{1,2})\2[ \u00a0]?(\d{4}|\d{2})(?![\d/-]|[.:]\d)")
 
 
@@ -31,12 +32,19 @@ def _written(language: Language) -> re.Pattern[str]:
 def read_date(text: str, at: int, language: Language) -> Reading | None:
     if "pattern" not in language.section("dates"):
         return None
+    if short := _SHORT.match(text, at) if language.section("dates").get("dotted") else None:
+        day, month = int(short[1]), int(short[2])
+        if 1 <= day <= 31 and 1 <= month <= 12:
+            words = say_date(None, month, day, language, word_before(text, at))
+            return Reading(short.end() - (not text[short.end() :][:40].strip()), words)
     if iso := _ISO.match(text, at):
         return _dated(iso, iso[1], iso[2], iso[3], language)
     if numeric := _NUMERIC.match(text, at):
         order = language.section("dates")["order"]
         if len(numeric[1]) == 4:
             order = "ymd"
+        elif numeric[2] == ".":
+            order = "dmy"
         parts = dict(zip(order, (numeric[1], numeric[3], numeric[4]), strict=True))
         if numeric[2] != "." and int(parts["m"]) > 12:
             parts["m"], parts["d"] = parts["d"], parts["m"]

@@ -8,33 +8,57 @@ from functools import lru_cache
 
 from runners.text.language import Language
 from runners.text.measures import unit_name
-from runners.text.reading import Reading, with_ending, word_after, word_before
+from runners.text.reading import REACH, Reading, with_ending, word_after, word_before
 
 _PHONE = re.compile(
     r"(?P<plus>\+|00(?=[1-9]\d{0,2}[ /-]\d{1,4}[ /-]))(?P<country>[1-9]\d{0,2})"
     r"(?:[ \u00a0./-]?\(?\d{1,5}\)?){2,6}(?!\w)"
-    r"|\((?P<area>\d{2,4})\)[ \u00a0-]?(?P<local>\d{3,4}(?:[ -]\d{2,4}){1,3})(?!\w)"
-    r"|(?P<groups>0\d{1,4}(?:[ /-]\d{1,4}){2,5}|\d{3}-\d{3}-\d{4}|\d{3}-\d{4})(?!\w)"
+    r"|(?:[18] ?)?\((?P<area>\d{2,4})\)[ \u00a0-]?(?P<local>\d{3,5}(?:[ -]\d{2,4}){1,3})(?!\w)"
+    r"|(?P<groups>0\d{1,4}(?:[ /-]\d{1,4}){2,5}|(?:1-)?\d{3}-\d{3}-\d{4}|\d{3}-\d{4}|0\d{1,4}[ /-]\d{5,8}"
+    r"|8[ -]\d{3}[ -]\d{3}(?:[ -]\d\d){2}|\d\d \d{3} \d\d \d\d|[2-9]\d\d \d{3} \d{4}"
+    r"|(?P<nine>[5-9]\d\d \d{3} \d{3})(?! ?[\w%€$])|(?P<called>\d{1,5}(?:[ /-]?\d{1,6}){1,4}))(?![\w/]|[.,]\d)"
 )
+_CALLED = ("tel", "phone", "fax", "mobil", "cell", "móvil", "тел", "komórk")
 _VERSION = re.compile(r"(\d{1,5}(?:\.\d{1,5}){2,4})(?![\w])(?!\.\d)")
 _GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+\Z")
 _FRACTION = re.compile(r"(?:(\d{1,3})[ \u00a0])?(\d{1,2})[/⁄](\d{1,3})(?![\w/⁄]|[.,]\d)")
-_PRODUCT = re.compile(r"(?<!\w)([1-9]\d{0,5})(?P<spaced> ?)(?P<sign>[x×])(?P=spaced)(?=\d)")
+_PRODUCT = re.compile(r"(?<!\w)([1-9]\d{0,5})(?P<spaced> ?)(?P<sign>[x×])(?:(?P=spaced)(?=\d)|(?P<word> )(?=[^\W\d_]))")
 _VULGAR = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅛": (1, 8)}
 _VULGAR_AT = re.compile(rf"(\d{{1,3}})?[ \u00a0]?([{''.join(_VULGAR)}])")
 
 
+@lru_cache
+def _by_digits(language: Language) -> re.Pattern[str]:
+    return re.compile(str(language.section("numbers").get("by digits", "(?!)")))
+
+
 def read_phone(text: str, at: int, language: Language) -> Reading | None:
+    if code := _by_digits(language).match(text, at):  # of a place, for letters
+        return Reading(code.end(), language.digits(code[0].replace("-", "")))
     found = _PHONE.match(text, at)
     if found is None or (text[at].isdigit() and text[max(0, at - 1) : at].isalnum()):
         return None
     groups = re.findall(r"\d+", found[0])
-    if not found["local"] and not found[0].count("-") and sum(map(len, groups)) < 9:
+    if found["called"] and not word_before(text, at).lower().startswith(_CALLED):
         return None
-    said = [language.digits(group) for group in groups]
+    if found["nine"] and not (language.code in ("es", "pl") or word_before(text, at).lower().startswith(_CALLED)):
+        return None
+    if not (found["local"] or found["called"] or found[0].count("-")) and sum(map(len, groups)) < 9:
+        return None
+    said = [_group(group, language) for group in groups]
     if found["plus"] == "+":
         said[0] = language.join(language.word("+"), said[0])
-    return Reading(found.end(), ", ".join(said))
+    words = ", ".join(said)
+    return (
+        with_ending(Reading(found.end(), words), text, language)
+        if language.code == "hu"
+        else Reading(found.end(), words)
+    )
+
+
+def _group(group: str, language: Language) -> str:
+    pairs = language.section("numbers").get("phone") == "pairs" and len(group) == 2 and group[0] != "0"
+    return language.cardinal(int(group)) if pairs else language.digits(group)
 
 
 def read_version(text: str, at: int, language: Language) -> Reading | None:
@@ -51,6 +75,10 @@ def read_fraction(text: str, at: int, language: Language) -> Reading | None:
     if reading is None:
         return None
     unit = word_after(text, reading.stop)
+    written = text[at : reading.stop].replace("½", "1/2")
+    gender = language.gender(text[reading.stop : reading.stop + REACH], "1") if unit else ""
+    if words := language.section("fractions").get(f"{written} {gender}" if gender else ""):
+        return Reading(reading.stop, str(words))
     if name := unit_name(unit, 2 if " " in text[at : reading.stop] else 1, language):
         return Reading(reading.stop + 1 + len(unit), language.join(reading.words, name))
     return with_ending(reading, text, language)
@@ -67,6 +95,8 @@ def _read_fraction(text: str, at: int, language: Language) -> Reading | None:
 
 def _fraction(stop: int, whole: str | None, above: int, below: int, language: Language) -> Reading | None:
     fractions = language.section("fractions")
+    if whole and f"and {above}/{below}" in fractions:
+        return Reading(stop, str(fractions[f"and {above}/{below}"]).format(language.count(int(whole))))
     words = fractions.get(f"{above}/{below}")
     if words is None and (name := fractions.get(f"1/{below}")) and "{0}" in str(name):
         words = str(name).format(language.count(above, fractions.get("gender", "")), language.cardinal(below))
@@ -80,13 +110,17 @@ def _fraction(stop: int, whole: str | None, above: int, below: int, language: La
 def read_product(text: str, at: int, language: Language) -> Reading | None:
     """`3x5`."""
     found = _PRODUCT.match(text, at)
-    return Reading(found.end(), f"{language.times(int(found[1]), found['sign'])} ") if found else None
+    if found is None or (found["word"] and language.code != "hu"):
+        return None
+    sign = "×" if "=" in text[found.end() : found.end() + 12] else found["sign"]
+    return Reading(found.end(), f"{language.times(int(found[1]), sign)} ")
 
 
 @lru_cache
 def _marked(language: Language) -> list[tuple[re.Pattern[str], str]]:
     marks = language.section("ordinal marks")
-    return [(re.compile(rf"(\d{{1,6}}){mark}(?![^\W_])"), form) for mark, form in marks.items()]
+    last = r"(?![^\W_])"
+    return [(re.compile(rf"(\d{{1,6}}){mark}{'' if '(?=' in mark else last}"), form) for mark, form in marks.items()]
 
 
 def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
@@ -98,33 +132,60 @@ def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
 
 
 _DIGIT_YEAR = re.compile(r"(\d{4})(?=年)")
-_YEAR = re.compile(r"(\d{4})[ \u00a0]([^\W\d_]+\.?)")
+_YEAR = re.compile(r"(?:(?P<from>\d{4})(?P<dash>[-–]))?(?P<year>\d{4})[ \u00a0]?(?P<word>[^\W\d_]+\.?)")
+_YEAR_TO = re.compile(r"(\d{4})(?= ([^\W\d_]+) \d{4}(?!\d))")
+_YEAR_FROM = re.compile(r"([^\W\d_]+) \d{4} \Z")
 
 
 def read_year(text: str, at: int, language: Language) -> Reading | None:
-    """`2024 году`: where a word makes the number an ordinal. A table's `years`: the form for each such word."""
+    """`2024 году`: where a word makes the number an ordinal. A table's `years`: the form for each such word; `years
+    after`: the form after other words before it; `years from`: of each of two, by the word before it."""
     if language.section("numbers").get("years by digits") and (found := _DIGIT_YEAR.match(text, at)):
         return Reading(found.end(), language.digits(found[1]))
-    found = _YEAR.match(text, at) if language.section("years") else None
     years = language.section("years")
-    if found is None or (found[2] not in years and found[2].rstrip(".") not in years):
+    if not years:
         return None
-    form = years.get(found[2]) or years[found[2].rstrip(".")]
-    form = language.section("years after").get(word_before(text, at).lower(), form)
-    return Reading(found.end(1), language.ordinal(int(found[1]), form))
+    before = word_before(text, at).lower()
+    pair = language.section("years from")
+    if before in pair and (to := _YEAR_TO.match(text, at)) and to[2] in pair:
+        return Reading(to.end(), language.ordinal(int(to[1]), pair[before]))
+    found = _YEAR.match(text, at)
+    word = found["word"] if found else ""
+    form = years.get(word) or years.get(word.rstrip("."))
+    if found is None or form is None:
+        started = (
+            before in pair
+            and text[at : at + 4].isdecimal()
+            and _YEAR_FROM.search(text[max(0, at - REACH) : at - len(before) - 1])
+        )
+        if started and started[1] in pair and not text[at + 4 : at + 5].isalnum():
+            return Reading(at + 4, language.ordinal(int(text[at : at + 4]), pair[before]))
+        return None
+    form = language.section("years after").get(before, form)
+    words = language.ordinal(int(found["year"]), form)
+    if found["from"]:
+        words = f"{language.ordinal(int(found['from']), form)}–{words}"
+    return Reading(found.end("year"), words)
 
 
 _DOTTED = re.compile(r"(\d{1,4})\.(?=[ \u00a0][^\W\d_])")
+_DECADE = re.compile(r"(\d0)\.(?![\d.])")
 
 
 def _dotted(text: str, at: int, language: Language) -> Reading | None:
     """`3. Mai`: the words before and after decide the form. Before a capital it may end a sentence."""
+    rules = language.section("dotted ordinals")
+    if "decades" in rules and (found := _DECADE.match(text, at)):
+        before = word_before(text, at).lower()
+        if form := next((form for form, words in rules["decades"].items() if before in words), None):
+            return Reading(found.end() - (not text[found.end() :][:40].strip()), language.ordinal(int(found[1]), form))
     found = _DOTTED.match(text, at)
     if found is None:
         return None
-    rules = language.section("dotted ordinals")
     before, after = word_before(text, at).lower(), word_after(text, found.end())
     form = next((form for form, words in rules.get("before", {}).items() if before in words), None)
+    first = (form for form, words in rules.get("first", {}).items() if after.lower() in words)
+    form = next(first, form)
     if form is None:
         form = next(
             (form for form, ends in rules.get("after", {}).items() if after.lower().endswith(tuple(ends))), None

@@ -24,6 +24,11 @@ _CASES = (  # what `kettő` stays whole before
 )
 _TWO = re.compile(r"kettő(?=száz|ezer|mill|bill)")
 _CASE = re.compile(rf"(?:{_CASES})\Z")
+_ENDING = re.compile(  # of a plural or a possessive, a case, and an adjective's
+    r"(?:j?[aeáé]i?|[aeoö]?k|[aeoö]?s[aeoö]?|i|[uü]nk)?"
+    r"(?:[aeoöáé]?t|ban|ben|ba|be|b[óő]l|n[ae]k|[^aeiouáéíóöőúüű]{1,2}[ae]l|[oeöaáé]?n|n[áé]l|h[oeö]z|r[ae]|r[óő]l|"
+    r"t[óő]l|ig|ért|k[ée]nt|kor|v[áé]|sz[oeö]r|[uü]l|féle|nként)?(?:[eoö]s|as|i)?"
+)
 _SHORT_BEFORE = re.compile(r"(?:kor|k[ée]nt|szor|szer|ször|i)\w*\Z")  # a final vowel stays as it is
 _NOT_COUNTED = frozenset(
     """
@@ -61,6 +66,9 @@ class Hungarian(Language):
         last = next((last for last in _LAST if words.endswith(last)), "")
         return words.removesuffix(last) + _ORDINALS.get(last, "")
 
+    def between(self, before: str, after: str) -> str:
+        return "és" if after == "között" else "-"
+
     def times(self, number: int, sign: str) -> str:
         words = self.count(number)
         vowel = next(vowel for vowel in reversed(words) if vowel in VOWELS)
@@ -84,6 +92,9 @@ class Hungarian(Language):
         if words[-1] in "aeoö" and not _SHORT_BEFORE.match(suffix):
             words = words[:-1] + "áéóő"["aeoö".index(words[-1])]
         return words + suffix
+
+    def is_ending(self, letters: str) -> bool:
+        return _ENDING.fullmatch(letters) is not None
 
     def day(self, day: int, suffix: str = "") -> str:
         """A day of the month, `harmadika`, with what is left of `suffix` when the possessive is taken off."""

@@ -4,7 +4,7 @@ import re
 
 from runners.text.hungarian import Hungarian
 from runners.text.language import Language
-from runners.text.reading import Reading, word_after, word_before
+from runners.text.reading import REACH, Reading, word_after, word_before
 from runners.text.words import ROMAN, roman_value
 
 _SUFFIX = r"(?:-(?P<suffix>[a-záéíóöőúüű]+)(?![^\W_]))?"
@@ -21,6 +21,7 @@ _MONTH_DAY = re.compile(rf"(?P<month>0[1-9]|1[0-2])\.(?P<day>0[1-9]|[12]\d|3[01]
 _DAY = re.compile(
     rf"(?P<day>[1-9]|[12]\d|3[01])(?:\.?[-–](?P<to>[1-9]|[12]\d|3[01])(?!\d))?(?P<dot>\.)?(?![\d.,:]\d){_SUFFIX}(?![^\W_])"
 )
+_FIRST_DAY = re.compile(r"([^\W\d_]+)\.? \d{1,2}\.?-j?[éáeao]?t[óő]l \Z")
 _APART = frozenset(" .\u00a0")
 _LONE_DAY = re.compile(
     r"(?P<day>[1-9]|[12]\d|3[01])\.?-(?P<suffix>j?[áé]n|j?[aeáé]i?|jei|j?[áé]ig|j?[áé]t[óő]l)(?![^\W_])"
@@ -30,7 +31,12 @@ _TIME = re.compile(
     r"(?P<hour>[01]?\d|2[0-4])(?P<mark>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]|[.,]\d)"
     rf"(?:(?P<named>[ \u00a0](?:óra|h)(?![^\W\d_]))|(?P<at>[ \u00a0]órakor)|(?P<minutes>[ \u00a0]perckor))?{_SUFFIX}"
 )
-_ORDINAL = re.compile(rf"(?P<number>\d{{1,7}})\.{_SUFFIX}(?![\d])")
+_STREETS = frozenset(
+    """
+dűlő fasor köz krt körút lépcső park rakpart sétány sor sugárút tér tere u utca út útja
+""".split()  # noqa: SIM905 (quoted words are harder to read)
+)
+_ORDINAL = re.compile(rf"(?:(?P<from>\d{{1,4}})[-–])?(?P<number>\d{{1,7}})\.{_SUFFIX}(?![\d])")
 _WORDED = re.compile(r"(?P<number>\d{1,7})-(?:[aeoö]?dik|ik|s[őö])(?P<rest>[a-záéíóöőúüű]*)(?![^\W_])")
 _ROMAN = re.compile(
     rf"{ROMAN}\.?(?P<range>[-–]{ROMAN.replace('<numeral>', '<to>')}\.)?(?P<dot>(?<=\.))?{_SUFFIX}(?![^\W_])"
@@ -54,8 +60,11 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
         return Reading(found.end(), language.day(int(found["day"]), found["suffix"]))
     if found := _YEARS.match(text, at):
         first, second = int(found["first"]), int(found["second"])
-        if word_after(text, found.end()) in language.measures:
+        after = word_after(text, found.end())
+        if after in language.measures:
             return None
+        if after == "között" and len(found["second"]) == 4:
+            return Reading(found.end(), f"{language.cardinal(first)} és {language.cardinal(second)}")
         if len(found["second"]) == 4 and first < second and not found["suffix"]:
             return Reading(found.end(), language.from_to(language.cardinal(first), language.cardinal(second)))
         if first % 100 < second % 100 and (len(found["second"]) == 2 or found["suffix"]):
@@ -67,7 +76,9 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
 def read_day(text: str, at: int, language: Language) -> Reading | None:
     """The day after a month's name."""
     assert isinstance(language, Hungarian)
-    after_word = text[at - 1 : at] in _APART and word_before(text, at).lower() in language.months
+    after_word = text[at - 1 : at] in _APART and (
+        word_before(text, at).lower() in language.months or _is_last_day(text, at, language)
+    )
     found = _DAY.match(text, at) if after_word else None
     if found is None:
         return None
@@ -84,6 +95,12 @@ def read_day(text: str, at: int, language: Language) -> Reading | None:
     elif to:
         words = f"{language.ordinal(day)}-{words}"
     return Reading(found.end(), words + _full_stop(found))
+
+
+def _is_last_day(text: str, at: int, language: Language) -> bool:
+    """`május 9-től 12-ig`"""
+    found = _FIRST_DAY.search(text, max(0, at - REACH), at)
+    return found is not None and found[1].lower() in language.months and text[at : at + 6].rstrip(".,").endswith("ig")
 
 
 def _full_stop(found: re.Match[str]) -> str:
@@ -142,6 +159,18 @@ def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
     if found is None:
         return None
     words = language.ordinal(int(found["number"]))
+    if found["from"]:  # `45–67. oldal`
+        after = word_after(text, found.end())
+        if not after[:1].islower() or int(found["from"]) >= int(found["number"]):
+            return None
+        to = language.cardinal(int(found["number"])) if after == "szám" else words
+        return Reading(found.end(), f"{language.cardinal(int(found['from']))}-{to}")
+    if (
+        word_before(text, at).lower() in _STREETS
+        and not found["suffix"]
+        and text[found.end() : found.end() + 1] in (",", "")
+    ):
+        return Reading(found.end() - (text[found.end() :] == ""), language.cardinal(int(found["number"])))
     if found["suffix"]:
         return Reading(found.end(), language.attach(words, found["suffix"]))
     before, after = word_before(text, at).lower(), word_after(text, found.end())

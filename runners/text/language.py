@@ -55,7 +55,9 @@ class Language:
         """What the table says of the first words: `одна тысяча` is `тысяча` in Russian."""
         for start, better in self.section("numbers").get("starts", {}).items():
             if words.startswith(start):
-                return str(better) + words[len(start) :]
+                words = str(better) + words[len(start) :]
+        for start, better in self.section("numbers").get("instead", {}).items():
+            words = words.replace(start, better)
         return words
 
     def count(self, number: int, gender: str = "") -> str:
@@ -66,18 +68,30 @@ class Language:
         """Whether a number before `word` counts it."""
         return False
 
-    def gender(self, rest: str) -> str:
-        """The gender, or kind of number, that what follows a number asks for: by a table's `counters` or `endings`."""
+    def is_attribute(self, before: str, after: str) -> bool:
+        """Whether an amount between these words belongs to the noun that follows, as in `a 5 km run`."""
+        return False
+
+    def gender(self, rest: str, last: str) -> str:
+        """The gender, or kind of number, that what follows a number asks for: by a table's `counters` or `endings`,
+        of which some count after a number with a certain `last` digit only."""
         for gender, words in self.section("counters").items():
             if rest.lstrip(" ").startswith(tuple(words)):
                 return gender
-        if "endings" not in self._sections:
+        endings = self.section("endings")
+        if not endings:
             return ""
         word = rest[1:].split(" ", 1)[0].rstrip(".,;:!?") if rest[:1] == " " else ""
-        for gender, ends in self.section("endings").items():
-            if word.islower() and word.endswith(tuple(ends)):
-                return gender
+        counted = word[:1].isupper() if self.section("numbers").get("nouns") == "capital" else word.islower()
+        for gender, ends in endings.get(f"after {last}", endings).items():
+            if counted and len(word) > 2 and word.endswith(tuple(ends)):
+                return str(gender)
         return ""
+
+    def between(self, before: str, after: str) -> str:
+        """What stands between the two ends of a range; a hyphen where they are one word."""
+        ranges = self.section("ranges")
+        return str(ranges.get(before.lower()) or ranges.get(f"# {after}") or self.word("to"))
 
     def digits(self, digits: str) -> str:
         """One by one; of a very long run the first 300, as no more could be followed."""
@@ -114,14 +128,20 @@ class Language:
     @property
     def takes_endings(self) -> bool:
         """Whether endings are written after a hyphen, and read as one word with what is before it."""
-        return self.section("numbers").get("ending") == "-"
+        return "-" in str(self.section("numbers").get("ending", ""))
 
     def attach(self, words: str, suffix: str) -> str:
         """An ending that was written after a hyphen or an apostrophe, put on the last of `words`."""
+        if suffix[0].isupper():
+            return f"{words}-{suffix}"
         for whole, stem in self.section("stems").items():
-            if words.endswith(whole) and suffix[0] in "aeıioöuü":
-                words = words.removesuffix(whole) + stem
+            if words.endswith(whole) and (self.code != "tr" or suffix[0] in "aeıioöuü"):
+                return words.removesuffix(whole) + str(stem) + suffix
         return words + suffix
+
+    def is_ending(self, letters: str) -> bool:
+        """Whether what a hyphen parts from a word is its ending, and no word of its own."""
+        return letters.islower() and len(letters) < 7
 
     # What belongs to numbers.
 
@@ -130,8 +150,10 @@ class Language:
         return str(self._locale.plural_form(number))
 
     def form(self, forms: str, number: Decimal | int) -> str:
-        """The one of `forms` (one/other or one/few/many) that goes with `number`."""
+        """The one of `forms` (one/other, or one/few/many, maybe with another for fractions) that goes with `number`."""
         choices = forms.split("/")
+        if len(choices) > 3 and number != int(number):
+            return choices[3]
         category = self.plural(number)
         if len(choices) == 1 or category == "one":
             return choices[0]

@@ -35,4 +35,6 @@ def word_after(text: str, at: int) -> str:
 def with_ending(reading: Reading, text: str, language: Language) -> Reading:
     """`reading` with the ending that a hyphen parts from it, as in `1/3-a`, where the language writes them so."""
     found = _ENDING.match(text, reading.stop) if language.takes_endings else None
-    return Reading(found.end(), language.attach(reading.words, found[1])) if found and found[1].islower() else reading
+    if found is None or not language.is_ending(found[1]):
+        return reading
+    return Reading(found.end(), language.attach(reading.words, found[1]))

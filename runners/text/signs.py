@@ -8,8 +8,9 @@ from runners.text.reading import Reading, with_ending
 SILENT = {"/": " ", "\\": "", "_": "", "|": "", "~": ""}  # between words; elsewhere readers of numbers have them
 _BETWEEN = {"/": "over", ":": "ratio"}  # in `3/b` and `2:1`
 _PART = re.compile(r"\d|[^\W\d_](?![^\W_])")
+_FIGURES = re.compile(r"\d{1,15}")
 _POWER = {"²": "squared", "³": "cubed"}
-_SPACED = re.compile(r"(?:[+−×÷=<>*/-]|<=|>=|!=|==|->)(?= )")
+_SPACED = re.compile(r"(?:[+−×÷=<>*/:·-]|<=|>=|!=|==|->)(?= )")
 
 
 def read_sign(text: str, at: int, language: Language) -> Reading | None:
@@ -21,7 +22,21 @@ def read_sign(text: str, at: int, language: Language) -> Reading | None:
         if arithmetic or sign not in "+=×÷":
             return arithmetic
     words = SILENT.get(sign, language.section("signs").get(sign))
-    if sign in _BETWEEN:
+    follows = text[at + 1 : at + 2]
+    if sign == "#" and follows.isdecimal():
+        words = language.section("signs").get("№")
+    elif sign == "^" and follows.isdecimal() and text[at - 1 : at].isalnum():
+        words = language.word("power") or " "
+    elif sign == "." and (
+        not follows.isdecimal() or text[at - 1 : at].strip(' ("') or "," in language.section("numbers")["decimal"]
+    ):
+        return None
+    elif sign == ".":
+        found = _FIGURES.match(text, at + 1)
+        return Reading(found.end(), f"{language.word('point')} {language.digits(found[0])}") if found else None
+    elif sign == "/" and follows.isdecimal() and text[at - 1 : at].isalpha():
+        words = language.word("per figure") or language.word("per")
+    elif sign in _BETWEEN:
         if text[at - 1 : at].isdecimal() and _PART.match(text, at + 1):
             words = language.word(_BETWEEN[sign]) or " "
         elif sign == ":":

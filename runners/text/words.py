@@ -4,19 +4,24 @@ import re
 from functools import lru_cache
 
 from runners.text.language import Language
-from runners.text.reading import MARKS, Reading, with_ending, word_after, word_before
+from runners.text.reading import MARKS, REACH, Reading, with_ending, word_after, word_before
 from runners.text.shapes import apart, letters, pronounceable
 
-_DOTTED = re.compile(r"[^\W\d_]{1,12}(?:\.[ \u00a0]?[^\W\d_]{1,6}){0,4}\.|[^\W\d_]{1,12}(?:\.[^\W\d_]{1,12}){1,4}")
+_DOTTED = re.compile(r"[^\W\d_]{1,12}(?:(?:\.-?[ \u00a0]?|-)[^\W\d_]{1,6}){0,4}\.")
+_INNER = re.compile(r"[^\W\d_]{1,12}(?:\.[^\W\d_]{1,12}){1,4}")
 _SLASHED = re.compile(r"[^\W\d_]{1,5}/[^\W\d_]{0,5}(?![^\W_])")
 _MARKED = re.compile(rf"[nN]\.?[°º]|[^\W\d_]{{1,3}}-[^\W\d_]{{1,3}}|[^\W\d_][\w{MARKS}]{{1,9}}\.?")
 _VERSION = re.compile(r"[vV]\.?(\d{1,4}(?:\.\d{1,4}){0,4})(?!\w|\.\d)")
 _AND = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
+_CAPITALS = re.compile(r"(?=[^\Wa-zà-ÿ\d_])([^\W\d_]{1,60}?)((?<=[A-Z][A-Z])s)?(?![^\W\d_])")
+_FIGURE = re.compile(r"[-–]?\d")
 _WORD = re.compile(r"[^\W\d_]+")
 _JOINED = re.compile(r"(?=[^\W\d_]{0,40}_\w|[^\W_]{0,40}[a-zà-ÿ][A-ZÀ-Þ])_?[^\W\d]\w*")
+_INITIAL_BEFORE = re.compile(r"(?<!\w)[^\W\d_]\.[ \u00a0]?\Z")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.){2,8}(?![^\W_])")
 _INITIAL = re.compile(r"[^\W\d_]\.(?=[ \u00a0]?[^\W\d_])")
 ROMAN = r"(?P<numeral>(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
+_GOVERNS = re.compile(r"([^\W\d_]+\.?)[ \u00a0](?:[IVXL]+(?: [^\W\d_]{1,3}|[-–,]) ?)?\Z")
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
@@ -27,6 +32,7 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
     return (
         _and(text, at, language)
         or _abbreviation(text, at, language)
+        or _compound(text, at, language)
         or (text[at] in _VALUES and read_roman(text, at, language))
         or _initials(text, at, language)
         or _code(text, at)
@@ -39,16 +45,23 @@ def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
     start = _WORD.match(text, at, at + 40)
     if start is None or start[0].lower() not in language.short_starts:
         return None
-    for pattern in (_DOTTED, _SLASHED, _MARKED, _WORD):
+    for pattern in (_INNER, _DOTTED, _SLASHED, _MARKED, _WORD):
         found = pattern.match(text, at, at + 40)
         written = found[0] if found else ""
         while written:
             stop = at + len(written)
             words = _long(written, text, stop, language)
-            if words is not None and not (text[stop : stop + 1].isalnum()):
+            if words is not None and not text[stop : stop + 1].isalnum() and not _is_initial(written, text, at, stop):
                 return Reading(stop, _as_before(written, words) + _end(text, written, stop))
             written = written[: written.rstrip(".").rfind(".") + 1] if "." in written.rstrip(".") else ""
     return None
+
+
+def _is_initial(written: str, text: str, at: int, stop: int) -> bool:
+    """`S.` in `J. S. Bach`."""
+    if len(written) > 2 or not written[0].isupper():
+        return False
+    return bool(_INITIAL_BEFORE.search(text, max(0, at - 4), at))
 
 
 def _long(written: str, text: str, stop: int, language: Language) -> str | None:
@@ -61,6 +74,21 @@ def _long(written: str, text: str, stop: int, language: Language) -> str | None:
             return table[f"{key} A"]
         if key in table:
             return table[key]
+    return None
+
+
+def _compound(text: str, at: int, language: Language) -> Reading | None:
+    """`Bahnhofstr.`, `St-Denis`: a table's `compounds`, short ends and starts of words."""
+    for short, whole in language.section("compounds").items():
+        if short.endswith("-"):
+            if text.startswith(short, at) and text[at + len(short) :][:1].isupper():
+                return Reading(at + len(short), whole)
+        elif (
+            (found := _WORD.match(text, at, at + 40))
+            and found[0].endswith(short[:-1])
+            and text[found.end() :][:1] == "."
+        ):
+            return Reading(found.end() + 1, found[0].removesuffix(short[:-1]) + whole)
     return None
 
 
@@ -104,18 +132,32 @@ def _code(text: str, at: int) -> Reading | None:
 
 
 def _capitals(text: str, at: int, language: Language) -> Reading | None:
-    found = _WORD.match(text, at, at + 60)
-    if found is None or not found[0].isupper() or language.section("numbers").get("unspaced"):
+    found = _CAPITALS.match(text, at)
+    if found is None or not found[1].isupper() or language.section("numbers").get("unspaced"):
         return None
-    word = found[0]
-    numbered = text[at - 1 : at].isdecimal() or text[found.end() : found.end() + 1].isdecimal()  # `A4`, `5G`
-    if (len(word) < 2 and not numbered) or text[found.end() : found.end() + 1] == "_":
+    word, stop = found[1], found.end()
+    numbered = text[at - 1 : at].isdecimal() or _FIGURE.match(text, stop)  # `A4`, `5G`, `F-16`
+    if (len(word) < 2 and not numbered) or text[stop : stop + 1] == "_":
         return None
-    spelled = len(word) < 2 or word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
-    if not spelled or word in language.section("read"):
-        reading = with_ending(Reading(found.end(), word.lower()), text, language)
-        return reading if reading.stop > found.end() else None
-    return with_ending(Reading(found.end(), letters(word, language)), text, language)
+    if found[2]:  # `DVDs`
+        return Reading(stop, f"{letters(word, language)}'s") if language.code == "en" else None
+    if not is_spelled(word, language) or (pronounceable(word) and _is_shouted(text, at, stop, language)):
+        reading = with_ending(Reading(stop, word.lower()), text, language)
+        return reading if reading.stop > stop else None
+    return with_ending(Reading(stop, letters(word, language)), text, language)
+
+
+def is_spelled(word: str, language: Language) -> bool:
+    if word in language.section("read"):
+        return False
+    short = 3 if language.section("numbers").get("spell two") else 2
+    return len(word) < short or word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
+
+
+def _is_shouted(text: str, at: int, stop: int, language: Language) -> bool:
+    """Whether a word beside it is in capitals too, and is none that would be spelled."""
+    beside = (word_before(text, at), word_after(text, stop))
+    return any(len(word) > 2 and word.isupper() and not is_spelled(word, language) for word in beside)
 
 
 def roman_value(numeral: str) -> int:
@@ -129,8 +171,8 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     found = _roman_of(language).match(text, at) if rules else None
     if found is None or not found[1]:
         return None
-    before, after = word_before(text, at), word_after(text, found.end())
     stop = found.end()
+    before, after = _governing(text, at), word_after(text, stop)
     value = roman_value(found[1])
     if found["mark"] and found["mark"] != ".":
         if found[1] in "LCDM":  # `Le`, `De`
@@ -141,12 +183,22 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     for form, words in rules.get("before", {}).items():  # `XX wiek`
         if after.lower() in words:
             return Reading(stop, _roman(value, form, language))
+    if found[1] in rules.get("words", "") and not (
+        before[:1].isupper() and before.lower() in rules["after"]["cardinal"]
+    ):
+        return None
     for form, words in rules.get("after", {}).items():  # `Chapter IV`, `Louis XIV`
         if before.lower() in words:
             return Reading(stop, _roman(value, form, language))
-    if "names" in rules and before[:1].isupper() and (len(found[1]) > 1 or found[1] in "IVX"):
+    if "names" in rules and before[:1].isupper() and set(found[1]) <= set("IVX"):
         return Reading(stop, _roman(value, rules["names"], language))
     return None
+
+
+def _governing(text: str, at: int) -> str:
+    """The word right before, or before another numeral: `siglos XV y XVI`."""
+    found = _GOVERNS.search(text[max(0, at - REACH) : at])
+    return found[1] if found else ""
 
 
 @lru_cache
