@@ -32,16 +32,16 @@ def _patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]]:
     symbols = "%" + "".join(re.escape(key) for key in currencies if len(key) == 1)
     ends = _any({*UNITS, *chain.from_iterable(map(language.section, ("currencies", "units", "percent")))})
     scales = language.section("scales")
-    letters, scales = _any(key for key in scales if len(key) == 1), _any(key for key in scales if len(key) > 1)
+    letters, words = (_any(key for key in scales if (len(key) == 1) == short) for short in (True, False))
     bare = numbers.get("bare scales", "(?!)")  # letters that need no currency beside them
+    letter = rf"(?(before)(?:{letters})|(?:(?:{letters})(?=[ \u00a0]?(?:{signs}))|{bare}))"
     last = r"(?![A-Za-zÀ-ž\d\u0900-\u0963\u0621-\u065f])" if numbers.get("unspaced") else rf"(?!{LETTER}|\d)"
     ending = rf"(?:{numbers['ending']}(?P<suffix>{LETTER}+))?" if "ending" in numbers else "(?P<suffix>(?!))?"
     return re.compile(number("first") + ending), re.compile(
         rf"(?P<sign>(?<![\w)])(?:[-+−]|[±~≈] ?)(?=[\d{symbols}]))?"
         rf"(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
-        rf"(?:(?P<range>[-–—])(?:{signs})?{number('second')}(?!\d|[-–—/.:]\d))?"
-        rf"(?:[ \u00a0\u202f]?(?P<scale>{scales}|(?(before)(?:{letters})|(?:(?:{letters})(?=[ \u00a0]?(?:{signs}))|{bare})))"
-        rf"{last})?"
+        rf"(?:(?P<range>[-–—~～〜])(?:{signs})?{number('second')}(?!\d|[-–—/.:]\d))?"
+        rf"(?:[ \u00a0\u202f]?(?P<scale>{words}|{letter}){last})?"
         rf"(?(before)(?:,[-–—]+)?|(?:[.,]{{0,2}}[-–—](?= ?(?:{signs})))?)"
         rf"(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}"
         rf"(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?)?{ending}"

@@ -85,6 +85,6 @@ def say_date(year: str | None, month: int, day: int, language: Language, before:
     if not year:
         return str(dates["short"]).format(day=words, month=language.month(month))
     in_words = language.ordinal(int(year), dates["year"]) if dates.get("year") else language.year(int(year))
-    if language.section("numbers").get("years by digits"):
+    if language.section("years").get("by digits"):
         in_words = language.digits(year)
     return str(dates["pattern"]).format(day=words, month=language.month(month), year=in_words)

@@ -96,7 +96,9 @@ def read_year(text: str, at: int, language: Language) -> Reading | None:
         return None
     before, after = word_before(text, at).lower(), word_after(text, found.end())
     counted = after[:1].islower() and after.endswith("s") and after not in ("was", "is", "has", "as", "does", "names")
-    if (counted or after in language.section("scales")) and not (before in _BEFORE and found["to"]):
+    if (counted or (len(after) > 1 and after in language.section("scales"))) and not (
+        before in _BEFORE and found["to"]
+    ):
         return None
     if before not in _BEFORE and after in ("people", "men", "women", "children", "percent", "km", "kg", "m", "degrees"):
         return None

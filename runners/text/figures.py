@@ -21,7 +21,7 @@ _PHONE = re.compile(
 _CALLED = ("tel", "phone", "fax", "mobil", "cell", "móvil", "тел", "komórk")
 _VERSION = re.compile(r"(\d{1,5}(?:\.\d{1,5}){2,4})(?![\w])(?!\.\d)")
 _GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+\Z")
-_FRACTION = re.compile(r"(?:(\d{1,3})[ \u00a0])?(\d{1,2})[/⁄](\d{1,3})(?![\w/⁄]|[.,]\d)")
+_FRACTION = re.compile(r"(?:(\d{1,3})[ \u00a0])?(\d{1,2})[/⁄](\d{1,3})(?![A-Za-zÀ-ž\d_/⁄]|[.,]\d)")
 _PRODUCT = re.compile(r"(?<!\w)([1-9]\d{0,5})(?P<spaced> ?)(?P<sign>[x×])(?:(?P=spaced)(?=\d)|(?P<word> )(?=[^\W\d_]))")
 _VULGAR = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅛": (1, 8)}
 _VULGAR_AT = re.compile(rf"(\d{{1,3}})?[ \u00a0]?([{''.join(_VULGAR)}])")
@@ -133,6 +133,7 @@ def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
 
 _DIGIT_YEAR = re.compile(r"(\d{4})(?=年)")
 _YEAR = re.compile(r"(?:(?P<from>\d{4})(?P<dash>[-–]))?(?P<year>\d{4})[ \u00a0]?(?P<word>[^\W\d_]+\.?)")
+_CENTURY = re.compile(r"\d{1,2}(?![\d.,/:-])")
 _YEAR_TO = re.compile(r"(\d{4})(?= ([^\W\d_]+) \d{4}(?!\d))")
 _YEAR_FROM = re.compile(r"([^\W\d_]+) \d{4} \Z")
 
@@ -140,12 +141,12 @@ _YEAR_FROM = re.compile(r"([^\W\d_]+) \d{4} \Z")
 def read_year(text: str, at: int, language: Language) -> Reading | None:
     """`2024 году`: where a word makes the number an ordinal. A table's `years`: the form for each such word; `years
     after`: the form after other words before it; `years from`: of each of two, by the word before it."""
-    if language.section("numbers").get("years by digits") and (found := _DIGIT_YEAR.match(text, at)):
-        return Reading(found.end(), language.digits(found[1]))
     years = language.section("years")
-    if not years:
-        return None
+    if (found := _DIGIT_YEAR.match(text, at)) and years.get("by digits"):
+        return Reading(found.end(), language.digits(found[1]))
     before = word_before(text, at).lower()
+    if (form := language.section("ordinals after").get(before)) and (found := _CENTURY.match(text, at)):
+        return Reading(found.end(), language.ordinal(int(found[0]), form))
     pair = language.section("years from")
     if before in pair and (to := _YEAR_TO.match(text, at)) and to[2] in pair:
         return Reading(to.end(), language.ordinal(int(to[1]), pair[before]))

@@ -5,6 +5,7 @@ import re
 from runners.text.hungarian import Hungarian
 from runners.text.language import Language
 from runners.text.reading import REACH, Reading, word_after, word_before
+from runners.text.shapes import letters
 from runners.text.words import ROMAN, roman_value
 
 _SUFFIX = r"(?:-(?P<suffix>[a-záéíóöőúüű]+)(?![^\W_]))?"
@@ -38,6 +39,7 @@ dűlő fasor köz krt körút lépcső park rakpart sétány sor sugárút tér 
 )
 _ORDINAL = re.compile(rf"(?:(?P<from>\d{{1,4}})[-–])?(?P<number>\d{{1,7}})\.{_SUFFIX}(?![\d])")
 _WORDED = re.compile(r"(?P<number>\d{1,7})-(?:[aeoö]?dik|ik|s[őö])(?P<rest>[a-záéíóöőúüű]*)(?![^\W_])")
+_CLASS = re.compile(r"(\d{1,2}|[IVX]{1,4})[./]{0,2} ?([A-Za-z])\.?(?= oszt)")  # at school
 _ROMAN = re.compile(
     rf"{ROMAN}\.?(?P<range>[-–]{ROMAN.replace('<numeral>', '<to>')}\.)?(?P<dot>(?<=\.))?{_SUFFIX}(?![^\W_])"
 )
@@ -153,6 +155,8 @@ def _clock(found: re.Match[str], language: Hungarian) -> str:
 
 def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
     assert isinstance(language, Hungarian)
+    if found := _CLASS.match(text, at):
+        return Reading(found.end(), f"{language.ordinal(int(found[1]))} {letters(found[2], language)}")
     if found := _WORDED.match(text, at):
         return Reading(found.end(), language.ordinal(int(found["number"])) + found["rest"])
     found = _ORDINAL.match(text, at)
@@ -191,6 +195,8 @@ def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
 def read_roman(text: str, at: int, language: Language) -> Reading | None:
     """`XX. század`, `XIV. Lajos`, `II.-ban`. A single C, D, L or M before a capital is somebody's initial."""
     assert isinstance(language, Hungarian)
+    if (found := _CLASS.match(text, at)) and found[1].isalpha():
+        return Reading(found.end(), f"{language.ordinal(roman_value(found[1]))} {letters(found[2], language)}")
     found = _ROMAN.match(text, at)
     if found is None or not found["numeral"] or (at and text[at - 1].isalnum()):
         return None

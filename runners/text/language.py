@@ -56,8 +56,10 @@ class Language:
         for start, better in self.section("numbers").get("starts", {}).items():
             if words.startswith(start):
                 words = str(better) + words[len(start) :]
-        for start, better in self.section("numbers").get("instead", {}).items():
-            words = words.replace(start, better)
+        for part, better in self.section("numbers").get("instead", {}).items():
+            words = words.replace(part, better)
+        for end, better in self.section("numbers").get("ends", {}).items():
+            words = words.removesuffix(end) + str(better) if words.endswith(end) else words
         return words
 
     def count(self, number: int, gender: str = "") -> str:
@@ -127,8 +129,12 @@ class Language:
 
     @property
     def takes_endings(self) -> bool:
-        """Whether endings are written after a hyphen, and read as one word with what is before it."""
-        return "-" in str(self.section("numbers").get("ending", ""))
+        """Whether endings are written after a hyphen or an apostrophe, and read as one word with what is before it."""
+        return "ending" in self.section("numbers")
+
+    @cached_property
+    def ending(self) -> re.Pattern[str]:
+        return re.compile(rf"(?:{self.section('numbers')['ending']})([^\W\d_]{{1,6}})(?![^\W_])")
 
     def attach(self, words: str, suffix: str) -> str:
         """An ending that was written after a hyphen or an apostrophe, put on the last of `words`."""

@@ -68,6 +68,8 @@ def _measured(amount: Amount, language: Language) -> str:
     if what in language.section("percent"):
         return str(language.section("percent").get("pattern", "{0} {1}")).format(words, language.form(name, value))
     pattern = language.unit(name, value) if name in CLDR_NAMES else name
+    if name in CLDR_NAMES and "{0}" not in pattern:
+        return _per(pattern, amount.per, language)  # a dual
     if "{0}" in pattern:
         return _per(pattern.replace("{0}", words), amount.per, language)
     return _per(language.join(words, language.form(pattern, value)), amount.per, language)

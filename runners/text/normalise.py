@@ -45,7 +45,7 @@ _ENDS = frozenset(',;!?)]}"\n')
 _FIGURES: dict[str, tuple[Reader, ...]] = {  # what may begin with digits, by what comes after them: see _kind
     " a": (read_product, read_date, read_ordinal_year, read_time, read_ordinal),
     " ": (read_product, read_phone, read_fraction),
-    ",": (),
+    ",": (read_phone, read_ordinal_year),
     ".": (read_address, read_date, read_time, read_phone, read_version, read_ordinal),
     ":": (read_time,),
     "/": (read_date, read_phone, read_fraction),
@@ -65,6 +65,7 @@ _NEEDS: dict[Reader, tuple[str, ...]] = {  # one of these sections of the table
     read_date: ("dates",),
     read_time: ("times",),
     read_ordinal: ("ordinal marks", "dotted ordinals"),
+    read_ordinal_year: ("years", "ordinals after"),
 }
 
 

@@ -17,7 +17,6 @@ Reader = Callable[[str, int, Language], Reading | None]  # the text, and where t
 _BEFORE = re.compile(r"\W*([^\W\d_]+)")  # backwards
 _NEXT = re.compile(r"[ \u00a0]([^\W\d_]+)")
 MARKS = "\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963"  # vowels of Devanagari, which are no letters to Python
-_ENDING = re.compile(r"-([^\W\d_]{1,6})(?![^\W_])")
 REACH = 40  # characters that are looked at before a place
 
 
@@ -33,8 +32,8 @@ def word_after(text: str, at: int) -> str:
 
 
 def with_ending(reading: Reading, text: str, language: Language) -> Reading:
-    """`reading` with the ending that a hyphen parts from it, as in `1/3-a`, where the language writes them so."""
-    found = _ENDING.match(text, reading.stop) if language.takes_endings else None
+    """`reading` with the ending that the language's mark parts from it, as a hyphen does in `1/3-a`."""
+    found = language.ending.match(text, reading.stop) if language.takes_endings else None
     if found is None or not language.is_ending(found[1]):
         return reading
     return Reading(found.end(), language.attach(reading.words, found[1]))

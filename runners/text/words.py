@@ -182,7 +182,10 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
         stop -= 1
     for form, words in rules.get("before", {}).items():  # `XX wiek`
         if after.lower() in words:
+            form = rules.get(f"{form} after", {}).get(before.lower(), form)
             return Reading(stop, _roman(value, form, language))
+    if "before name" in rules and found["mark"] == "." and after[:1].isupper():
+        return Reading(stop, language.ordinal(value, rules["before name"]))
     if found[1] in rules.get("words", "") and not (
         before[:1].isupper() and before.lower() in rules["after"]["cardinal"]
     ):
