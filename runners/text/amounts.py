@@ -69,10 +69,12 @@ def read_amount(text: str, at: int, language: Language) -> Reading | None:
     if found is None:
         return None
     stop = found.end()
-    before, after = word_before(text, at), word_after(text, stop)
     gender = language.gender(text[stop : stop + REACH], (parts[4] or parts[2])[-1])
-    to = language.between(before, after) if parts[4] else ""
-    counts, single = language.counts(after), language.is_attribute(before, after)
+    to = language.between(word_before(text, at), word_after(text, stop)) if parts[4] else ""
+    counts = language.counts(word_after(text, stop)) if language.counting else False
+    single = text[at - 2 : at] in ("a ", "n ", "A ") and language.is_attribute(
+        word_before(text, at), word_after(text, stop)
+    )
     words = in_words(Amount._make((*parts, gender, counts, to, single)), language)
     if gender == "native" and text[stop : stop + 1].strip():
         words += " "

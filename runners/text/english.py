@@ -53,7 +53,7 @@ class English(Language):
         return super().year(number).replace("oh-", "oh ")
 
     def is_attribute(self, before: str, after: str) -> bool:
-        return before.lower() in ("a", "an") and after[:1].islower() and after not in _NO_NOUNS
+        return before in ("a", "an", "A", "An") and after[:1].islower() and after not in _NO_NOUNS
 
 
 def read_clock(text: str, at: int, language: Language) -> Reading | None:

@@ -16,8 +16,10 @@ _PHONE = re.compile(
     r"|(?:[18] ?)?\((?P<area>\d{2,4})\)[ \u00a0-]?(?P<local>\d{3,5}(?:[ -]\d{2,4}){1,3})(?!\w)"
     r"|(?P<groups>0\d{1,4}(?:[ /-]\d{1,4}){2,5}|(?:1-)?\d{3}-\d{3}-\d{4}|\d{3}-\d{4}|0\d{1,4}[ /-]\d{5,8}"
     r"|8[ -]\d{3}[ -]\d{3}(?:[ -]\d\d){2}|\d\d \d{3} \d\d \d\d|[2-9]\d\d \d{3} \d{4}"
-    r"|(?P<nine>[5-9]\d\d \d{3} \d{3})(?! ?[\w%€$])|(?P<called>\d{1,5}(?:[ /-]?\d{1,6}){1,4}))(?![\w/]|[.,]\d)"
+    r"|(?P<nine>[5-9]\d\d \d{3} \d{3})(?! ?[\w%€$]))(?![\w/]|[.,]\d)"
 )
+_CALLED_NUMBER = re.compile(r"\d{1,5}(?:[ /-]?\d{1,6}){1,4}(?![\w/]|[.,]\d)")
+_APART = (" ", ":", "\u00a0")
 _CALLED = ("tel", "phone", "fax", "mobil", "cell", "móvil", "тел", "komórk")
 _VERSION = re.compile(r"(\d{1,5}(?:\.\d{1,5}){2,4})(?![\w])(?!\.\d)")
 _GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+\Z")
@@ -35,18 +37,20 @@ def _by_digits(language: Language) -> re.Pattern[str]:
 def read_phone(text: str, at: int, language: Language) -> Reading | None:
     if code := _by_digits(language).match(text, at):  # of a place, for letters
         return Reading(code.end(), language.digits(code[0].replace("-", "")))
+    if text[at].isdecimal() and text[max(0, at - 1) : at].isalnum():
+        return None
     found = _PHONE.match(text, at)
-    if found is None or (text[at].isdigit() and text[max(0, at - 1) : at].isalnum()):
+    if found is None or (found["nine"] and language.code not in ("es", "pl")):
+        if text[at - 1 : at] not in _APART or not word_before(text, at).lower().startswith(_CALLED):
+            return None
+        found = _CALLED_NUMBER.match(text, at)
+    elif not (found["local"] or "-" in found[0]) and sum(map(str.isdecimal, found[0])) < 9:
+        return None
+    if found is None:
         return None
     groups = re.findall(r"\d+", found[0])
-    if found["called"] and not word_before(text, at).lower().startswith(_CALLED):
-        return None
-    if found["nine"] and not (language.code in ("es", "pl") or word_before(text, at).lower().startswith(_CALLED)):
-        return None
-    if not (found["local"] or found["called"] or found[0].count("-")) and sum(map(len, groups)) < 9:
-        return None
     said = [_group(group, language) for group in groups]
-    if found["plus"] == "+":
+    if found[0][0] == "+":
         said[0] = language.join(language.word("+"), said[0])
     words = ", ".join(said)
     return (

@@ -39,6 +39,8 @@ mínusz nyarán plusz pont se sem során szor tavaszán telén után vagy van vo
 
 
 class Hungarian(Language):
+    counting = True
+
     def cardinal(self, number: int, gender: str = "") -> str:
         """Above two thousand, hyphens part the thousands, as they are written."""
         if number <= 2000 or number >= 10**15:

@@ -78,8 +78,10 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
 def read_day(text: str, at: int, language: Language) -> Reading | None:
     """The day after a month's name."""
     assert isinstance(language, Hungarian)
-    after_word = text[at - 1 : at] in _APART and (
-        word_before(text, at).lower() in language.months or _is_last_day(text, at, language)
+    after_word = (
+        text[at - 1 : at] in _APART
+        and not text[max(0, at - 2) : at].strip().isdecimal()
+        and (word_before(text, at).lower() in language.months or _is_last_day(text, at, language))
     )
     found = _DAY.match(text, at) if after_word else None
     if found is None:
@@ -101,7 +103,7 @@ def read_day(text: str, at: int, language: Language) -> Reading | None:
 
 def _is_last_day(text: str, at: int, language: Language) -> bool:
     """`május 9-től 12-ig`"""
-    found = _FIRST_DAY.search(text, max(0, at - REACH), at)
+    found = _FIRST_DAY.search(text, max(0, at - REACH), at) if text[at - 2 : at] == "l " else None
     return found is not None and found[1].lower() in language.months and text[at : at + 6].rstrip(".,").endswith("ig")
 
 

@@ -66,6 +66,8 @@ class Language:
         """A cardinal with what it counts after it."""
         return self.cardinal(number, gender)
 
+    counting = False  # whether numbers change where they count
+
     def counts(self, word: str) -> bool:
         """Whether a number before `word` counts it."""
         return False

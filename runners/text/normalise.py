@@ -1,8 +1,8 @@
 """Puts into words what is written in figures, signs and abbreviations, as people of a language read them.
 
 One pass from left to right: at each place that is no plain word, the readers of that kind of character are asked in
-turn, and what the first of them reads is said in its place. A reader looks at a bounded stretch, so the time grows with
-the text's length alone.
+turn, and what the first of them reads is said in its place. A reader looks at a bounded stretch, and there are only so
+many readings to a text's length: where a text is nothing but figures and signs, the rest has its numbers alone read.
 """
 
 import re
@@ -41,6 +41,7 @@ _LATIN_CROWD = re.compile(r"[!-~\u00a1-\u02ff]{200,}")
 _DIGITS = re.compile(r"\d+")
 _TOKEN = re.compile(r"[^\W\d_²³¹½⅓⅔¼¾⅕⅛]+|.", re.DOTALL)
 
+READ_EVERY = 8  # characters: nobody writes more figures and signs than one in so many
 _ENDS = frozenset(',;!?)]}"\n')
 _FIGURES: dict[str, tuple[Reader, ...]] = {  # what may begin with digits, by what comes after them: see _kind
     " a": (read_product, read_date, read_ordinal_year, read_time, read_ordinal),
@@ -105,8 +106,11 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
     readers, signs = _readers(language), _signs(language.code)
     crowds = iter((_LATIN_CROWD if language.section("numbers").get("unspaced") else _CROWD).finditer(text))
     crowd = next(crowds, None)
-    at = 0
+    at, left = 0, 100 + len(text) // READ_EVERY
     while at < len(text):
+        if left == 0:
+            yield from _figures_alone(text, at, len(text), language)
+            return
         if crowd and crowd.start() <= at:
             if at < crowd.end() and not read_address(text, at, language):
                 yield from _figures_alone(text, at, crowd.end(), language)
@@ -122,8 +126,9 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
             at += 1
         elif reading := _read(text, at, readers[_kind(place)], language):
             yield Edit(at, *reading)
-            at = reading.stop
+            at, left = reading.stop, left - 1
         else:
+            left -= 1
             token = _TOKEN.match(text, at)
             assert token
             at = token.end()

@@ -191,16 +191,21 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     ):
         return None
     for form, words in rules.get("after", {}).items():  # `Chapter IV`, `Louis XIV`
-        if before.lower() in words:
+        if before.rstrip(".").lower() in words:
             return Reading(stop, _roman(value, form, language))
-    if "names" in rules and before[:1].isupper() and set(found[1]) <= set("IVX"):
+    if "names" in rules and before[:1].isupper() and before[-1] != "." and set(found[1]) <= set("IVX"):
         return Reading(stop, _roman(value, rules["names"], language))
     return None
 
 
 def _governing(text: str, at: int) -> str:
     """The word right before, or before another numeral: `siglos XV y XVI`."""
-    found = _GOVERNS.search(text[max(0, at - REACH) : at])
+    near = text[max(0, at - 2) : at]
+    found = (
+        _GOVERNS.search(text, max(0, at - REACH), at)
+        if near[1:] in ("", " ", "\u00a0") and near[:1] not in "!?;:"
+        else None
+    )
     return found[1] if found else ""
 
 
