@@ -38,11 +38,12 @@ def _patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]]:
     last = r"(?![A-Za-zÀ-ž\d\u0900-\u0963\u0621-\u065f])" if numbers.get("unspaced") else rf"(?!{LETTER}|\d)"
     ending = rf"(?:{numbers['ending']}(?P<suffix>{LETTER}+))?" if "ending" in numbers else "(?P<suffix>(?!))?"
     return re.compile(number("first") + ending), re.compile(
-        rf"(?P<sign>(?<![\w)])(?:[-+−]|[±~≈] ?)(?=[\d{symbols}]))?"
+        rf"(?P<sign>(?<![\w)%])(?:[-+−]|[±~≈] ?)(?=[\d{symbols}]))?"
         rf"(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
-        rf"(?:(?P<range>[-–—~～〜])(?:{signs})?{number('second')}(?!\d|[-–—/.:]\d))?"
+        r"(?:[%€£°](?=[-–—]\d))?"
+        rf"(?:(?P<range>[-–—~～〜])(?:{signs})?{number('second')}(?!\d|[-–—/.:][\dA-Z]|=))?"
         rf"(?:[ \u00a0\u202f]?(?P<scale>{words}|{letter}){last})?"
-        rf"(?(before)(?:,[-–—]+)?|(?:[.,]{{0,2}}[-–—](?= ?(?:{signs})))?)"
+        rf"(?(before)(?:,[-–—]+)?|(?:[.,]{{0,2}}[-–—](?= ?(?:{signs}))|,[-–](?!\w))?)"
         rf"(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}"
         rf"(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?)?{ending}"
     )

@@ -105,5 +105,5 @@ def read_year(text: str, at: int, language: Language) -> Reading | None:
     words = language.year(int(found["year"]))
     if found["to"]:
         to = int(found["to"])
-        words += f" to {language.year(to) if to > 99 else language.cardinal(to)}"
+        words += f" {language.between(before, '')} {language.year(to) if to > 99 else language.cardinal(to)}"
     return Reading(found.end(), words)

@@ -24,7 +24,9 @@ _CALLED = ("tel", "phone", "fax", "mobil", "cell", "móvil", "тел", "komórk"
 _VERSION = re.compile(r"(\d{1,5}(?:\.\d{1,5}){2,4})(?![\w])(?!\.\d)")
 _GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+\Z")
 _FRACTION = re.compile(r"(?:(\d{1,3})[ \u00a0])?(\d{1,2})[/⁄](\d{1,3})(?![A-Za-zÀ-ž\d_/⁄]|[.,]\d)")
-_PRODUCT = re.compile(r"(?<!\w)([1-9]\d{0,5})(?P<spaced> ?)(?P<sign>[x×])(?:(?P=spaced)(?=\d)|(?P<word> )(?=[^\W\d_]))")
+_PRODUCT = re.compile(
+    r"(?<!\w)([1-9]\d{0,5})(?P<spaced> ?)(?P<sign>[x×*·])(?:(?P=spaced)(?=\d)|(?P<word> )(?=[^\W\d_]))"
+)
 _VULGAR = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅛": (1, 8)}
 _VULGAR_AT = re.compile(rf"(\d{{1,3}})?[ \u00a0]?([{''.join(_VULGAR)}])")
 
@@ -92,7 +94,12 @@ def _read_fraction(text: str, at: int, language: Language) -> Reading | None:
     if vulgar := _VULGAR_AT.match(text, at):
         return _fraction(vulgar.end(), vulgar[1], *_VULGAR[vulgar[2]], language)
     found = _FRACTION.match(text, at)
-    if found is None or int(found[3]) < 2 or (found[1] and int(found[2]) >= int(found[3])):
+    if (
+        found is None
+        or text[found.end() :].lstrip()[:1] == "="
+        or int(found[3]) < 2
+        or (found[1] and int(found[2]) >= int(found[3]))
+    ):
         return None
     return _fraction(found.end(), found[1], int(found[2]), int(found[3]), language)
 
@@ -100,7 +107,9 @@ def _read_fraction(text: str, at: int, language: Language) -> Reading | None:
 def _fraction(stop: int, whole: str | None, above: int, below: int, language: Language) -> Reading | None:
     fractions = language.section("fractions")
     if whole and f"and {above}/{below}" in fractions:
-        return Reading(stop, str(fractions[f"and {above}/{below}"]).format(language.count(int(whole))))
+        pattern = str(fractions[f"and {above}/{below}"])
+        gender = fractions.get("gender", "") if pattern.startswith("{0}e") else ""  # one word: `zweieinhalb`
+        return Reading(stop, pattern.format(language.count(int(whole), gender)))
     words = fractions.get(f"{above}/{below}")
     if words is None and (name := fractions.get(f"1/{below}")) and "{0}" in str(name):
         words = str(name).format(language.count(above, fractions.get("gender", "")), language.cardinal(below))

@@ -89,6 +89,8 @@ class Hungarian(Language):
             return (words[:-1] if words[-1] == "a" and suffix[0] == "á" else words) + suffix
         if words.endswith("nulla") and suffix == "s":
             return words[:-1] + "ás"
+        if suffix == "s" and words[-1] not in VOWELS:
+            return words + ("as" if is_back(words) else "es")
         if suffix[:2] in _DIGRAPHS and words.endswith(suffix[:2]):
             return words[:-1] + suffix
         if words[-1] in "aeoö" and not _SHORT_BEFORE.match(suffix):

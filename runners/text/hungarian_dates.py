@@ -14,11 +14,12 @@ _MONTHS = (
     r"jan\.|febr?\.|márc\.|ápr\.|máj\.|jún\.|júl\.|aug\.|szept?\.|okt\.|nov\.|dec\."
 )
 _YEAR_MONTH = re.compile(rf"(?P<year>\d{{4}})(?P<dot>\.?)[ \u00a0](?P<month>{_MONTHS})(?![^\W_]+ [a-z]{{0}})")
+_YEAR_OF = re.compile(r"(\d{4})\. (?=[IVX]{1,4}\. [a-záéíóöőúüű])")  # `2024. I. negyedév`
 _NUMERIC = re.compile(
     r"(?P<year>\d{4})(?P<mark>\. ?|[-/])(?P<month>0?[1-9]|1[0-2])(?P=mark)(?P<day>0?[1-9]|[12]\d|3[01])"
     rf"(?!\d)(?P<dot>\.)?{_SUFFIX}"
 )
-_MONTH_DAY = re.compile(rf"(?P<month>0[1-9]|1[0-2])\.(?P<day>0[1-9]|[12]\d|3[01])(?:\.(?!\d)|(?=-[áéj])){_SUFFIX}")
+_MONTH_DAY = re.compile(rf"(?P<month>0[1-9]|1[0-2])[./](?P<day>0[1-9]|[12]\d|3[01])(?:\.(?!\d)|(?=-[áéj])){_SUFFIX}")
 _DAY = re.compile(
     rf"(?P<day>[1-9]|[12]\d|3[01])(?:\.?[-–](?P<to>[1-9]|[12]\d|3[01])(?!\d))?(?P<dot>\.)?(?![\d.,:]\d){_SUFFIX}(?![^\W_])"
 )
@@ -40,6 +41,7 @@ dűlő fasor köz krt körút lépcső park rakpart sétány sor sugárút tér 
 _ORDINAL = re.compile(rf"(?:(?P<from>\d{{1,4}})[-–])?(?P<number>\d{{1,7}})\.{_SUFFIX}(?![\d])")
 _WORDED = re.compile(r"(?P<number>\d{1,7})-(?:[aeoö]?dik|ik|s[őö])(?P<rest>[a-záéíóöőúüű]*)(?![^\W_])")
 _CLASS = re.compile(r"(\d{1,2}|[IVX]{1,4})[./]{0,2} ?([A-Za-z])\.?(?= oszt)")  # at school
+_FLOOR = re.compile(r"([IVX]{1,4})/(?=\d)")
 _ROMAN = re.compile(
     rf"{ROMAN}\.?(?P<range>[-–]{ROMAN.replace('<numeral>', '<to>')}\.)?(?P<dot>(?<=\.))?{_SUFFIX}(?![^\W_])"
 )
@@ -49,6 +51,8 @@ _NAMED = ("század", "kerület", "fejezet", "rész", "felvonás", "osztály", "k
 
 def read_date(text: str, at: int, language: Language) -> Reading | None:
     assert isinstance(language, Hungarian)
+    if found := _YEAR_OF.match(text, at):
+        return Reading(found.end(), f"{language.cardinal(int(found[1]))} ")
     if found := _YEAR_MONTH.match(text, at):
         return Reading(found.start("month"), f"{language.cardinal(int(found['year']))} ")
     if found := _NUMERIC.match(text, at):
@@ -171,15 +175,13 @@ def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
             return None
         to = language.cardinal(int(found["number"])) if after == "szám" else words
         return Reading(found.end(), f"{language.cardinal(int(found['from']))}-{to}")
-    if (
-        word_before(text, at).lower() in _STREETS
-        and not found["suffix"]
-        and text[found.end() : found.end() + 1] in (",", "")
-    ):
-        return Reading(found.end() - (text[found.end() :] == ""), language.cardinal(int(found["number"])))
     if found["suffix"]:
         return Reading(found.end(), language.attach(words, found["suffix"]))
     before, after = word_before(text, at).lower(), word_after(text, found.end())
+    if before in _STREETS and not after[:1].islower():
+        return Reading(
+            found.end() - (text[found.end() : found.end() + 1] != ","), language.cardinal(int(found["number"]))
+        )
     if after[:1].islower() and (len(found["number"]) < 5 and after not in ("és", "vagy")):
         return Reading(found.end(), words)
     if before in ("a", "az") and text[at - 1] == " " and not text.startswith(" §", found.end()):
@@ -199,6 +201,8 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     assert isinstance(language, Hungarian)
     if (found := _CLASS.match(text, at)) and found[1].isalpha():
         return Reading(found.end(), f"{language.ordinal(roman_value(found[1]))} {letters(found[2], language)}")
+    if (found := _FLOOR.match(text, at)) and not text[at - 1 : at].isalnum():
+        return Reading(found.end(), f"{language.cardinal(roman_value(found[1]))} per ")
     found = _ROMAN.match(text, at)
     if found is None or not found["numeral"] or (at and text[at - 1].isalnum()):
         return None

@@ -149,7 +149,7 @@ class Language:
 
     def is_ending(self, letters: str) -> bool:
         """Whether what a hyphen parts from a word is its ending, and no word of its own."""
-        return letters.islower() and len(letters) < 7
+        return self.code == "tr"
 
     # What belongs to numbers.
 

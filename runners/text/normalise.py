@@ -148,7 +148,7 @@ def _signs(code: str) -> frozenset[str]:
     language = language_of(code)
     sections = ("signs", "arithmetic", "currencies", "percent")
     return (
-        frozenset("+-−±~≈(#@:½⅓⅔¼¾⅕⅛²³*^·.")
+        frozenset("+-−–!<>*/±~≈(#@:½⅓⅔¼¾⅕⅛²³*^·.")
         | SILENT.keys()
         | {str(key)[0] for name in sections for key in language.section(name)}
     )

@@ -41,7 +41,7 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
 
 
 def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
-    """The longest that stands here. What counts only before a number or a capital is ` #` or ` A` in a table."""
+    """The longest that stands here. In a table, ` #` or ` A` stands for what must follow: a number or a capital; or a word itself."""
     start = _WORD.match(text, at, at + 40)
     if start is None or start[0].lower() not in language.short_starts:
         return None
@@ -51,13 +51,15 @@ def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
         while written:
             stop = at + len(written)
             words = _long(written, text, stop, language)
-            if words is not None and not text[stop : stop + 1].isalnum() and not _is_initial(written, text, at, stop):
-                return Reading(stop, _as_before(written, words) + _end(text, written, stop))
+            beside = text[stop : stop + 1]
+            tight = written[-1] == "." and beside.isdecimal()  # `No.1`
+            if words is not None and (tight or not beside.isalnum()) and not _is_initial(written, text, at):
+                return Reading(stop, _as_before(written, words) + (" " if tight else _end(text, written, stop)))
             written = written[: written.rstrip(".").rfind(".") + 1] if "." in written.rstrip(".") else ""
     return None
 
 
-def _is_initial(written: str, text: str, at: int, stop: int) -> bool:
+def _is_initial(written: str, text: str, at: int) -> bool:
     """`S.` in `J. S. Bach`."""
     if len(written) > 2 or not written[0].isupper():
         return False
@@ -72,6 +74,8 @@ def _long(written: str, text: str, stop: int, language: Language) -> str | None:
             return table[f"{key} #"]
         if follows.isupper() and f"{key} A" in table:
             return table[f"{key} A"]
+        if (governed := f"{key} {word_after(text, stop)}") in table:
+            return table[governed]
         if key in table:
             return table[key]
     return None
@@ -186,15 +190,17 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
             return Reading(stop, _roman(value, form, language))
     if "before name" in rules and found["mark"] == "." and after[:1].isupper():
         return Reading(stop, language.ordinal(value, rules["before name"]))
-    if found[1] in rules.get("words", "") and not (
-        before[:1].isupper() and before.lower() in rules["after"]["cardinal"]
-    ):
-        return None
+    if found[1] in rules.get("words", ""):  # `I` is one in `Chapter I`, and in `Elizabeth I of England`
+        known = before.lower() in rules["after"]["cardinal"] or after == "of" or text[stop : stop + 1] in tuple(",.)'")
+        if not (known and before[:1].isupper()):
+            return None
     for form, words in rules.get("after", {}).items():  # `Chapter IV`, `Louis XIV`
         if before.rstrip(".").lower() in words:
             return Reading(stop, _roman(value, form, language))
     if "names" in rules and before[:1].isupper() and before[-1] != "." and set(found[1]) <= set("IVX"):
         return Reading(stop, _roman(value, rules["names"], language))
+    if "II" in found[1] and set(found[1]) <= set("IVX") and found["mark"] is None:  # never letters
+        return Reading(stop, language.cardinal(value))
     return None
 
 
