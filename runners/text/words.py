@@ -41,7 +41,7 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
 
 
 def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
-    """The longest that stands here. In a table, ` #` or ` A` stands for what must follow: a number or a capital; or a word itself."""
+    """The longest that stands here. In a table, a word, ` #` (a number) or ` A` (a capital) is what must follow."""
     start = _WORD.match(text, at, at + 40)
     if start is None or start[0].lower() not in language.short_starts:
         return None
