@@ -43,7 +43,11 @@ def read_phone(text: str, at: int, language: Language) -> Reading | None:
         return None
     found = _PHONE.match(text, at)
     if found is None or (found["nine"] and language.code not in ("es", "pl")):
-        if text[at - 1 : at] not in _APART or not word_before(text, at).lower().startswith(_CALLED):
+        if (
+            text[at - 1 : at] not in _APART
+            or text[at - 2 : at - 1].isdecimal()
+            or not word_before(text, at).lower().startswith(_CALLED)
+        ):
             return None
         found = _CALLED_NUMBER.match(text, at)
     elif not (found["local"] or "-" in found[0]) and sum(map(str.isdecimal, found[0])) < 9:

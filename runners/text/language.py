@@ -99,7 +99,12 @@ class Language:
 
     def digits(self, digits: str) -> str:
         """One by one; of a very long run the first 300, as no more could be followed."""
-        return str(self.section("numbers").get("joint", " ")).join(self.cardinal(int(each)) for each in digits[:300])
+        names = self._digits
+        return str(self.section("numbers").get("joint", " ")).join([names[int(each)] for each in digits[:300]])
+
+    @cached_property
+    def _digits(self) -> list[str]:
+        return [self.cardinal(each) for each in range(10)]
 
     def decimal(self, whole: str, fraction: str) -> str:
         start = self.cardinal(int(whole), "f" if self.section("parts") else "")
@@ -205,6 +210,12 @@ class Language:
     def short_starts(self) -> frozenset[str]:
         """What abbreviations begin with: letters in lower case."""
         return frozenset(re.split(r"[\W\d_]", key.lower(), maxsplit=1)[0] for key in self.abbreviations)
+
+    @cached_property
+    def governed(self) -> frozenset[str]:
+        """Abbreviations that the word after them may change."""
+        parted = (key.rpartition(" ") for key in self.abbreviations)
+        return frozenset(key for key, _, follows in parted if follows.isalpha() and follows != "A")
 
     @cached_property
     def measures(self) -> frozenset[str]:

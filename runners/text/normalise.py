@@ -109,11 +109,11 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
     at, left = 0, 100 + len(text) // READ_EVERY
     while at < len(text):
         if left == 0:
-            yield from _figures_alone(text, at, len(text), language)
+            yield _figures_alone(text, at, len(text), language)
             return
         if crowd and crowd.start() <= at:
             if at < crowd.end() and not read_address(text, at, language):
-                yield from _figures_alone(text, at, crowd.end(), language)
+                yield _figures_alone(text, at, crowd.end(), language)
                 at = crowd.end()
             if at >= crowd.end():
                 crowd = next(crowds, None)
@@ -134,12 +134,15 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
             at = token.end()
 
 
-def _figures_alone(text: str, start: int, stop: int, language: Language) -> Iterator[Edit]:
-    """In a run that is no writing: its numbers, each by itself."""
-    for figures in _DIGITS.finditer(text, start, stop):
-        digits = figures[0]
-        words = language.digits(digits) if len(digits) > 15 else language.cardinal(int(digits))
-        yield Edit(figures.start(), figures.end(), f" {words} ")
+def _figures_alone(text: str, start: int, stop: int, language: Language) -> Edit:
+    """A run that is no writing: its numbers in words, each by itself."""
+
+    def words(found: re.Match[str]) -> str:
+        digits = found[0]
+        alone = len(digits) > 15 or len(digits) == 1
+        return f" {language.digits(digits) if alone else language.cardinal(int(digits))} "
+
+    return Edit(start, stop, _DIGITS.sub(words, text[start:stop]))
 
 
 @lru_cache

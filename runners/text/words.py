@@ -74,7 +74,7 @@ def _long(written: str, text: str, stop: int, language: Language) -> str | None:
             return table[f"{key} #"]
         if follows.isupper() and f"{key} A" in table:
             return table[f"{key} A"]
-        if (governed := f"{key} {word_after(text, stop)}") in table:
+        if key in language.governed and (governed := f"{key} {word_after(text, stop)}") in table:
             return table[governed]
         if key in table:
             return table[key]
