@@ -38,14 +38,14 @@ def _patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]]:
     last = r"(?![A-Za-zÀ-ž\d\u0900-\u0963\u0621-\u065f])" if numbers.get("unspaced") else rf"(?!{LETTER}|\d)"
     ending = rf"(?:{numbers['ending']}(?P<suffix>{LETTER}+))?" if "ending" in numbers else "(?P<suffix>(?!))?"
     return re.compile(number("first") + ending), re.compile(
-        rf"(?P<sign>(?<![\w)%])(?:[-+−]|[±~≈] ?)(?=[\d{symbols}]))?"
+        rf"(?P<sign>(?<![^\W\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af])(?<![)%])(?:[-+−]|[±~≈] ?)(?=[\d{symbols}]))?"
         rf"(?:(?P<before>{signs})[ \u00a0]?)?{number('first')}"
         r"(?:[%€£°](?=[-–—]\d))?"
         rf"(?:(?P<range>[-–—~～〜])(?:{signs})?{number('second')}(?!\d|[-–—/.:][\dA-Z]|=))?"
         rf"(?:[ \u00a0\u202f]?(?P<scale>{words}|{letter}){last})?"
         rf"(?(before)(?:,[-–—]+)?|(?:[.,]{{0,2}}[-–—](?= ?(?:{signs}))|,[-–](?!\w))?)"
         rf"(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}"
-        rf"(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?)?{ending}"
+        rf"(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?(?:(?<={LETTER})\.(?= [a-zà-ÿа-я]))?)?{ending}"
     )
 
 
@@ -71,6 +71,7 @@ def read_amount(text: str, at: int, language: Language) -> Reading | None:
         return None
     stop = found.end()
     gender = language.gender(text[stop : stop + REACH], (parts[4] or parts[2])[-1])
+    gender = "" if text[at - 1 : at] == "第" else gender  # an ordinal
     to = language.between(word_before(text, at), word_after(text, stop)) if parts[4] else ""
     counts = language.counts(word_after(text, stop)) if language.counting else False
     single = text[at - 2 : at] in ("a ", "n ", "A ") and language.is_attribute(

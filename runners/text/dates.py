@@ -8,7 +8,7 @@ import re
 from functools import lru_cache
 
 from runners.text.language import Language
-from runners.text.reading import Reading, word_before
+from runners.text.reading import Reading, with_ending, word_before
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](?=\d{2}:\d{2})|(?![\d-]))")
 _SHORT = re.compile(r"(\d{1,2})\. ?(\d{1,2})\.(?! ?\d)")
@@ -54,7 +54,7 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
     if (written := _written(language).match(text, at)) and 1 <= int(written["day"]) <= 31:
         month = language.months[written["month"].lower()]
         words = say_date(written["year"], month, int(written["day"]), language, word_before(text, at))
-        return Reading(written.end(), words)
+        return with_ending(Reading(written.end(), words), text, language)
     return None
 
 

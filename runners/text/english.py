@@ -15,6 +15,7 @@ _MERIDIEM = re.compile(
     r"(?P<hour>1[0-2]|0?[1-9])(?::(?P<minute>[0-5]\d))?[ \u00a0]?(?P<half>[ap]\.?m\b\.?)", re.IGNORECASE
 )
 _FEET = re.compile(r"(\d)(?:['′](\d{1,2})?(?:[\"″]|''|(?<=\d)(?!\w))| ?ft\.? ?(\d{1,2}) ?in\b)")
+_INCHES = re.compile(r'(\d{1,3})"(?= [a-z])')
 _HOURS = re.compile(r"(\d{1,2}) ?h(?:rs?)? ?([0-5]?\d) ?m(?:in)?(?!\w)")
 _DAY = re.compile(
     r"(?P<day>[0-3]?\d)(?:st|nd|rd|th)?(?:[–-](?P<to>[0-3]?\d))?(?:,? (?P<year>1\d{3}|20\d\d)(?!\d))?(?![\w:/]|[.,]\d)"
@@ -67,6 +68,8 @@ def read_clock(text: str, at: int, language: Language) -> Reading | None:
     if found := _FEET.match(text, at):
         inches = f" {language.cardinal(int(found[2] or found[3]))}" if found[2] or found[3] else ""
         return Reading(found.end(), f"{language.cardinal(int(found[1]))} foot{inches}")
+    if (found := _INCHES.match(text, at)) and not text.count('"', max(0, at - 200), at) % 2:
+        return Reading(found.end(), f"{language.cardinal(int(found[1]))} inch{'' if found[1] == '1' else 'es'}")
     if found := _HOURS.match(text, at):
         names = zip(("hour", "minute"), found.groups(), strict=True)
         said = (language.unit(f"duration-{name}", int(n)).format(language.cardinal(int(n))) for name, n in names)

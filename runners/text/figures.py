@@ -137,14 +137,17 @@ def read_product(text: str, at: int, language: Language) -> Reading | None:
 def _marked(language: Language) -> list[tuple[re.Pattern[str], str]]:
     marks = language.section("ordinal marks")
     last = r"(?![^\W_])"
-    return [(re.compile(rf"(\d{{1,6}}){mark}{'' if '(?=' in mark else last}"), form) for mark, form in marks.items()]
+    return [
+        (re.compile(rf"(\d{{1,3}}(?:,\d{{3}})+|\d{{1,6}}){mark}{'' if '(?=' in mark else last}"), form)
+        for mark, form in marks.items()
+    ]
 
 
 def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
     """`1st`, `1er`, `1º`: what a table's `ordinal marks` are, and the form each stands for."""
     for pattern, form in _marked(language):
         if found := pattern.match(text, at):
-            return Reading(found.end(), language.ordinal(int(found[1]), form))
+            return Reading(found.end(), language.ordinal(int(found[1].replace(",", "")), form))
     return _dotted(text, at, language) if language.section("dotted ordinals") else None
 
 

@@ -81,6 +81,7 @@ def _readers(language: Language) -> dict[str, tuple[Reader, ...]]:
         figures = {kind: (*_HUNGARIAN.get(kind, (read_day,)), *readers) for kind, readers in figures.items()}
     elif language.code == "en":
         figures = {kind: (read_clock, *readers, read_year) for kind, readers in figures.items()}
+        figures[","] += (read_ordinal,)  # `1,000th`
     return {kind: (*readers, read_amount) for kind, readers in figures.items()} | {
         "a": (read_address, *((read_roman,) if language.code == "hu" else ()), read_amount, read_word),
         "": (read_address, read_phone, read_fraction, read_amount, read_sign),

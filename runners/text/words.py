@@ -14,6 +14,7 @@ _MARKED = re.compile(rf"[nN]\.?[°º]|[^\W\d_]{{1,3}}-[^\W\d_]{{1,3}}|[^\W\d_][\
 _VERSION = re.compile(r"[vV]\.?(\d{1,4}(?:\.\d{1,4}){0,4})(?!\w|\.\d)")
 _AND = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
 _CAPITALS = re.compile(r"(?=[^\Wa-zà-ÿ\d_])([^\W\d_]{1,60}?)((?<=[A-Z][A-Z])s)?(?![^\W\d_])")
+_NUMERAL = re.compile(r"[ \u00a0]?[IVX]+(?![^\W_])")
 _FIGURE = re.compile(r"[-–]?\d")
 _WORD = re.compile(r"[^\W\d_]+")
 _JOINED = re.compile(r"(?=[^\W\d_]{0,40}_\w|[^\W_]{0,40}[a-zà-ÿ][A-ZÀ-Þ])_?[^\W\d]\w*")
@@ -70,7 +71,7 @@ def _long(written: str, text: str, stop: int, language: Language) -> str | None:
     follows = text[stop : stop + 3].lstrip(" \u00a0")[:1]
     table = language.abbreviations
     for key in (written, written.lower()):
-        if follows.isdecimal() and f"{key} #" in table:
+        if f"{key} #" in table and (follows.isdecimal() or _NUMERAL.match(text, stop)):
             return table[f"{key} #"]
         if follows.isupper() and f"{key} A" in table:
             return table[f"{key} A"]
