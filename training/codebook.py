@@ -15,6 +15,7 @@ from training.shards import Shard, load_shard
 CODES = 1024
 COEFFICIENTS = 16  # of the envelope: pitch ends up in none of them
 _LEVEL_WEIGHT = 0.5
+NEIGHBOURS = 8
 _ROUNDS, _SAMPLES = 25, 250_000
 
 
@@ -64,6 +65,10 @@ class Codebook:
         """The nearest centre of each."""
         half = self.centres.square().sum(1) / 2
         return torch.cat([(part @ self.centres.T - half).argmax(1) for part in torch.split(points, 8192)])
+
+    def neighbours(self) -> Tensor:
+        """(CODES, NEIGHBOURS): the codes nearest to each, which sound much like it."""
+        return torch.cdist(self.centres, self.centres).topk(NEIGHBOURS + 1, largest=False).indices[:, 1:]
 
     def normalise(self, told: Tensor) -> Tensor:
         return (told - self.mean) / self.spread

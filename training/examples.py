@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor
 
-from training.codebook import Codebook, vectors
+from training.codebook import NEIGHBOURS, Codebook, vectors
 from training.features import MEL_SCALE, RATE, SILENT_MEL, STRIDE, beat, targets
 from training.shards import load_shard
 
@@ -17,6 +17,7 @@ BATCH_POSITIONS = 3072  # of the GPT, with its padding
 CONDITIONING_FRAMES = (130, 345)  # 1.5 to 4 s
 OUTPUT_RATE = 24000  # Hz; the vocoder's
 CODES = 1024
+_FAR = 0.2  # of the wrong codes that are fed: any code; the others are neighbours of the right one
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Batch:
 
 class Examples:
     def __init__(self, shards: list[Path], codebook: Codebook) -> None:
+        self._neighbours = codebook.neighbours()
         self.all: list[Example] = []
         self.by_speaker: dict[int, list[Example]] = {}
         for path in shards:
@@ -61,7 +63,7 @@ class Examples:
 
     def batch(self, step: int, longest: int, *, corrupt: float, positions: int = BATCH_POSITIONS) -> Batch:
         """Utterances of about equal lengths, the first of at most `longest` codes. A share `corrupt` of the fed codes
-        is wrong, as codes that were drawn may be."""
+        is wrong, as codes that were drawn may be: most of those sound much like the right ones."""
         rng = random.Random(step)
         first = self._draw(rng, longest)
         chosen = [first]
@@ -76,9 +78,16 @@ class Examples:
         frames = rng.randint(*CONDITIONING_FRAMES)
         return Batch(
             chosen,
-            [_corrupted(example.codes, corrupt, rng) for example in chosen],
+            [self._corrupted(example.codes, corrupt, rng) for example in chosen],
             torch.stack([self._conditioning(rng, example.speaker, frames) for example in chosen]),
         )
+
+    def _corrupted(self, codes: Tensor, share: float, rng: random.Random) -> Tensor:
+        generator = torch.Generator().manual_seed(rng.getrandbits(60))
+        near = self._neighbours[codes, torch.randint(NEIGHBOURS, codes.shape, generator=generator)]
+        other = torch.randint(CODES, codes.shape, generator=generator)
+        chance = torch.rand(len(codes), generator=generator)
+        return torch.where(chance < _FAR * share, other, torch.where(chance < share, near, codes))
 
     def _draw(self, rng: random.Random, longest: int) -> Example:
         return next(e for e in iter(lambda: rng.choice(self.all), None) if len(e.codes) <= longest)
@@ -89,12 +98,6 @@ class Examples:
         said = F.pad(said, (0, 0, 0, max(0, frames - len(said))), value=SILENT_MEL)
         start = rng.randint(0, len(said) - frames)
         return (said[start : start + frames] + rng.gauss(0, 0.5)).clamp(min=SILENT_MEL) / MEL_SCALE
-
-
-def _corrupted(codes: Tensor, share: float, rng: random.Random) -> Tensor:
-    generator = torch.Generator().manual_seed(rng.getrandbits(60))
-    wrong = torch.rand(len(codes), generator=generator) < share
-    return torch.where(wrong, torch.randint(CODES, codes.shape, generator=generator), codes)
 
 
 def delayed(told: Tensor, silence: Tensor) -> Tensor:

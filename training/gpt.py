@@ -13,7 +13,7 @@ from training.muon import Muon
 from training.plan import Plan
 from training.runs import Measures, Run, rate, set_rate
 
-CORRUPT = 0.06  # of the codes that are fed
+CORRUPT = 0.3  # of the codes that are fed
 TOLD_WEIGHT = 1.0
 PEAK_RATE = 2e-3
 LONGEST_GRADIENT = 1.0
