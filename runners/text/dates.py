@@ -36,7 +36,7 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
         day, month = int(short[1]), int(short[2])
         if 1 <= day <= 31 and 1 <= month <= 12:
             words = say_date(None, month, day, language, word_before(text, at))
-            return Reading(short.end() - (not text[short.end() :][:40].strip()), words)
+            return Reading(short.end() - (not text[short.end() : short.end() + 40].strip()), words)
     if iso := _ISO.match(text, at):
         return _dated(iso, iso[1], iso[2], iso[3], language)
     if numeric := _NUMERIC.match(text, at):

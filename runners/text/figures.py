@@ -1,4 +1,4 @@
-"""Reads what is written in figures and is no amount: phone numbers, versions, fractions, ordinals, years.
+"""Reads what is written in figures and is no amount: versions, products, fractions, ordinals, years.
 
 Each is bounded in length, so that a text of figures alone costs no more than one of words.
 """
@@ -10,17 +10,6 @@ from runners.text.language import Language
 from runners.text.measures import unit_name
 from runners.text.reading import REACH, Reading, with_ending, word_after, word_before
 
-_PHONE = re.compile(
-    r"(?P<plus>\+|00(?=[1-9]\d{0,2}[ /-]\d{1,4}[ /-]))(?P<country>[1-9]\d{0,2})"
-    r"(?:[ \u00a0./-]?\(?\d{1,5}\)?){2,6}(?!\w)"
-    r"|(?:[18] ?)?\((?P<area>\d{2,4})\)[ \u00a0-]?(?P<local>\d{3,5}(?:[ -]\d{2,4}){1,3})(?!\w)"
-    r"|(?P<groups>0\d{1,4}(?:[ /-]\d{1,4}){2,5}|(?:1-)?\d{3}-\d{3}-\d{4}|\d{3}-\d{4}|0\d{1,4}[ /-]\d{5,8}"
-    r"|8[ -]\d{3}[ -]\d{3}(?:[ -]\d\d){2}|\d\d \d{3} \d\d \d\d|[2-9]\d\d \d{3} \d{4}"
-    r"|(?P<nine>[5-9]\d\d \d{3} \d{3})(?! ?[\w%€$]))(?![\w/]|[.,]\d)"
-)
-_CALLED_NUMBER = re.compile(r"\d{1,5}(?:[ /-]?\d{1,6}){1,4}(?![\w/]|[.,]\d)")
-_APART = (" ", ":", "\u00a0")
-_CALLED = ("tel", "phone", "fax", "mobil", "cell", "móvil", "тел", "komórk")
 _VERSION = re.compile(r"(\d{1,5}(?:\.\d{1,5}){2,4})(?![\w])(?!\.\d)")
 _GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+\Z")
 _FRACTION = re.compile(r"(?:(\d{1,3})[ \u00a0])?(\d{1,2})[/⁄](\d{1,3})(?![A-Za-zÀ-ž\d_/⁄]|[.,]\d)")
@@ -29,46 +18,6 @@ _PRODUCT = re.compile(
 )
 _VULGAR = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅛": (1, 8)}
 _VULGAR_AT = re.compile(rf"(\d{{1,3}})?[ \u00a0]?([{''.join(_VULGAR)}])")
-
-
-@lru_cache
-def _by_digits(language: Language) -> re.Pattern[str]:
-    return re.compile(str(language.section("numbers").get("by digits", "(?!)")))
-
-
-def read_phone(text: str, at: int, language: Language) -> Reading | None:
-    if code := _by_digits(language).match(text, at):  # of a place, for letters
-        return Reading(code.end(), language.digits(code[0].replace("-", "")))
-    if text[at].isdecimal() and text[max(0, at - 1) : at].isalnum():
-        return None
-    found = _PHONE.match(text, at)
-    if found is None or (found["nine"] and language.code not in ("es", "pl")):
-        if (
-            text[at - 1 : at] not in _APART
-            or text[at - 2 : at - 1].isdecimal()
-            or not word_before(text, at).lower().startswith(_CALLED)
-        ):
-            return None
-        found = _CALLED_NUMBER.match(text, at)
-    elif not (found["local"] or "-" in found[0]) and sum(map(str.isdecimal, found[0])) < 9:
-        return None
-    if found is None:
-        return None
-    groups = re.findall(r"\d+", found[0])
-    said = [_group(group, language) for group in groups]
-    if found[0][0] == "+":
-        said[0] = language.join(language.word("+"), said[0])
-    words = ", ".join(said)
-    return (
-        with_ending(Reading(found.end(), words), text, language)
-        if language.code == "hu"
-        else Reading(found.end(), words)
-    )
-
-
-def _group(group: str, language: Language) -> str:
-    pairs = language.section("numbers").get("phone") == "pairs" and len(group) == 2 and group[0] != "0"
-    return language.cardinal(int(group)) if pairs else language.digits(group)
 
 
 def read_version(text: str, at: int, language: Language) -> Reading | None:
@@ -100,7 +49,7 @@ def _read_fraction(text: str, at: int, language: Language) -> Reading | None:
     found = _FRACTION.match(text, at)
     if (
         found is None
-        or text[found.end() :].lstrip()[:1] == "="
+        or text[found.end() : found.end() + 2].lstrip()[:1] == "="
         or int(found[3]) < 2
         or (found[1] and int(found[2]) >= int(found[3]))
     ):
@@ -199,7 +148,9 @@ def _dotted(text: str, at: int, language: Language) -> Reading | None:
     if "decades" in rules and (found := _DECADE.match(text, at)):
         before = word_before(text, at).lower()
         if form := next((form for form, words in rules["decades"].items() if before in words), None):
-            return Reading(found.end() - (not text[found.end() :][:40].strip()), language.ordinal(int(found[1]), form))
+            return Reading(
+                found.end() - (not text[found.end() : found.end() + 40].strip()), language.ordinal(int(found[1]), form)
+            )
     found = _DOTTED.match(text, at)
     if found is None:
         return None

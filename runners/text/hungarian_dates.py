@@ -5,8 +5,8 @@ import re
 from runners.text.hungarian import Hungarian
 from runners.text.language import Language
 from runners.text.reading import REACH, Reading, word_after, word_before
+from runners.text.roman import ROMAN, roman_value
 from runners.text.shapes import letters
-from runners.text.words import ROMAN, roman_value
 
 _SUFFIX = r"(?:-(?P<suffix>[a-záéíóöőúüű]+)(?![^\W_]))?"
 _MONTHS = (

@@ -13,7 +13,7 @@ from runners.text.addresses import read_address
 from runners.text.amounts import read_amount
 from runners.text.dates import read_date
 from runners.text.english import English, read_clock, read_year
-from runners.text.figures import read_fraction, read_ordinal, read_phone, read_product, read_version
+from runners.text.figures import read_fraction, read_ordinal, read_product, read_version
 from runners.text.figures import read_year as read_ordinal_year
 from runners.text.hungarian import Hungarian
 from runners.text.hungarian_dates import read_date as read_hungarian_date
@@ -22,6 +22,7 @@ from runners.text.hungarian_dates import read_ordinal as read_hungarian_ordinal
 from runners.text.hungarian_dates import read_time as read_hungarian_time
 from runners.text.language import Language
 from runners.text.mapped import Edit, MappedText
+from runners.text.phones import read_phone
 from runners.text.reading import MARKS, Reader, Reading
 from runners.text.signs import SILENT, read_sign
 from runners.text.slavic import Slavic
