@@ -42,7 +42,7 @@ _LATIN_CROWD = re.compile(r"[!-~\u00a1-\u02ff]{200,}")
 _DIGITS = re.compile(r"\d+")
 _TOKEN = re.compile(r"[^\W\d_²³¹½⅓⅔¼¾⅕⅛]+|.", re.DOTALL)
 
-READ_EVERY = 8  # characters: nobody writes more figures and signs than one in so many
+READ_EVERY = 9  # characters: nobody writes more figures and signs than one in so many
 _ENDS = frozenset(',;!?)]}"\n')
 _FIGURES: dict[str, tuple[Reader, ...]] = {  # what may begin with digits, by what comes after them: see _kind
     " a": (read_product, read_date, read_ordinal_year, read_time, read_ordinal),
