@@ -38,13 +38,19 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     if "before name" in rules and found["mark"] == "." and after[:1].isupper():
         return Reading(stop, language.ordinal(value, rules["before name"]))
     if found[1] in rules.get("words", ""):  # `I` is one in `Chapter I`, and in `Elizabeth I of England`
-        known = before.lower() in rules["after"]["cardinal"] or after == "of" or text[stop : stop + 1] in tuple(",.)'")
+        known = before.lower() in rules["after"]["cardinal"] or after == "of" or text[stop : stop + 1] in tuple(",.)")
         if not (known and before[:1].isupper()):
             return None
     for form, words in rules.get("after", {}).items():  # `Chapter IV`, `Louis XIV`
         if before.rstrip(".").lower() in words:
             return Reading(stop, _roman(value, form, language))
-    if "names" in rules and before[:1].isupper() and before[-1] != "." and set(found[1]) <= set("IVX"):
+    if (
+        "names" in rules
+        and found[1] not in rules.get("words", "")
+        and before[:1].isupper()
+        and before[-1] != "."
+        and set(found[1]) <= set("IVX")
+    ):
         return Reading(stop, _roman(value, rules["names"], language))
     if "II" in found[1] and set(found[1]) <= set("IVX") and found["mark"] is None:  # never letters
         return Reading(stop, language.cardinal(value))
@@ -64,7 +70,9 @@ def _governing(text: str, at: int) -> str:
 
 @lru_cache
 def _roman_of(language: Language) -> re.Pattern[str]:
-    return re.compile(rf"{ROMAN}(?P<mark>{language.section('roman').get('mark', '(?!)')})?(?![^\W_])")
+    return re.compile(
+        rf"{ROMAN}(?P<mark>{language.section('roman').get('mark', '(?!)')})?(?![^\W_]|['’](?!s\b)[^\W\d_])"
+    )
 
 
 def _roman(value: int, form: str, language: Language) -> str:
