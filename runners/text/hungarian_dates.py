@@ -26,7 +26,7 @@ _DAY = re.compile(
 _FIRST_DAY = re.compile(r"([^\W\d_]+)\.? \d{1,2}\.?-j?[éáeao]?t[óő]l \Z")
 _APART = frozenset(" .\u00a0")
 _LONE_DAY = re.compile(
-    r"(?P<day>[1-9]|[12]\d|3[01])\.?-(?P<suffix>j?[áé]n|j?[aeáé]i?|jei|j?[áé]ig|j?[áé]t[óő]l)(?![^\W_])"
+    r"(?P<day>[1-9]|[12]\d|3[01])\.?-(?P<suffix>j?[áé]n|j?[aeáé]i?|jei|j?[áé]r[ae]|j?[áé]ig|j?[áé]t[óő]l)(?![^\W_])"
 )
 _YEARS = re.compile(r"(?P<first>1\d{3}|20\d\d)[–-](?P<second>1\d{3}|20\d\d|\d\d)(?![\d.,:])" + _SUFFIX)
 _TIME = re.compile(
@@ -206,6 +206,8 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     found = _ROMAN.match(text, at)
     if found is None or not found["numeral"] or (at and text[at - 1].isalnum()):
         return None
+    if found["dot"] is None and found["suffix"] and set(found["numeral"]) <= set("IVX"):  # `II-es`
+        return Reading(found.end(), language.attach(language.cardinal(roman_value(found["numeral"])), found["suffix"]))
     after = word_after(text, found.end())
     if found["dot"] is None and not (after.startswith(_NAMED) and not found["suffix"]):
         return None

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from runners.text.language import Language
-from runners.text.reading import Reading, with_ending, word_before
+from runners.text.reading import REACH, Reading, with_ending
 
 _PHONE = re.compile(
     r"(?P<plus>\+|00(?=[1-9]\d{0,2}[ /-]\d{1,4}[ /-]))(?P<country>[1-9]\d{0,2})"
@@ -16,7 +16,9 @@ _PHONE = re.compile(
 )
 _CALLED_NUMBER = re.compile(r"\d{1,5}(?:[ /-]?\d{1,6}){1,4}(?![\w/]|[.,]\d)")
 _APART = (" ", ":", "\u00a0")
-_CALLED = ("tel", "phone", "fax", "mobil", "cell", "móvil", "тел", "komórk")
+_CALLED = re.compile(
+    r"(?<![\w-])(?:t[eé]l|тел|(?:telef|téléph|phone|fax|mobil|cell|móvil|телеф|komórk)\w*)[.:]{0,2} ?\Z", re.IGNORECASE
+)
 
 
 @lru_cache
@@ -31,11 +33,8 @@ def read_phone(text: str, at: int, language: Language) -> Reading | None:
         return None
     found = _PHONE.match(text, at)
     if found is None or (found["nine"] and language.code not in ("es", "pl")):
-        if (
-            text[at - 1 : at] not in _APART
-            or text[at - 2 : at - 1].isdecimal()
-            or not word_before(text, at).lower().startswith(_CALLED)
-        ):
+        near = text[max(0, at - 2) : at]
+        if near[1:] not in _APART or near[0].isdecimal() or not _CALLED.search(text, max(0, at - REACH), at):
             return None
         found = _CALLED_NUMBER.match(text, at)
     elif not (found["local"] or "-" in found[0]) and sum(map(str.isdecimal, found[0])) < 9:

@@ -50,8 +50,8 @@ def read_sign(text: str, at: int, language: Language) -> Reading | None:
             words = language.word(_BETWEEN[sign]) or " "
         elif sign == ":":
             return None
-    if words is None:
-        return None
+    if words is None or words == " ":
+        return Reading(at + 1, words) if words else None
     left = " " if at and not text[at - 1].isspace() else ""
     right = " " if text[at + 1 : at + 2].strip() else ""
     reading = Reading(at + 1, f"{left}{words}")
