@@ -20,6 +20,7 @@ class NormalizeRequest(RequestBody):
 
     text: Text
     language: str = Field(max_length=16, description="One of the model's languages, or `auto`.", examples=["hu"])
+    voice: str | None = Field(None, max_length=128, description="The voice whose own respellings count too.")
     pronunciations: Pronunciations = None
 
 
@@ -43,7 +44,7 @@ async def normalize(
     planner: Annotated[Planner, Depends(_planner)], asked: Annotated[NormalizeRequest, Body()]
 ) -> Reading:
     """How a text is read: numbers, dates and abbreviations in words, markup and emoji left out."""
-    read = await planner.reading(asked.text, asked.language, asked.pronunciations or {})
+    read = await planner.reading(asked.text, asked.language, asked.pronunciations or {}, asked.voice)
     return await asyncio.to_thread(_joined, read)
 
 

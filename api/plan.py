@@ -99,15 +99,24 @@ class Planner:
             text_field=text_field,
         )
 
-    async def reading(self, text: str, language: str, pronunciations: Pronunciations) -> list[Line]:
-        """What would be read of a text. Raises InvalidInput, ModelLoading."""
+    async def reading(
+        self, text: str, language: str, pronunciations: Pronunciations, voice: str | None = None
+    ) -> list[Line]:
+        """What would be read of a text, with that voice's own respellings. Raises InvalidInput, UnknownVoice,
+        BrokenVoice, ModelLoading."""
         self._count([text], "text")
         model = await self._runner.model()
         if language.lower() == AUTO:
             found = self._detector.detect(text, model.languages, self._config.default_language)
         else:
             found = matched_language(language, model.languages)
-        return await run_in_threadpool(lines, text, found, (pronunciations, self._lexicon.terms), normalize=True)
+        own = await run_in_threadpool(self._pronunciations, voice, model) if voice else {}
+        return await run_in_threadpool(lines, text, found, (pronunciations, own, self._lexicon.terms), normalize=True)
+
+    def _pronunciations(self, voice: str, model: ModelCard) -> Pronunciations:
+        self._voices.resolve(voice, speakers=model.speakers)  # raises where there is none
+        profile = self._voices.find(voice)
+        return profile.pronunciations if profile else {}
 
     def _count(self, texts: list[str], text_field: str) -> int:
         characters, limit = sum(map(len, texts)), self._config.max_text

@@ -14,20 +14,24 @@ _ADDRESS = re.compile(
     r"(?=[\w+-]{1,64}[.@:]|[.+#@])"  # most words have none of these
     r"(?:(?:mailto:)?[\w.+-]{1,64}@[A-Za-z\d-]{1,63}(?:\.[A-Za-z\d-]{1,63}){1,5}"
     r"|(?:(?:https?|ftp)://|www\.)[^\s<>\"“”«»]{1,2000}"
-    rf"|(?:[A-Za-z\d][A-Za-z\d-]{{0,62}}\.){{1,4}}(?:{_DOMAINS})(?![\w.-]*\w)(?:/[^\s<>\"]{{0,500}})?"
+    rf"|(?:[A-Za-z\d][A-Za-z\d-]{{1,62}}\.){{1,4}}(?:{_DOMAINS})(?![\w.-]*\w)(?:/[^\s<>\"]{{0,500}})?"
     r"|(?P<tag>[#@])(?P<name>[^\W\d]\w{0,60}))",
     re.IGNORECASE,
 )
+_ENDING = re.compile(r"(?:(?<=\.[a-z]{2})|(?<=\.[a-z]{3}))-([^\W\d_]{1,4})\Z")
 _PART = re.compile(r"[^\W\d_]+|\d+|.", re.DOTALL)
 
 
 def read_address(text: str, at: int, language: Language) -> Reading | None:
     found = _ADDRESS.match(text, at)
     if found and not found["tag"]:
-        written = found[0].rstrip(_ENDS)
+        written, ending = found[0].rstrip(_ENDS), ""
+        if language.takes_endings and (ended := _ENDING.search(written)) and language.is_ending(ended[1]):
+            written, ending = written[: ended.start()], ended[1]  # `www.a.hu-n`
         said = re.sub(r"^(?:[a-z]+://|mailto:)", "", written, flags=re.IGNORECASE).split("#")[0].rstrip("/?")
-        stop = at + len(written)
-        return Reading(stop, _spelled(said, language)) if said else None
+        stop = at + len(written) + (len(ending) + 1 if ending else 0)
+        words = _spelled(said, language)
+        return Reading(stop, language.attach(words, ending) if ending else words) if said else None
     if found and (at == 0 or not text[at - 1].isalnum()):
         return Reading(
             found.end(), f"{language.word('hashtag' if found['tag'] == '#' else '@')} {apart(found['name'])}"

@@ -8,9 +8,10 @@ import re
 from functools import lru_cache
 
 from runners.text.language import Language
-from runners.text.reading import Reading, word_before
+from runners.text.reading import Reading, with_ending, word_before
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ](?=\d{2}:\d{2})|(?![\d-]))")
+_SHORT = re.compile(r"(\d{1,2})\. ?(\d{1,2})\.(?! ?\d)")
 _NUMERIC = re.compile(r"(\d{1,4})([./-])[ \u00a0]?(\d{1,2})\2[ \u00a0]?(\d{4}|\d{2})(?![\d/-]|[.:]\d)")
 
 
@@ -31,12 +32,19 @@ def _written(language: Language) -> re.Pattern[str]:
 def read_date(text: str, at: int, language: Language) -> Reading | None:
     if "pattern" not in language.section("dates"):
         return None
+    if short := _SHORT.match(text, at) if language.section("dates").get("dotted") else None:
+        day, month = int(short[1]), int(short[2])
+        if 1 <= day <= 31 and 1 <= month <= 12:
+            words = say_date(None, month, day, language, word_before(text, at))
+            return Reading(short.end() - (not text[short.end() : short.end() + 40].strip()), words)
     if iso := _ISO.match(text, at):
         return _dated(iso, iso[1], iso[2], iso[3], language)
     if numeric := _NUMERIC.match(text, at):
         order = language.section("dates")["order"]
         if len(numeric[1]) == 4:
             order = "ymd"
+        elif numeric[2] == ".":
+            order = "dmy"
         parts = dict(zip(order, (numeric[1], numeric[3], numeric[4]), strict=True))
         if numeric[2] != "." and int(parts["m"]) > 12:
             parts["m"], parts["d"] = parts["d"], parts["m"]
@@ -46,7 +54,7 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
     if (written := _written(language).match(text, at)) and 1 <= int(written["day"]) <= 31:
         month = language.months[written["month"].lower()]
         words = say_date(written["year"], month, int(written["day"]), language, word_before(text, at))
-        return Reading(written.end(), words)
+        return with_ending(Reading(written.end(), words), text, language)
     return None
 
 
@@ -77,6 +85,6 @@ def say_date(year: str | None, month: int, day: int, language: Language, before:
     if not year:
         return str(dates["short"]).format(day=words, month=language.month(month))
     in_words = language.ordinal(int(year), dates["year"]) if dates.get("year") else language.year(int(year))
-    if language.section("numbers").get("years by digits"):
+    if language.section("years").get("by digits"):
         in_words = language.digits(year)
     return str(dates["pattern"]).format(day=words, month=language.month(month), year=in_words)

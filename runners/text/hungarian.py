@@ -24,6 +24,11 @@ _CASES = (  # what `kettő` stays whole before
 )
 _TWO = re.compile(r"kettő(?=száz|ezer|mill|bill)")
 _CASE = re.compile(rf"(?:{_CASES})\Z")
+_ENDING = re.compile(  # of a plural or a possessive, a case, and an adjective's
+    r"(?:j?[aeáé]i?|[aeoö]?k|[aeoö]?s[aeoö]?|i|[uü]nk)?"
+    r"(?:[aeoöáé]?t|ban|ben|ba|be|b[óő]l|n[ae]k|[^aeiouáéíóöőúüű]{1,2}[ae]l|[oeöaáé]?n|n[áé]l|h[oeö]z|r[ae]|r[óő]l|"
+    r"t[óő]l|ig|ért|k[ée]nt|kor|v[áé]|sz[oeö]r|[uü]l|féle|nként)?(?:[eoö]s|as|i)?"
+)
 _SHORT_BEFORE = re.compile(r"(?:kor|k[ée]nt|szor|szer|ször|i)\w*\Z")  # a final vowel stays as it is
 _NOT_COUNTED = frozenset(
     """
@@ -34,10 +39,12 @@ mínusz nyarán plusz pont se sem során szor tavaszán telén után vagy van vo
 
 
 class Hungarian(Language):
+    counting = True
+
     def cardinal(self, number: int, gender: str = "") -> str:
         """Above two thousand, hyphens part the thousands, as they are written."""
         if number <= 2000 or number >= 10**15:
-            return _TWO.sub("két", super().cardinal(number))
+            return _TWO.sub("két", super().cardinal(number)).replace("ezerszáz", "ezeregyszáz")
         parts = [number // 10**power % 1000 * 10**power for power in range(0, 15, 3)]
         return "-".join(_TWO.sub("két", super(Hungarian, self).cardinal(part)) for part in reversed(parts) if part)
 
@@ -61,6 +68,14 @@ class Hungarian(Language):
         last = next((last for last in _LAST if words.endswith(last)), "")
         return words.removesuffix(last) + _ORDINALS.get(last, "")
 
+    def between(self, before: str, after: str) -> str:
+        return "és" if after == "között" else "-"
+
+    def times(self, number: int, sign: str) -> str:
+        words = self.count(number)
+        vowel = next(vowel for vowel in reversed(words) if vowel in VOWELS)
+        return self.attach(words, "szor" if is_back(words) else "ször" if vowel in "öőüű" else "szer")
+
     def attach(self, words: str, suffix: str) -> str:
         """`három` and `as` are `hármas`, `nulla` and `ban` `nullában`, `négy` and `gyel` `néggyel`."""
         if words.endswith("kettő") and not _CASE.match(suffix):
@@ -74,11 +89,16 @@ class Hungarian(Language):
             return (words[:-1] if words[-1] == "a" and suffix[0] == "á" else words) + suffix
         if words.endswith("nulla") and suffix == "s":
             return words[:-1] + "ás"
+        if suffix == "s" and words[-1] not in VOWELS:
+            return words + ("as" if is_back(words) else "es")
         if suffix[:2] in _DIGRAPHS and words.endswith(suffix[:2]):
             return words[:-1] + suffix
         if words[-1] in "aeoö" and not _SHORT_BEFORE.match(suffix):
             words = words[:-1] + "áéóő"["aeoö".index(words[-1])]
         return words + suffix
+
+    def is_ending(self, letters: str) -> bool:
+        return _ENDING.fullmatch(letters) is not None
 
     def day(self, day: int, suffix: str = "") -> str:
         """A day of the month, `harmadika`, with what is left of `suffix` when the possessive is taken off."""

@@ -4,8 +4,9 @@ import re
 
 from runners.text.hungarian import Hungarian
 from runners.text.language import Language
-from runners.text.reading import Reading, word_after, word_before
-from runners.text.words import ROMAN, roman_value
+from runners.text.reading import REACH, Reading, word_after, word_before
+from runners.text.roman import ROMAN, roman_value
+from runners.text.shapes import letters
 
 _SUFFIX = r"(?:-(?P<suffix>[a-záéíóöőúüű]+)(?![^\W_]))?"
 _MONTHS = (
@@ -13,25 +14,34 @@ _MONTHS = (
     r"jan\.|febr?\.|márc\.|ápr\.|máj\.|jún\.|júl\.|aug\.|szept?\.|okt\.|nov\.|dec\."
 )
 _YEAR_MONTH = re.compile(rf"(?P<year>\d{{4}})(?P<dot>\.?)[ \u00a0](?P<month>{_MONTHS})(?![^\W_]+ [a-z]{{0}})")
+_YEAR_OF = re.compile(r"(\d{4})\. (?=[IVX]{1,4}\. [a-záéíóöőúüű])")  # `2024. I. negyedév`
 _NUMERIC = re.compile(
     r"(?P<year>\d{4})(?P<mark>\. ?|[-/])(?P<month>0?[1-9]|1[0-2])(?P=mark)(?P<day>0?[1-9]|[12]\d|3[01])"
     rf"(?!\d)(?P<dot>\.)?{_SUFFIX}"
 )
-_MONTH_DAY = re.compile(rf"(?P<month>0[1-9]|1[0-2])\.(?P<day>0[1-9]|[12]\d|3[01])(?:\.(?!\d)|(?=-[áéj])){_SUFFIX}")
+_MONTH_DAY = re.compile(rf"(?P<month>0[1-9]|1[0-2])[./](?P<day>0[1-9]|[12]\d|3[01])(?:\.(?!\d)|(?=-[áéj])){_SUFFIX}")
 _DAY = re.compile(
     rf"(?P<day>[1-9]|[12]\d|3[01])(?:\.?[-–](?P<to>[1-9]|[12]\d|3[01])(?!\d))?(?P<dot>\.)?(?![\d.,:]\d){_SUFFIX}(?![^\W_])"
 )
+_FIRST_DAY = re.compile(r"([^\W\d_]+)\.? \d{1,2}\.?-j?[éáeao]?t[óő]l \Z")
 _APART = frozenset(" .\u00a0")
 _LONE_DAY = re.compile(
-    r"(?P<day>[1-9]|[12]\d|3[01])\.?-(?P<suffix>j?[áé]n|j?[aeáé]i?|jei|j?[áé]ig|j?[áé]t[óő]l)(?![^\W_])"
+    r"(?P<day>[1-9]|[12]\d|3[01])\.?-(?P<suffix>j?[áé]n|j?[aeáé]i?|jei|j?[áé]r[ae]|j?[áé]ig|j?[áé]t[óő]l)(?![^\W_])"
 )
 _YEARS = re.compile(r"(?P<first>1\d{3}|20\d\d)[–-](?P<second>1\d{3}|20\d\d|\d\d)(?![\d.,:])" + _SUFFIX)
 _TIME = re.compile(
     r"(?P<hour>[01]?\d|2[0-4])(?P<mark>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]|[.,]\d)"
     rf"(?:(?P<named>[ \u00a0](?:óra|h)(?![^\W\d_]))|(?P<at>[ \u00a0]órakor)|(?P<minutes>[ \u00a0]perckor))?{_SUFFIX}"
 )
-_ORDINAL = re.compile(rf"(?P<number>\d{{1,7}})\.{_SUFFIX}(?![\d])")
+_STREETS = frozenset(
+    """
+dűlő fasor köz krt körút lépcső park rakpart sétány sor sugárút tér tere u utca út útja
+""".split()  # noqa: SIM905 (quoted words are harder to read)
+)
+_ORDINAL = re.compile(rf"(?:(?P<from>\d{{1,4}})[-–])?(?P<number>\d{{1,7}})\.{_SUFFIX}(?![\d])")
 _WORDED = re.compile(r"(?P<number>\d{1,7})-(?:[aeoö]?dik|ik|s[őö])(?P<rest>[a-záéíóöőúüű]*)(?![^\W_])")
+_CLASS = re.compile(r"(\d{1,2}|[IVX]{1,4})[./]{0,2} ?([A-Za-z])\.?(?= oszt)")  # at school
+_FLOOR = re.compile(r"([IVX]{1,4})/(?=\d)")
 _ROMAN = re.compile(
     rf"{ROMAN}\.?(?P<range>[-–]{ROMAN.replace('<numeral>', '<to>')}\.)?(?P<dot>(?<=\.))?{_SUFFIX}(?![^\W_])"
 )
@@ -41,6 +51,8 @@ _NAMED = ("század", "kerület", "fejezet", "rész", "felvonás", "osztály", "k
 
 def read_date(text: str, at: int, language: Language) -> Reading | None:
     assert isinstance(language, Hungarian)
+    if found := _YEAR_OF.match(text, at):
+        return Reading(found.end(), f"{language.cardinal(int(found[1]))} ")
     if found := _YEAR_MONTH.match(text, at):
         return Reading(found.start("month"), f"{language.cardinal(int(found['year']))} ")
     if found := _NUMERIC.match(text, at):
@@ -54,6 +66,11 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
         return Reading(found.end(), language.day(int(found["day"]), found["suffix"]))
     if found := _YEARS.match(text, at):
         first, second = int(found["first"]), int(found["second"])
+        after = word_after(text, found.end())
+        if after in language.measures:
+            return None
+        if after == "között" and len(found["second"]) == 4:
+            return Reading(found.end(), f"{language.cardinal(first)} és {language.cardinal(second)}")
         if len(found["second"]) == 4 and first < second and not found["suffix"]:
             return Reading(found.end(), language.from_to(language.cardinal(first), language.cardinal(second)))
         if first % 100 < second % 100 and (len(found["second"]) == 2 or found["suffix"]):
@@ -65,7 +82,11 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
 def read_day(text: str, at: int, language: Language) -> Reading | None:
     """The day after a month's name."""
     assert isinstance(language, Hungarian)
-    after_word = text[at - 1 : at] in _APART and word_before(text, at).lower() in language.months
+    after_word = (
+        text[at - 1 : at] in _APART
+        and not text[max(0, at - 2) : at].strip().isdecimal()
+        and (word_before(text, at).lower() in language.months or _is_last_day(text, at, language))
+    )
     found = _DAY.match(text, at) if after_word else None
     if found is None:
         return None
@@ -84,6 +105,12 @@ def read_day(text: str, at: int, language: Language) -> Reading | None:
     return Reading(found.end(), words + _full_stop(found))
 
 
+def _is_last_day(text: str, at: int, language: Language) -> bool:
+    """`május 9-től 12-ig`"""
+    found = _FIRST_DAY.search(text, max(0, at - REACH), at) if text[at - 2 : at] == "l " else None
+    return found is not None and found[1].lower() in language.months and text[at : at + 6].rstrip(".,").endswith("ig")
+
+
 def _full_stop(found: re.Match[str]) -> str:
     """The point of an ordinal ends the sentence too, where it is the last sign of all."""
     return (
@@ -98,7 +125,7 @@ def read_time(text: str, at: int, language: Language) -> Reading | None:
         return None
     if text[found.end() : found.end() + 1] in ("-", "–") and (until := _TIME.match(text, found.end() + 1)):
         words = language.from_to(_clock(found, language), _clock(until, language))
-        return Reading(until.end() if not until["suffix"] else until.start("suffix") - 1, words)
+        return Reading(until.end() if until["suffix"] in (None, "ig") else until.start("suffix") - 1, words)
     words = _clock(found, language)
     if found["at"] or found["minutes"]:
         return Reading(found.end(), f"{words}kor")
@@ -113,7 +140,7 @@ def _is_time(found: re.Match[str], text: str) -> bool:
         return bool(
             until["named"] or until["at"] or until["suffix"] in _AT or found["minute"] == until["minute"] == "00"
         )
-    return (found["suffix"] or "") in ("tól", "től", "ig", "kor") and len(found["minute"]) == 2
+    return (found["suffix"] or "") in ("tól", "től", "ig", "kor", "ra", "re") and len(found["minute"]) == 2
 
 
 def _clock(found: re.Match[str], language: Hungarian) -> str:
@@ -134,21 +161,37 @@ def _clock(found: re.Match[str], language: Hungarian) -> str:
 
 def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
     assert isinstance(language, Hungarian)
+    if found := _CLASS.match(text, at):
+        return Reading(found.end(), f"{language.ordinal(int(found[1]))} {letters(found[2], language)}")
     if found := _WORDED.match(text, at):
         return Reading(found.end(), language.ordinal(int(found["number"])) + found["rest"])
     found = _ORDINAL.match(text, at)
     if found is None:
         return None
     words = language.ordinal(int(found["number"]))
+    if found["from"]:  # `45–67. oldal`
+        after = word_after(text, found.end())
+        if not after[:1].islower() or int(found["from"]) >= int(found["number"]):
+            return None
+        to = language.cardinal(int(found["number"])) if after == "szám" else words
+        return Reading(found.end(), f"{language.cardinal(int(found['from']))}-{to}")
     if found["suffix"]:
         return Reading(found.end(), language.attach(words, found["suffix"]))
     before, after = word_before(text, at).lower(), word_after(text, found.end())
+    if before in _STREETS and not after[:1].islower():
+        return Reading(
+            found.end() - (text[found.end() : found.end() + 1] != ","), language.cardinal(int(found["number"]))
+        )
     if after[:1].islower() and (len(found["number"]) < 5 and after not in ("és", "vagy")):
         return Reading(found.end(), words)
-    if before in ("a", "az") and text[at - 1] == " ":
+    if before in ("a", "az") and text[at - 1] == " " and not text.startswith(" §", found.end()):
         stop = found.end() - (not after and not text[found.end() :].lstrip(" ").startswith((",", ";")))
         return Reading(stop, words)
-    if text[found.end() : found.end() + 1] == "," or (after in ("és", "vagy") and before != ""):
+    if (
+        text[found.end() : found.end() + 1] == ","
+        or text.startswith(" §", found.end())
+        or (after in ("és", "vagy") and before != "")
+    ):
         return Reading(found.end(), words)
     return None
 
@@ -156,9 +199,15 @@ def read_ordinal(text: str, at: int, language: Language) -> Reading | None:
 def read_roman(text: str, at: int, language: Language) -> Reading | None:
     """`XX. század`, `XIV. Lajos`, `II.-ban`. A single C, D, L or M before a capital is somebody's initial."""
     assert isinstance(language, Hungarian)
+    if (found := _CLASS.match(text, at)) and found[1].isalpha():
+        return Reading(found.end(), f"{language.ordinal(roman_value(found[1]))} {letters(found[2], language)}")
+    if (found := _FLOOR.match(text, at)) and not text[at - 1 : at].isalnum():
+        return Reading(found.end(), f"{language.cardinal(roman_value(found[1]))} per ")
     found = _ROMAN.match(text, at)
     if found is None or not found["numeral"] or (at and text[at - 1].isalnum()):
         return None
+    if found["dot"] is None and found["suffix"] and set(found["numeral"]) <= set("IVX"):  # `II-es`
+        return Reading(found.end(), language.attach(language.cardinal(roman_value(found["numeral"])), found["suffix"]))
     after = word_after(text, found.end())
     if found["dot"] is None and not (after.startswith(_NAMED) and not found["suffix"]):
         return None

@@ -55,33 +55,56 @@ class Language:
         """What the table says of the first words: `одна тысяча` is `тысяча` in Russian."""
         for start, better in self.section("numbers").get("starts", {}).items():
             if words.startswith(start):
-                return str(better) + words[len(start) :]
+                words = str(better) + words[len(start) :]
+        for part, better in self.section("numbers").get("instead", {}).items():
+            words = words.replace(part, better)
+        for end, better in self.section("numbers").get("ends", {}).items():
+            words = words.removesuffix(end) + str(better) if words.endswith(end) else words
         return words
 
     def count(self, number: int, gender: str = "") -> str:
         """A cardinal with what it counts after it."""
         return self.cardinal(number, gender)
 
+    counting = False  # whether numbers change where they count
+
     def counts(self, word: str) -> bool:
         """Whether a number before `word` counts it."""
         return False
 
-    def gender(self, rest: str) -> str:
-        """The gender, or kind of number, that what follows a number asks for: by a table's `counters` or `endings`."""
+    def is_attribute(self, before: str, after: str) -> bool:
+        """Whether an amount between these words belongs to the noun that follows, as in `a 5 km run`."""
+        return False
+
+    def gender(self, rest: str, last: str) -> str:
+        """The gender, or kind of number, that what follows a number asks for: by a table's `counters` or `endings`,
+        of which some count after a number with a certain `last` digit only."""
         for gender, words in self.section("counters").items():
             if rest.lstrip(" ").startswith(tuple(words)):
                 return gender
-        if "endings" not in self._sections:
+        endings = self.section("endings")
+        if not endings:
             return ""
         word = rest[1:].split(" ", 1)[0].rstrip(".,;:!?") if rest[:1] == " " else ""
-        for gender, ends in self.section("endings").items():
-            if word.islower() and word.endswith(tuple(ends)):
-                return gender
+        counted = word[:1].isupper() if self.section("numbers").get("nouns") == "capital" else word.islower()
+        for gender, ends in endings.get(f"after {last}", endings).items():
+            if counted and len(word) > 2 and word.endswith(tuple(ends)):
+                return str(gender)
         return ""
+
+    def between(self, before: str, after: str) -> str:
+        """What stands between the two ends of a range; a hyphen where they are one word."""
+        ranges = self.section("ranges")
+        return str(ranges.get(before.lower()) or ranges.get(f"# {after}") or self.word("to"))
 
     def digits(self, digits: str) -> str:
         """One by one; of a very long run the first 300, as no more could be followed."""
-        return str(self.section("numbers").get("joint", " ")).join(self.cardinal(int(each)) for each in digits[:300])
+        names = self._digits
+        return str(self.section("numbers").get("joint", " ")).join([names[int(each)] for each in digits[:300]])
+
+    @cached_property
+    def _digits(self) -> list[str]:
+        return [self.cardinal(each) for each in range(10)]
 
     def decimal(self, whole: str, fraction: str) -> str:
         start = self.cardinal(int(whole), "f" if self.section("parts") else "")
@@ -97,6 +120,11 @@ class Language:
     def join(self, *words: str) -> str:
         return str(self.section("numbers").get("joint", " ")).join(word for word in words if word)
 
+    def times(self, number: int, sign: str) -> str:
+        """`3 x` or `3 ×`, where another number follows."""
+        by = self.word("by") if sign == "x" else ""
+        return self.join(self.cardinal(number), by or str(self.section("signs").get("×", "x")))
+
     def ordinal(self, number: int, form: str = "") -> str:
         """`form`: one of the table's under `ordinals`; the first of them by default."""
         forms = self.section("ordinals")
@@ -108,15 +136,25 @@ class Language:
 
     @property
     def takes_endings(self) -> bool:
-        """Whether endings are written after a hyphen, and read as one word with what is before it."""
-        return self.section("numbers").get("ending") == "-"
+        """Whether endings are written after a hyphen or an apostrophe, and read as one word with what is before it."""
+        return "ending" in self.section("numbers")
+
+    @cached_property
+    def ending(self) -> re.Pattern[str]:
+        return re.compile(rf"(?:{self.section('numbers')['ending']})([^\W\d_]{{1,6}})(?![^\W_])")
 
     def attach(self, words: str, suffix: str) -> str:
         """An ending that was written after a hyphen or an apostrophe, put on the last of `words`."""
+        if suffix[0].isupper():
+            return f"{words}-{suffix}"
         for whole, stem in self.section("stems").items():
-            if words.endswith(whole) and suffix[0] in "aeıioöuü":
-                words = words.removesuffix(whole) + stem
+            if words.endswith(whole) and (self.code != "tr" or suffix[0] in "aeıioöuü"):
+                return words.removesuffix(whole) + str(stem) + suffix
         return words + suffix
+
+    def is_ending(self, letters: str) -> bool:
+        """Whether what a hyphen parts from a word is its ending, and no word of its own."""
+        return self.code == "tr"
 
     # What belongs to numbers.
 
@@ -125,8 +163,10 @@ class Language:
         return str(self._locale.plural_form(number))
 
     def form(self, forms: str, number: Decimal | int) -> str:
-        """The one of `forms` (one/other or one/few/many) that goes with `number`."""
+        """The one of `forms` (one/other, or one/few/many, maybe with another for fractions) that goes with `number`."""
         choices = forms.split("/")
+        if len(choices) > 3 and number != int(number):
+            return choices[3]
         category = self.plural(number)
         if len(choices) == 1 or category == "one":
             return choices[0]
@@ -164,12 +204,18 @@ class Language:
 
     @cached_property
     def _marked_roman(self) -> re.Pattern[str]:
-        return re.compile(rf"[IVXLCDM](?:{self.section('roman').get('mark', '(?!)')})")
+        return re.compile(rf"[IVX](?:{self.section('roman').get('mark', '(?!)')})")
 
     @cached_property
     def short_starts(self) -> frozenset[str]:
         """What abbreviations begin with: letters in lower case."""
         return frozenset(re.split(r"[\W\d_]", key.lower(), maxsplit=1)[0] for key in self.abbreviations)
+
+    @cached_property
+    def governed(self) -> frozenset[str]:
+        """Abbreviations that the word after them may change."""
+        parted = (key.rpartition(" ") for key in self.abbreviations)
+        return frozenset(key for key, _, follows in parted if follows.isalpha() and follows != "A")
 
     @cached_property
     def measures(self) -> frozenset[str]:

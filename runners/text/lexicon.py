@@ -8,6 +8,7 @@ from functools import lru_cache
 from runners.errors import InvalidInput
 from runners.text.language import Language
 from runners.text.mapped import Edit, MappedText
+from runners.text.reading import Reading, with_ending
 
 Terms = Mapping[str, str]  # term -> respelling
 Pronunciations = Mapping[str, str | Terms]  # term -> respelling, or language -> terms that count there alone
@@ -16,7 +17,6 @@ MOST_GROWTH = 4  # times: what is synthesized is limited by the characters that 
 LONGEST_TERM = 300  # characters beyond that: a short text may be one respelled word
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-_ENDING = re.compile(r"-([^\W\d_]+)(?!\w)")
 
 
 def terms_for(language: str, *sources: Pronunciations) -> dict[str, str]:
@@ -59,11 +59,9 @@ def _edits(text: str, terms: Mapping[str, list[tuple[str, str]]], language: Lang
         for term, respelling in terms.get(token[0].lower(), ()):
             stop = token.start() + len(term)
             if _is(text[token.start() : stop], term) and not (text[stop - 1 : stop + 1].isalnum() and stop < len(text)):
-                ending = _ENDING.match(text, stop) if language and language.takes_endings else None
-                done = ending.end() if ending else stop
-                yield Edit(
-                    token.start(), done, language.attach(respelling, ending[1]) if language and ending else respelling
-                )
+                reading = Reading(stop, respelling)
+                done, words = with_ending(reading, text, language) if language else reading
+                yield Edit(token.start(), done, words)
                 break
 
 

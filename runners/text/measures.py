@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from runners.text.language import Language
-from runners.text.units import UNITS
+from runners.text.units import CLDR_NAMES, UNITS
 
 
 class Number(NamedTuple):
@@ -37,6 +37,8 @@ class Amount(NamedTuple):
     suffix: str | None
     gender: str  # that what follows asks for
     counts: bool  # whether what follows is counted
+    to: str  # between the ends of a range
+    single: bool  # it belongs to a noun, and is named in the singular
 
     @property
     def numbers(self) -> list[Number]:
@@ -59,25 +61,32 @@ def _measured(amount: Amount, language: Language) -> str:
     if what in language.section("currencies"):
         return _per(_money(amount, language), amount.per, language)
     name = str(language.section("units").get(what) or UNITS.get(what) or language.section("percent")[what])
+    value = 1 if amount.single else last.value
     genders = language.section("genders")
     gender = next((gender for gender, names in genders.items() if name in names), genders.get("others", ""))
     words = _scaled(amount, language, gender, counts=True)
     if what in language.section("percent"):
-        return str(language.section("percent").get("pattern", "{0} {1}")).format(words, language.form(name, last.value))
-    pattern = language.unit(name, last.value) if name is UNITS.get(what) else name
+        return str(language.section("percent").get("pattern", "{0} {1}")).format(words, language.form(name, value))
+    pattern = language.unit(name, value) if name in CLDR_NAMES else name
+    if name in CLDR_NAMES and "{0}" not in pattern:
+        return _per(pattern, amount.per, language)  # a dual
     if "{0}" in pattern:
         return _per(pattern.replace("{0}", words), amount.per, language)
-    return _per(language.join(words, language.form(pattern, last.value)), amount.per, language)
+    return _per(language.join(words, language.form(pattern, value)), amount.per, language)
 
 
 def _per(words: str, per: str | None, language: Language) -> str:
     """`Ft/kg`, `km/s`: what follows the stroke, in the singular."""
     if not per:
         return words
-    own = language.section("per").get(per) or language.section("units").get(per)
-    if not own and per in UNITS:
-        own = language.unit(UNITS[per], 1).replace("{0}", "").strip()
-    return language.join(words, language.word("per"), language.form(own or per, 1))
+    own = language.section("per").get(per) or unit_name(per, 1, language) or per
+    return language.join(words, language.word("per"), language.form(own, 1))
+
+
+def unit_name(sign: str, number: int, language: Language) -> str:
+    """The unit's name, as it goes with `number`; the empty string for what is no unit."""
+    name = str(language.section("units").get(sign) or UNITS.get(sign) or "")
+    return language.unit(name, number).replace("{0}", "").strip() if name in CLDR_NAMES else language.form(name, number)
 
 
 def _scaled(amount: Amount, language: Language, gender: str, *, counts: bool) -> str:
@@ -85,9 +94,10 @@ def _scaled(amount: Amount, language: Language, gender: str, *, counts: bool) ->
     scale = amount.scale
     if scale:
         gender = language.section("numbers").get("scale gender", gender)
-    words = _number(last, language, gender, counts=counts or bool(scale))
+    year = amount.before is amount.after is scale is None and amount.first.isdecimal()
+    words = _number(last, language, gender, counts=counts or bool(scale), year=year)
     if first:
-        start, to = _number(first[0], language, gender), language.word("to")
+        start, to = _number(first[0], language, gender, counts=counts and amount.to == "-", year=year), amount.to
         words = f"{start}-{words}" if to == "-" else language.join(start, to, words)
     if not scale:
         return words
@@ -96,11 +106,13 @@ def _scaled(amount: Amount, language: Language, gender: str, *, counts: bool) ->
     return language.join(words, name) if last.fraction else f"{words}{joint}{name}"
 
 
-def _number(number: Number, language: Language, gender: str, *, counts: bool = False) -> str:
+def _number(number: Number, language: Language, gender: str, *, counts: bool = False, year: bool = False) -> str:
     if len(number.whole) > 15 or (len(number.whole) > 1 and number.whole[0] == "0"):
         return language.digits(number.whole)
     if number.fraction:
         return language.decimal(number.whole, number.fraction)
+    if year and language.section("numbers").get("hundreds") and 1100 <= int(number.whole) < 2000:
+        return language.year(int(number.whole))  # fifteen hundred
     return language.count(int(number.whole), gender) if counts else language.cardinal(int(number.whole), gender)
 
 
@@ -110,12 +122,13 @@ def _money(amount: Amount, language: Language) -> str:
     (gender, name), (cents_gender, cents_name) = map(_with_gender, (str(entry) + ",").split(",")[:2])
     last = amount.numbers[-1]
     if amount.scale:
-        of, name = language.word("of"), language.form(name, 1_000_000)
+        of, name = language.word("of"), language.form(name, 1 if amount.single else 1_000_000)
         elided = of.endswith("'") and name[0] in "aeiouyhé"
         joint = f"{of}{name}" if elided else language.join(of.replace("d'", "de"), name)
         return language.join(_scaled(amount, language, "", counts=True), joint)
     if amount.second or not cents_name or not last.fraction or len(last.fraction) > 2:
-        return language.join(_scaled(amount, language, gender, counts=True), language.form(name, last.value))
+        value = 1 if amount.single else last.value
+        return language.join(_scaled(amount, language, gender, counts=True), language.form(name, value))
     units, cents = int(last.whole), int(last.fraction.ljust(2, "0"))
     whole = language.join(language.count(units, gender), language.form(name, units))
     rest = language.join(language.count(cents, cents_gender), language.form(cents_name, cents))

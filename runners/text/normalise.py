@@ -1,8 +1,8 @@
 """Puts into words what is written in figures, signs and abbreviations, as people of a language read them.
 
 One pass from left to right: at each place that is no plain word, the readers of that kind of character are asked in
-turn, and what the first of them reads is said in its place. A reader looks at a bounded stretch, so the time grows with
-the text's length alone.
+turn, and what the first of them reads is said in its place. A reader looks at a bounded stretch, and there are only so
+many readings to a text's length: where a text is nothing but figures and signs, the rest has its numbers alone read.
 """
 
 import re
@@ -13,7 +13,7 @@ from runners.text.addresses import read_address
 from runners.text.amounts import read_amount
 from runners.text.dates import read_date
 from runners.text.english import English, read_clock, read_year
-from runners.text.figures import read_fraction, read_ordinal, read_phone, read_version
+from runners.text.figures import read_fraction, read_ordinal, read_product, read_version
 from runners.text.figures import read_year as read_ordinal_year
 from runners.text.hungarian import Hungarian
 from runners.text.hungarian_dates import read_date as read_hungarian_date
@@ -22,6 +22,7 @@ from runners.text.hungarian_dates import read_ordinal as read_hungarian_ordinal
 from runners.text.hungarian_dates import read_time as read_hungarian_time
 from runners.text.language import Language
 from runners.text.mapped import Edit, MappedText
+from runners.text.phones import read_phone
 from runners.text.reading import MARKS, Reader, Reading
 from runners.text.signs import SILENT, read_sign
 from runners.text.slavic import Slavic
@@ -32,7 +33,7 @@ LANGUAGES: dict[str, type[Language]] = {"en": English, "hu": Hungarian, "pl": Sl
 
 _CAPITALS = "".join(char for char in map(chr, range(0x530)) if char.isupper()) + "²³¹½⅓⅔¼¾⅕⅛"
 _PLACE = re.compile(  # words as words are written, and what stands between them; digits, and what follows; or one sign
-    rf"(?P<plain>\s+|(?P<word>[^\W\d_]?(?:(?![{_CAPITALS}])[^\W\d_]|[{MARKS}])++)(?!['’]?[\w.@/:²³-]\S|[°º]|\.\Z|\.\s))"
+    rf"(?P<plain>\s+|(?P<word>[^\W\d_]?(?:(?![{_CAPITALS}])[^\W\d_]|[{MARKS}])++)(?![^\W_]|['’]?[\w.@/:²³-]\S|[°º]|\.\Z|\.\s))"
     r"|(?P<digits>\d+)(?P<space>[ \u00a0\u202f\u2009]?)(?P<next>.?)|.",
     re.DOTALL,
 )
@@ -41,16 +42,17 @@ _LATIN_CROWD = re.compile(r"[!-~\u00a1-\u02ff]{200,}")
 _DIGITS = re.compile(r"\d+")
 _TOKEN = re.compile(r"[^\W\d_²³¹½⅓⅔¼¾⅕⅛]+|.", re.DOTALL)
 
+READ_EVERY = 9  # characters: nobody writes more figures and signs than one in so many
 _ENDS = frozenset(',;!?)]}"\n')
 _FIGURES: dict[str, tuple[Reader, ...]] = {  # what may begin with digits, by what comes after them: see _kind
-    " a": (read_date, read_ordinal_year, read_time, read_ordinal),
-    " ": (read_phone, read_fraction),
-    ",": (),
+    " a": (read_product, read_date, read_ordinal_year, read_time, read_ordinal),
+    " ": (read_product, read_phone, read_fraction),
+    ",": (read_phone, read_ordinal_year),
     ".": (read_address, read_date, read_time, read_phone, read_version, read_ordinal),
     ":": (read_time,),
     "/": (read_date, read_phone, read_fraction),
     "-": (read_address, read_date, read_phone, read_ordinal),
-    "0": (read_address, read_date, read_ordinal_year, read_time, read_fraction, read_ordinal),
+    "0": (read_product, read_address, read_date, read_ordinal_year, read_time, read_fraction, read_ordinal),
 }
 _HUNGARIAN: dict[str, tuple[Reader, ...]] = {
     " a": (read_day, read_hungarian_date),
@@ -65,6 +67,7 @@ _NEEDS: dict[Reader, tuple[str, ...]] = {  # one of these sections of the table
     read_date: ("dates",),
     read_time: ("times",),
     read_ordinal: ("ordinal marks", "dotted ordinals"),
+    read_ordinal_year: ("years", "ordinals after"),
 }
 
 
@@ -79,6 +82,7 @@ def _readers(language: Language) -> dict[str, tuple[Reader, ...]]:
         figures = {kind: (*_HUNGARIAN.get(kind, (read_day,)), *readers) for kind, readers in figures.items()}
     elif language.code == "en":
         figures = {kind: (read_clock, *readers, read_year) for kind, readers in figures.items()}
+        figures[","] += (read_ordinal,)  # `1,000th`
     return {kind: (*readers, read_amount) for kind, readers in figures.items()} | {
         "a": (read_address, *((read_roman,) if language.code == "hu" else ()), read_amount, read_word),
         "": (read_address, read_phone, read_fraction, read_amount, read_sign),
@@ -104,11 +108,14 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
     readers, signs = _readers(language), _signs(language.code)
     crowds = iter((_LATIN_CROWD if language.section("numbers").get("unspaced") else _CROWD).finditer(text))
     crowd = next(crowds, None)
-    at = 0
+    at, left = 0, 100 + len(text) // READ_EVERY
     while at < len(text):
+        if left == 0:
+            yield _figures_alone(text, at, len(text), language)
+            return
         if crowd and crowd.start() <= at:
             if at < crowd.end() and not read_address(text, at, language):
-                yield from _figures_alone(text, at, crowd.end(), language)
+                yield _figures_alone(text, at, crowd.end(), language)
                 at = crowd.end()
             if at >= crowd.end():
                 crowd = next(crowds, None)
@@ -121,19 +128,23 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
             at += 1
         elif reading := _read(text, at, readers[_kind(place)], language):
             yield Edit(at, *reading)
-            at = reading.stop
+            at, left = reading.stop, left - 1
         else:
+            left -= 1
             token = _TOKEN.match(text, at)
             assert token
             at = token.end()
 
 
-def _figures_alone(text: str, start: int, stop: int, language: Language) -> Iterator[Edit]:
-    """In a run that is no writing: its numbers, each by itself."""
-    for figures in _DIGITS.finditer(text, start, stop):
-        digits = figures[0]
-        words = language.digits(digits) if len(digits) > 15 else language.cardinal(int(digits))
-        yield Edit(figures.start(), figures.end(), f" {words} ")
+def _figures_alone(text: str, start: int, stop: int, language: Language) -> Edit:
+    """A run that is no writing: its numbers in words, each by itself."""
+
+    def words(found: re.Match[str]) -> str:
+        digits = found[0]
+        alone = len(digits) > 15 or len(digits) == 1
+        return f" {language.digits(digits) if alone else language.cardinal(int(digits))} "
+
+    return Edit(start, stop, _DIGITS.sub(words, text[start:stop]))
 
 
 @lru_cache
@@ -142,7 +153,7 @@ def _signs(code: str) -> frozenset[str]:
     language = language_of(code)
     sections = ("signs", "arithmetic", "currencies", "percent")
     return (
-        frozenset("+-−±~≈(#@½⅓⅔¼¾⅕⅛²³*")
+        frozenset("+-−–!<>*/±~≈(#@:½⅓⅔¼¾⅕⅛²³*^·.")
         | SILENT.keys()
         | {str(key)[0] for name in sections for key in language.section(name)}
     )

@@ -29,3 +29,11 @@ def word_after(text: str, at: int) -> str:
     """The word that one space parts from what ends here."""
     found = _NEXT.match(text, at, at + REACH)
     return found[1] if found else ""
+
+
+def with_ending(reading: Reading, text: str, language: Language) -> Reading:
+    """`reading` with the ending that the language's mark parts from it, as a hyphen does in `1/3-a`."""
+    found = language.ending.match(text, reading.stop) if language.takes_endings else None
+    if found is None or not language.is_ending(found[1]):
+        return reading
+    return Reading(found.end(), language.attach(reading.words, found[1]))

@@ -12,6 +12,13 @@ _BEFORE = re.compile(
 )  # the word that the full stop belongs to, `p. ex.` whole
 _AFTER = re.compile(r"[\s\"'„“”«»(\[–—-]*(\w)")
 _PART = re.compile(r"[ \u00a0]?[^\W\d_]{1,2}\.")
+_WORDS = {"": "Iaeiouyvszo", "pl": "iaozwu", "cs": "iaoszvku", "ru": "иаовсяку", "es": "yeoua"}  # of one letter
+_COMPOUNDS = frozenset(("de", "nl"))
+_DOTTED_LETTERS = re.compile(r"[A-Z](?:\.[A-Z])+")
+_NEXT = re.compile(  # what follows is no new sentence's first word
+    r"\s+(?!(?:I|He|She|It|We|They|You|The|This|That|These|Those|There|A|An|In|On|At|But|And|So|If|When|What|Why|How|My|His|"
+    r"Her|Our|Their|Now|Then|As|For|Its|Not|No|Yes|However|After|Before|While|Since)\b)[A-Z]"
+)
 _ROMAN = re.compile(r"[IVXLCDM]+\Z")
 _DOTTED = frozenset(("hu", "de", "cs", "pl", "tr"))  # ordinals are written with a full stop
 _LAST = frozenset(
@@ -37,13 +44,20 @@ def _ends(text: str, found: re.Match[str], code: str) -> bool:
     if before is None:
         return True
     word = before[0].rpartition(" ")[2][:-1]
+    if code == "en" and _DOTTED_LETTERS.fullmatch(word):  # `the U.S. Army`
+        return not after[1].islower() and _NEXT.match(text, found.end()) is None
     if len(word) <= 2 and _PART.match(text, found.end()):  # `z. B.`
         return False
     if after[1].islower() and (len(word) < 4 or not word.isalpha()):
         return False
-    if len(word) == 1 and word.isalpha() and word.upper() != word.lower() and word not in "Iaeiouyvszo":
+    if len(word) == 1 and word.isalpha() and word.upper() != word.lower() and word not in _WORDS.get(code, "I"):
         return False
-    if code in _DOTTED and len(word) <= 4 and ((word.isdecimal() and len(word) <= 2) or _ROMAN.match(word)):
+    if code in _DOTTED and len(word) <= 4:
+        if word.isdecimal() and (len(word) <= 2 or after[1].isdecimal()):
+            return False
+        if _ROMAN.match(word):
+            return False
+    if code in _COMPOUNDS and word.endswith(tuple(each[:-1] for each in language_of(code).section("compounds"))):
         return False
     if after[1].isdecimal() and word.lower() in ("no", "nr", "n", "p", "pp", "vol", "art", "fig"):
         return False

@@ -5,6 +5,10 @@ import re
 from runners.text.language import Language
 
 _HUMP = re.compile(r"(?<=[^\W\d_])(?<!Mc)(?<!Mac)(?<=[a-zà-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+_NO_START = re.compile(
+    r"(?![cgpstwz]h|[gklnt]y|[csz]z|[cdz]s|dz|[kgp]n|s[bcdfkmnpqtvwz]|[kt]w|kv|ps|pf|ts|с[бвгдкмнптфхц]|вс|зд|зн|зв|дв|кн|см|пт|пс|мн)"
+    r"[bcdfghjkmnpqstvwxzбвгджзкмнпстфхцчшщ][bcdfghjkmnpqstvwxzбвгджзкмнпстфхцчшщ]|[lrnmлрнм][^aeiouyáéíóöőúüűäаеёиоуыэюяіь]"
+)
 VOWELS = frozenset("aeiouyáéíóöőúüűàèìòùâêîôûäëïãõåæøœąęěůýıаеёиоуыэюя")
 
 
@@ -22,4 +26,5 @@ def letters(word: str, language: Language) -> str:
 
 
 def pronounceable(word: str) -> bool:
-    return any(letter in VOWELS for letter in word.lower())
+    """Whether it has a vowel, and does not begin as no word does: `BME`, `МГУ`."""
+    return any(letter in VOWELS for letter in word.lower()) and not _NO_START.match(word.lower())

@@ -80,3 +80,4 @@ UNITS: Final = {
     "lx": "light-lux",
     "lm": "light-lumen",
 }
+CLDR_NAMES: Final = frozenset(UNITS.values())

@@ -1,23 +1,26 @@
-"""Reads words that are written short: abbreviations, initials, acronyms, Roman numerals, names of code."""
+"""Reads words that are written short: abbreviations, initials, acronyms, names of code."""
 
 import re
-from functools import lru_cache
 
 from runners.text.language import Language
-from runners.text.reading import MARKS, Reading, word_after, word_before
+from runners.text.reading import MARKS, Reading, with_ending, word_after, word_before
+from runners.text.roman import read_roman
 from runners.text.shapes import apart, letters, pronounceable
 
-_DOTTED = re.compile(r"[^\W\d_]{1,12}(?:\.[ \u00a0]?[^\W\d_]{1,6}){0,4}\.|[^\W\d_]{1,12}(?:\.[^\W\d_]{1,12}){1,4}")
+_DOTTED = re.compile(r"[^\W\d_]{1,12}(?:(?:\.-?[ \u00a0]?|-)[^\W\d_]{1,6}){0,4}\.")
+_INNER = re.compile(r"[^\W\d_]{1,12}(?:\.[^\W\d_]{1,12}){1,4}")
 _SLASHED = re.compile(r"[^\W\d_]{1,5}/[^\W\d_]{0,5}(?![^\W_])")
 _MARKED = re.compile(rf"[nN]\.?[°º]|[^\W\d_]{{1,3}}-[^\W\d_]{{1,3}}|[^\W\d_][\w{MARKS}]{{1,9}}\.?")
 _VERSION = re.compile(r"[vV]\.?(\d{1,4}(?:\.\d{1,4}){0,4})(?!\w|\.\d)")
 _AND = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
+_CAPITALS = re.compile(r"(?=[^\Wa-zà-ÿ\d_])([^\W\d_]{1,60}?)((?<=[A-Z][A-Z])s)?(?![^\W\d_])")
+_NUMERAL = re.compile(r"[ \u00a0]?[IVX]+(?![^\W_])")
+_FIGURE = re.compile(r"[-–]?\d")
 _WORD = re.compile(r"[^\W\d_]+")
 _JOINED = re.compile(r"(?=[^\W\d_]{0,40}_\w|[^\W_]{0,40}[a-zà-ÿ][A-ZÀ-Þ])_?[^\W\d]\w*")
+_INITIAL_BEFORE = re.compile(r"(?<!\w)[^\W\d_]\.[ \u00a0]?\Z")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.){2,8}(?![^\W_])")
 _INITIAL = re.compile(r"[^\W\d_]\.(?=[ \u00a0]?[^\W\d_])")
-ROMAN = r"(?P<numeral>(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
-_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 
 def read_word(text: str, at: int, language: Language) -> Reading | None:
@@ -27,7 +30,8 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
     return (
         _and(text, at, language)
         or _abbreviation(text, at, language)
-        or (text[at] in _VALUES and read_roman(text, at, language))
+        or _compound(text, at, language)
+        or (text[at] in "IVXLCDM" and read_roman(text, at, language))
         or _initials(text, at, language)
         or _code(text, at)
         or _capitals(text, at, language)
@@ -35,32 +39,58 @@ def read_word(text: str, at: int, language: Language) -> Reading | None:
 
 
 def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
-    """The longest that stands here. What counts only before a number or a capital is ` #` or ` A` in a table."""
+    """The longest that stands here. In a table, a word, ` #` (a number) or ` A` (a capital) is what must follow."""
     start = _WORD.match(text, at, at + 40)
     if start is None or start[0].lower() not in language.short_starts:
         return None
-    for pattern in (_DOTTED, _SLASHED, _MARKED, _WORD):
+    for pattern in (_INNER, _DOTTED, _SLASHED, _MARKED, _WORD):
         found = pattern.match(text, at, at + 40)
         written = found[0] if found else ""
         while written:
             stop = at + len(written)
             words = _long(written, text, stop, language)
-            if words is not None and not (text[stop : stop + 1].isalnum()):
-                return Reading(stop, _as_before(written, words) + _end(text, written, stop))
+            beside = text[stop : stop + 1]
+            tight = written[-1] == "." and beside.isdecimal()  # `No.1`
+            if words is not None and (tight or not beside.isalnum()) and not _is_initial(written, text, at):
+                return Reading(stop, _as_before(written, words) + (" " if tight else _end(text, written, stop)))
             written = written[: written.rstrip(".").rfind(".") + 1] if "." in written.rstrip(".") else ""
     return None
+
+
+def _is_initial(written: str, text: str, at: int) -> bool:
+    """`S.` in `J. S. Bach`."""
+    if len(written) > 2 or not written[0].isupper():
+        return False
+    return bool(_INITIAL_BEFORE.search(text, max(0, at - 4), at))
 
 
 def _long(written: str, text: str, stop: int, language: Language) -> str | None:
     follows = text[stop : stop + 3].lstrip(" \u00a0")[:1]
     table = language.abbreviations
     for key in (written, written.lower()):
-        if follows.isdecimal() and f"{key} #" in table:
+        if f"{key} #" in table and (follows.isdecimal() or _NUMERAL.match(text, stop)):
             return table[f"{key} #"]
         if follows.isupper() and f"{key} A" in table:
             return table[f"{key} A"]
+        if key in language.governed and (governed := f"{key} {word_after(text, stop)}") in table:
+            return table[governed]
         if key in table:
             return table[key]
+    return None
+
+
+def _compound(text: str, at: int, language: Language) -> Reading | None:
+    """`Bahnhofstr.`, `St-Denis`: a table's `compounds`, short ends and starts of words."""
+    for short, whole in language.section("compounds").items():
+        if short.endswith("-"):
+            if text.startswith(short, at) and text[at + len(short) :][:1].isupper():
+                return Reading(at + len(short), whole)
+        elif (
+            (found := _WORD.match(text, at, at + 40))
+            and found[0].endswith(short[:-1])
+            and text[found.end() :][:1] == "."
+        ):
+            return Reading(found.end() + 1, found[0].removesuffix(short[:-1]) + whole)
     return None
 
 
@@ -83,8 +113,7 @@ def _initials(text: str, at: int, language: Language) -> Reading | None:
         return Reading(found.end(), letters(found[0].replace(".", ""), language) + _end(text, ".", found.end()))
     if (found := _INITIAL.match(text, at)) and found[0][0].isupper():
         after = text[found.end() : found.end() + 2].lstrip(" \u00a0")
-        single = word_before(text, at).lower() in language.section("before numbers")
-        if after[:1].isupper() and not single:
+        if after[:1].isupper():
             return Reading(found.end(), letters(found[0][0], language))
     return None
 
@@ -104,67 +133,29 @@ def _code(text: str, at: int) -> Reading | None:
 
 
 def _capitals(text: str, at: int, language: Language) -> Reading | None:
-    found = _WORD.match(text, at, at + 60)
-    if found is None or not found[0].isupper() or language.section("numbers").get("unspaced"):
+    found = _CAPITALS.match(text, at)
+    if found is None or not found[1].isupper() or language.section("numbers").get("unspaced"):
         return None
-    word = found[0]
-    if len(word) < 2 or text[found.end() : found.end() + 1] == "_":
+    word, stop = found[1], found.end()
+    numbered = text[at - 1 : at].isdecimal() or _FIGURE.match(text, stop)  # `A4`, `5G`, `F-16`
+    if (len(word) < 2 and not numbered) or text[stop : stop + 1] == "_":
         return None
-    spelled = word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
-    if not spelled or word in language.section("read"):
-        return _with_suffix(text, found.end(), word, language) if len(word) > 1 else None
-    return _with_suffix(text, found.end(), letters(word, language), language) or Reading(
-        found.end(), letters(word, language)
-    )
+    if found[2]:  # `DVDs`
+        return Reading(stop, f"{letters(word, language)}'s") if language.code == "en" else None
+    if not is_spelled(word, language) or (pronounceable(word) and _is_shouted(text, at, stop, language)):
+        reading = with_ending(Reading(stop, word.lower()), text, language)
+        return reading if reading.stop > stop else None
+    return with_ending(Reading(stop, letters(word, language)), text, language)
 
 
-_SUFFIX = re.compile(r"-([a-záéíóöőúüű]+)(?![^\W_])")
+def is_spelled(word: str, language: Language) -> bool:
+    if word in language.section("read"):
+        return False
+    short = 3 if language.section("numbers").get("spell two") else 2
+    return len(word) < short or word in language.section("spelled") or (len(word) <= 6 and not pronounceable(word))
 
 
-def _with_suffix(text: str, at: int, words: str, language: Language) -> Reading | None:
-    found = _SUFFIX.match(text, at) if language.section("numbers").get("ending") else None
-    return Reading(found.end(), language.attach(words.lower(), found[1])) if found else None
-
-
-def roman_value(numeral: str) -> int:
-    values = [_VALUES[each] for each in numeral]
-    return sum(-value if value < max(values[at:]) else value for at, value in enumerate(values))
-
-
-def read_roman(text: str, at: int, language: Language) -> Reading | None:
-    """A table's `roman`: after which words, and before which, a numeral is one, and how it is read there."""
-    rules = language.section("roman")
-    found = _roman_of(language).match(text, at) if rules else None
-    if found is None or not found[1]:
-        return None
-    before, after = word_before(text, at), word_after(text, found.end())
-    stop = found.end()
-    value = roman_value(found[1])
-    if found["mark"] and found["mark"] != ".":
-        return Reading(stop, language.ordinal(value, rules["marked"]))
-    if found["mark"] and not text[stop : stop + 40].strip():
-        stop -= 1
-    for form, words in rules.get("before", {}).items():  # `XX wiek`
-        if after.lower() in words:
-            return Reading(stop, _roman(value, form, language))
-    for form, words in rules.get("after", {}).items():  # `Chapter IV`, `Louis XIV`
-        if before.lower() in words:
-            return Reading(stop, _roman(value, form, language))
-    if "names" in rules and before[:1].isupper() and (len(found[1]) > 1 or found[1] in "IVX"):
-        return Reading(stop, _roman(value, rules["names"], language))
-    return None
-
-
-@lru_cache
-def _roman_of(language: Language) -> re.Pattern[str]:
-    return re.compile(rf"{ROMAN}(?P<mark>{language.section('roman').get('mark', '(?!)')})?(?![^\W_])")
-
-
-def _roman(value: int, form: str, language: Language) -> str:
-    if form == "cardinal":
-        return language.cardinal(value)
-    if "{0}" in form:  # `the {0}`
-        return form.replace("{0}", language.ordinal(value))
-    if form.startswith("small "):  # an ordinal to ten, then a cardinal
-        return language.ordinal(value, form[6:]) if value <= 10 else language.cardinal(value)
-    return language.ordinal(value, form)
+def _is_shouted(text: str, at: int, stop: int, language: Language) -> bool:
+    """Whether a word beside it is in capitals too, and is none that would be spelled."""
+    beside = (word_before(text, at), word_after(text, stop))
+    return any(len(word) > 2 and word.isupper() and not is_spelled(word, language) for word in beside)

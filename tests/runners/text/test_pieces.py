@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 from runners.errors import InvalidInput
+from runners.text.mapped import MappedText
 from runners.text.pieces import Piece, TextFrontend
+from runners.text.reading_out import read_out
 
 MAX_TOKENS = 402
 
@@ -241,6 +243,18 @@ class TestLongTexts:
         small = TextFrontend(tokenizer, languages, 50)
         for text in (HUNGARIAN, "x" * 98, "x" * 100):  # a token for each x
             assert max(len(piece.tokens) for piece in small.pieces(text, "hu")) < 50
+
+
+class TestPlaces:
+    def test_a_piece_knows_the_callers_own_words(self, frontend: TextFrontend) -> None:
+        """By the map of the text as it is read, and the piece's span within that."""
+        text = "**Fontos:** a gép 1848-ban 3 000 000 Ft-ba került. " * 8
+        reading = read_out(MappedText.of(text), "hu", {})
+        pieces = frontend.pieces(reading.text, "hu")
+        own = [text[slice(*reading.source(*piece.span))] for piece in pieces]
+        assert len(pieces) > 1
+        assert all(words.strip("*").startswith("Fontos:") and words.endswith("került.") for words in own)
+        assert " ".join(words.strip("*") for words in own).count("1848-ban") == 8
 
 
 class TestAnyText:

@@ -12,13 +12,14 @@ MOST_WRONG = {"hu": 0, "en": 0}
 
 
 def sentences(language: str) -> list[str]:
-    return [frame.format(trap) for trap in TRAPS[language]["traps"] for frame in TRAPS[language]["frames"]]
+    framed = [frame.format(trap) for trap in TRAPS[language]["traps"] for frame in TRAPS[language]["frames"]]
+    return framed + TRAPS[language]["more"]
 
 
 @pytest.mark.parametrize("language", TRAPS)
 def test_a_sentence_is_not_cut_inside(language: str) -> None:
     found = sentences(language)
-    assert len(found) == 60
+    assert len(found) >= 60
     cut = [each for each in found if any(end < len(each) for end in sentence_ends(f"{each} Ennyi.", language))]
     assert len(cut) <= MOST_WRONG.get(language, 2), cut
 
@@ -34,6 +35,7 @@ def test_and_its_end_is_found(language: str) -> None:
     [
         ("en", "We ate apples, pears, etc. Then we left.", [26]),
         ("hu", "Volt alma, körte stb. Aztán elmentünk.", [21]),
+        ("en", "I live in the U.S. He does not. The U.S. Army left.", [18, 31]),
         ("en", "all lower case. it goes. ok", [15, 24]),
         ("zh", "我在家里看书。天空放晴了！", [7, 13]),
     ],
