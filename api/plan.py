@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
 
+from api.audio.formats import rate_of
 from api.audio.recording import AudioSpec
 from api.config import ServerConfig
 from api.language import AUTO, LanguageDetector, matched_language
@@ -53,7 +54,7 @@ class Plan:
         silent = not any(phrase.utterance.text for phrase in self.phrases)
         return {
             "X-Seed": str(self.seed),
-            "X-Sample-Rate": str(self.audio.rate),
+            "X-Sample-Rate": str(self.audio.file_rate),
             "X-Language": ", ".join(languages.values()),
             **({"X-Nothing-To-Say": "true"} if silent else {}),
         }
@@ -93,7 +94,7 @@ class Planner:
         phrases[0] = replace(phrases[0], utterance=replace(phrases[0].utterance, brief_start=True))
         return Plan(
             phrases=phrases,
-            audio=AudioSpec(body.output_format, model.sample_rate, [each.pause for each in phrases], body.trim_silence),
+            audio=self.audio(body, parts, phrases, model, trim=body.trim_silence),
             seed=seed,
             characters=characters,
             text_field=text_field,
@@ -137,6 +138,21 @@ class Planner:
         if sum(phrase.pause for phrase in phrases) > MAX_SILENCE + len(phrases):
             raise InvalidInput(f"The pauses of a request may sum up to {MAX_SILENCE:g} seconds.", param="text")
         return phrases
+
+    def audio(
+        self, body: Settings, parts: list[Part], phrases: list[Phrase], model: ModelCard, *, trim: bool
+    ) -> AudioSpec:
+        """What the file is to be. Of several voices the first one's loudness counts. Raises BrokenVoice."""
+        profile = self._voices.find(parts[0].voice or body.voice)
+        own = profile.loudness if profile else None
+        return AudioSpec(
+            format=body.output_format,
+            rate=model.sample_rate,
+            pauses=[phrase.pause for phrase in phrases],
+            trim=trim,
+            sample_rate=rate_of(body.output_format, body.sample_rate, model.sample_rate),
+            loudness=own if body.loudness is None else body.loudness,
+        )
 
     def _phrases(self, index: int, body: Settings, part: Part, seed: int, model: ModelCard) -> list[Phrase]:
         utterance = self._utterance(body, part, seed, model)

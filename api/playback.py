@@ -3,19 +3,23 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.audio.formats import media_type
+from api.audio.formats import media_type, rate_of
 from api.body import Body as RequestBody
 from api.described import RATE, audio_file
 from api.live_response import LiveResponse
 from api.responses import while_connected
-from api.schemas import Language, OutputFormat, Seed, SimpleRequest, Speed, Text
+from api.schemas import Language, Loudness, OutputFormat, SampleRate, Seed, SimpleRequest, Speed, Text
 from api.synthesis import Synthesis
 
 LONGEST = 4096  # characters: what is between here and there takes addresses of 8 kB
+
+
+def _whole(rate: object) -> object:
+    return int(rate) if isinstance(rate, str) and rate.isdecimal() else rate
 
 
 class Playback(RequestBody):
@@ -28,6 +32,8 @@ class Playback(RequestBody):
     language: Language = None
     style: str | None = Field(None, max_length=128)
     output_format: OutputFormat = "mp3"
+    sample_rate: Annotated[SampleRate, BeforeValidator(_whole)] = None
+    loudness: Loudness = None
     speed: Speed = 1.0
     seed: Seed | None = None
 
@@ -53,4 +59,4 @@ async def play(
 @router.head("/generate/stream", include_in_schema=False)
 async def there(asked: Annotated[Playback, Query()]) -> Response:
     """Nothing is synthesized for who only looks."""
-    return Response(media_type=media_type(asked.output_format, RATE))
+    return Response(media_type=media_type(asked.output_format, rate_of(asked.output_format, asked.sample_rate, RATE)))

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
+from api.audio.formats import CODECS
 from api.body import Body
 from api.pronunciations import Pronunciations
 
-OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm"]
+OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm", "mulaw", "alaw"]
 
 
 def _greedy_or_warm(temperature: float) -> float:
@@ -57,6 +58,31 @@ Seed = Annotated[
         description="The same seed gives the same audio. None: drawn, and reported in `X-Seed`.",
     ),
 ]
+
+
+def _fits_format(rate: int | None, info: ValidationInfo) -> int | None:
+    """The format stands before it, as `output_format` or in OpenAI's words."""
+    form = info.data.get("output_format") or info.data.get("response_format")
+    if rate is not None and form and rate not in (rates := CODECS[form].rates):
+        raise ValueError(f"{form} takes {', '.join(map(str, rates))} Hz, not {rate}")
+    return rate
+
+
+SampleRate = Annotated[
+    Literal[8000, 16000, 22050, 24000, 44100, 48000] | None,
+    AfterValidator(_fits_format),
+    Field(description="Hz. None: the model's own, 24,000; of `mulaw` and `alaw` 8,000, and no other."),
+]
+Loudness = Annotated[
+    float | None,
+    Field(
+        ge=-40,
+        le=-5,
+        description="LUFS (EBU R128), by one gain for all of the audio, its true peaks kept at -1 dB. A stream's gain "
+        "is that of its voice, measured once. None: the voice's own setting, or the audio as the model makes it.",
+        examples=[-16],
+    ),
+]
 Text = Annotated[str, Field(min_length=1, description="What to say.", examples=["Jó napot kívánok!"])]
 
 
@@ -67,7 +93,8 @@ def number(value: object) -> object:
     return value
 
 
-NUMBERS = ("speed", "seed", "temperature", "top_k", "top_p", "repetition_penalty", "pause_after", "paragraph_pause")
+SAMPLING = ("temperature", "top_k", "top_p", "repetition_penalty")
+NUMBERS = ("speed", "seed", "loudness", "sample_rate", *SAMPLING, "pause_after", "paragraph_pause")
 
 
 class _Body(Body):
@@ -93,6 +120,8 @@ class Settings(_Body):
     voice: str = Field("default", max_length=128, description="One of those that `GET /voices` lists.")
     style: Style = None
     output_format: OutputFormat = "mp3"
+    sample_rate: SampleRate = None
+    loudness: Loudness = None
     speed: Speed = 1.0
     temperature: Temperature | None = Field(
         None, description="0 is greedy. None: the checkpoint's default, as for the three below."

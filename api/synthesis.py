@@ -10,13 +10,14 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.audio.encoders import Stream
 from api.audio.formats import media_type
-from api.audio.recording import Recording
+from api.audio.recording import AudioSpec, Recording
 from api.auth.account import charged
 from api.flow import Flow, Unread
+from api.loudness import VoiceLoudness
 from api.plan import Body, Plan, Planner
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest
@@ -51,6 +52,7 @@ class Synthesis:
         self._runner = runner
         self._timeout = timeout
         self._unread = Unread()
+        self._loudness = VoiceLoudness(runner)
 
     async def whole(self, body: Body) -> Rendered:
         """Raises SpeechError."""
@@ -62,7 +64,7 @@ class Synthesis:
         headers = {**plan.headers, "X-Audio-Duration": f"{recording.seconds:.3f}"}
         if isinstance(body, SegmentedRequest) or len(plan.phrases) > 1:
             headers["X-Segments"] = json.dumps(recording.spans, separators=(",", ":"))
-        return Rendered(file.getvalue(), media_type(plan.audio.format, plan.audio.rate), headers)
+        return Rendered(file.getvalue(), media_type(plan.audio.format, plan.audio.file_rate), headers)
 
     async def live(self, body: Body) -> Live:
         """Returns with the first bytes. Raises SpeechError where the request fails before there are any.
@@ -73,10 +75,11 @@ class Synthesis:
         """
         deadline = self._deadline()
         plan = await self._plan(body, deadline)
+        audio = await self._known_loudness(body, plan, deadline)
         flow = Flow(self._unread)
-        recording = Recording(plan.audio, Stream(flow.put))
+        recording = Recording(audio, Stream(flow.put))
         await flow.begin(self._record(body, plan, recording, deadline, flow))
-        return Live(flow, media_type(plan.audio.format, plan.audio.rate), plan.headers, recording)
+        return Live(flow, media_type(audio.format, audio.file_rate), plan.headers, recording)
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._timeout
@@ -84,6 +87,14 @@ class Synthesis:
     async def _plan(self, body: Body, deadline: float) -> Plan:
         async with self._until(deadline, body):
             return await self._planner.plan(body)
+
+    async def _known_loudness(self, body: Body, plan: Plan, deadline: float) -> AudioSpec:
+        """A stream cannot wait for its end to learn how loud it was: it goes by its voices."""
+        if plan.audio.loudness is None:
+            return plan.audio
+        async with self._until(deadline, body), _naming_parts(plan):
+            measured = await self._loudness.of(plan.utterances, plan.audio.rate, plan.audio.file_rate)
+        return replace(plan.audio, measured=plan.audio.loudness if measured is None else measured)
 
     async def _record(
         self, body: Body, plan: Plan, recording: Recording, deadline: float, flow: Flow | None = None

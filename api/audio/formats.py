@@ -7,7 +7,7 @@ real time on one core.
 
 import io
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -22,12 +22,15 @@ Samples = NDArray[np.float32]  # (samples,), full scale is -1 to 1
 
 FULL_SCALE: Final = 32767
 PLAIN_PCM: Final = "audio/pcm"  # for clients that compare
+RATES: Final = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)  # Hz, that may be asked for
+TELEPHONY: Final = (8_000,)
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
     media_type: str
     encoder: Callable[[int, Output], Encoder]  # of a rate in Hz and an output
+    rates: Sequence[int] = RATES
 
 
 def wav_header(rate: int, data_bytes: int) -> bytes:
@@ -65,9 +68,16 @@ CODECS: Final[Mapping[str, Codec]] = {
     # 185 kbit/s, 2600x. A stream's blocks are of 1,152 samples, not 4,096, so that it starts 0.12 s earlier.
     "flac": Codec("audio/flac", partial(SndfileEncoder, "FLAC", "PCM_16", Effort(), Effort(0.0))),
     # 62 kbit/s, SNR 23 dB, 84x. Below 56 kbit/s Opus changes to a mode that is half as fast. Exact in length.
-    "opus": Codec("audio/ogg; codecs=opus", partial(SndfileEncoder, "OGG", "OPUS", Effort(0.768), Effort(0.768))),
+    "opus": Codec(
+        "audio/ogg; codecs=opus",
+        partial(SndfileEncoder, "OGG", "OPUS", Effort(0.768), Effort(0.768)),
+        (8_000, 16_000, 24_000, 48_000),
+    ),
     "aac": Codec("audio/aac", _adts),  # 81 kbit/s, SNR 35 dB, 200x
     "pcm": Codec("audio/pcm;rate={rate};channels=1;encoding=s16le", partial(PlainEncoder, _no_header)),
+    # G.711, a byte a sample, without a header: what telephony sends and takes.
+    "mulaw": Codec("audio/PCMU;rate={rate}", partial(SndfileEncoder, "RAW", "ULAW", Effort(), Effort()), TELEPHONY),
+    "alaw": Codec("audio/PCMA;rate={rate}", partial(SndfileEncoder, "RAW", "ALAW", Effort(), Effort()), TELEPHONY),
 }
 
 
@@ -78,6 +88,12 @@ def encoder(format: str, rate: int, output: Output) -> Encoder:
     is not in CODECS.
     """
     return CODECS[format].encoder(rate, output)
+
+
+def rate_of(format: str, asked: int | None, model: int) -> int:
+    """Hz of a file: what was asked for, the format's only one, or the model's own."""
+    only = CODECS[format].rates if len(CODECS[format].rates) == 1 else (model,)
+    return asked or only[0]
 
 
 def encode(samples: Samples, format: str, rate: int) -> bytes:

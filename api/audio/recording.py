@@ -12,6 +12,7 @@ from api.audio.assembler import Assembler
 from api.audio.edges import Samples
 from api.audio.encoders import Encoder, Output
 from api.audio.formats import encoder, quantise
+from api.audio.mastering import Master
 from runners.errors import EngineFailure
 from runners.types import Event, PieceDone, StopReason
 
@@ -23,9 +24,16 @@ class AudioSpec:
     """What the file is to be."""
 
     format: str  # one of CODECS
-    rate: int  # Hz
+    rate: int  # Hz, of the samples that come
     pauses: Sequence[float]  # seconds of silence after each utterance
     trim: bool  # drop the model's own silence around each utterance
+    sample_rate: int | None = None  # Hz, of the file; None: as they come
+    loudness: float | None = None  # LUFS; None: as they come
+    measured: float | None = None  # LUFS of the samples, where known beforehand; else a file waits for its end
+
+    @property
+    def file_rate(self) -> int:
+        return self.sample_rate or self.rate
 
 
 class Recording:
@@ -43,6 +51,7 @@ class Recording:
         self._spec = spec
         self._output = output
         self._assembler = Assembler(spec.pauses, spec.rate, trim=spec.trim)
+        self._master = Master(spec.rate, spec.file_rate, spec.loudness, spec.measured)
         self._encoder: Encoder | None = None  # from the first sample on: a request that is refused starts no process
         self._abandoned = False
         self.codes = 0  # that the model has decoded for it
@@ -71,10 +80,12 @@ class Recording:
             self.codes += event.codes
             self.cut += event.stop_reason is StopReason.LIMIT
         for samples in self._assembler.feed(event):
-            self._encode(samples)
+            self._encode(self._master.feed(samples))
 
     def end(self) -> None:
         """The file is whole."""
+        for samples in self._master.end():
+            self._encode(samples)
         self._opened().end()
 
     def abandon(self) -> None:
@@ -84,6 +95,8 @@ class Recording:
             self._encoder.abandon()
 
     def _encode(self, samples: Samples) -> None:
+        if not samples.size:
+            return
         try:
             pcm = quantise(samples)
         except ValueError:
@@ -92,7 +105,7 @@ class Recording:
 
     def _opened(self) -> Encoder:
         if self._encoder is None:
-            self._encoder = encoder(self._spec.format, self._spec.rate, self._output)
+            self._encoder = encoder(self._spec.format, self._spec.file_rate, self._output)
             if self._abandoned:  # in the meantime
                 self._encoder.abandon()
         return self._encoder

@@ -27,7 +27,7 @@ class Passage:
 class RenderTask:
     sample: Sample
     passages: list[Passage]
-    pauses: list[float]  # seconds after each phrase
+    audio: AudioSpec | None  # None: it cannot be synthesized
     stem: Path  # beginning of the paths of its passages' files
     error: SpeechError | None = None
     done: set[int] = field(default_factory=set)  # passages
@@ -41,12 +41,13 @@ class RenderTask:
         """Puts a passage where `finish` finds it. Blocks."""
         np.savez(self._path(index), *audio.pieces)
 
-    def finish(self, folder: Path, rate: int) -> Entry:
+    def finish(self, folder: Path) -> Entry:
         """The manifest's entry; the file, if there is one, is then in `folder`. Takes as long as the audio is long."""
         try:
             if self.error is not None:
                 raise self.error
-            return self._write(folder, rate)
+            assert self.audio
+            return self._write(folder, self.audio)
         except SpeechError as error:
             fault = SampleFault(type=error.type, message=error.message, param=error.param)
             return Entry.of(self.sample, error=fault)
@@ -54,9 +55,8 @@ class RenderTask:
             for index in self.done:
                 self._path(index).unlink(missing_ok=True)
 
-    def _write(self, folder: Path, rate: int) -> Entry:
+    def _write(self, folder: Path, spec: AudioSpec) -> Entry:
         path = folder / f"{self.sample.id}.{self.sample.output_format}"
-        spec = AudioSpec(self.sample.output_format, rate, self.pauses, self.sample.trims)
         with whole_file(path) as file, Recording(spec, file) as recording:
             for event in self._events():
                 recording.feed(event)
@@ -68,7 +68,7 @@ class RenderTask:
             file=path.name,
             seed=self.sample.seed,
             language=list({passage.phrase: passage.utterance.language for passage in self.passages}.values()),
-            sample_rate=rate,
+            sample_rate=spec.file_rate,
             duration=round(recording.seconds, 3),
             spans=recording.spans,
             bytes=path.stat().st_size,

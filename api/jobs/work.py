@@ -104,7 +104,7 @@ class Work:
             await self._finish(task)
 
     async def _finish(self, task: RenderTask) -> None:
-        entry = await self._threads.run(task.finish, self._job.files, self._rate)
+        entry = await self._threads.run(task.finish, self._job.files)
         await self._threads.run(self._job.add, entry)
         self._entries[entry.id] = entry
         self._count(**{"failed" if entry.error else "done": 1})

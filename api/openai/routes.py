@@ -102,6 +102,8 @@ class OpenAIRoutes:
             seed=asked.seed,
             normalize=asked.normalize,
             pronunciations=asked.pronunciations,
+            sample_rate=asked.sample_rate,
+            loudness=asked.loudness,
         )
 
 

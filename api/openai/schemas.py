@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, f
 
 from api.body import Body
 from api.pronunciations import Pronunciations
-from api.schemas import Language, OutputFormat, Seed, Speed, Style, number
+from api.schemas import Language, Loudness, OutputFormat, SampleRate, Seed, Speed, Style, number
 
 MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # and their dated versions: all of them are the one model
 VERSION: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -20,7 +20,8 @@ VOICES: Final = frozenset(
     ("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse")
 )
 LONGEST: Final = 4096  # characters
-OURS: Final = ("language", "seed", "style", "normalize", "pronunciations")  # also as JSON in `instructions`
+# Also as JSON in `instructions`.
+OURS: Final = ("language", "seed", "style", "normalize", "pronunciations", "sample_rate", "loudness")
 
 
 def _voice_name(voice: object) -> object:
@@ -62,7 +63,7 @@ class SpeechRequest(Body):
         None,
         max_length=LONGEST,
         description="Where it names a style of the voice, that style is used. "
-        "Where it is a JSON object, its fields count as the five below.",
+        "Where it is a JSON object, its fields count as those below.",
     )
     stream_format: Literal["audio", "sse"] = "audio"
     stream: bool | None = Field(
@@ -75,8 +76,10 @@ class SpeechRequest(Body):
     style: Style = None
     normalize: bool = Field(True, description="As in `/generate/simple`; not one of OpenAI's.")
     pronunciations: Pronunciations = None
+    sample_rate: SampleRate = None
+    loudness: Loudness = None
 
-    _numbers = field_validator("speed", "seed", mode="before")(number)
+    _numbers = field_validator("speed", "seed", "loudness", mode="before")(number)
 
     @model_validator(mode="before")
     @classmethod

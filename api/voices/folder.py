@@ -41,6 +41,7 @@ class VoiceProfile:
     default_blend: Mapping[str, float]  # style -> weight > 0; they sum to 1
     licence: str | None
     pronunciations: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)  # see runners/text/lexicon.py
+    loudness: float | None = None  # LUFS that requests get unless they name another; None: as the model makes it
     checkpoint: str | None = None  # the one that made its latents file; None: clips, for any checkpoint
 
 
@@ -75,6 +76,7 @@ def check_voice(folder: Path) -> VoiceProfile:
         weights,
         settings.licence,
         settings.pronunciations or {},
+        settings.loudness,
         checkpoint,
     )
 

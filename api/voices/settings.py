@@ -29,6 +29,7 @@ class VoiceSettings(BaseModel):
     references: dict[str, str] | None = None  # style -> file in the same folder
     default_blend: dict[str, float] | None = None  # style -> weight; left out = all equal
     pronunciations: Pronunciations = None
+    loudness: Annotated[float, Field(ge=-40, le=-5)] | None = None  # LUFS; left out = as the model makes it
     licence: Annotated[str, AfterValidator(_plain_lines)] | None = None
 
     def to_yaml(self) -> bytes:

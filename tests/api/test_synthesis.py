@@ -13,10 +13,12 @@ import pytest
 import soundfile
 from limits import parse
 
+from api.audio.mastering import loudness_of
 from api.auth.account import Account, account
 from api.auth.rates import Limit, open_store
 from api.config import ServerConfig
 from api.language import LanguageDetector
+from api.loudness import WORDS
 from api.plan import Planner
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest, SimpleRequest
@@ -25,6 +27,7 @@ from api.voices.library import VoiceLibrary
 from runners.errors import DeadlineExceeded, InvalidInput
 from runners.types import Audio, Event, Failed, Finished, ModelCard, PieceDone, StopReason, Utterance
 from tests.api.fake_runner import CARD
+from tests.api.recordings import speech
 
 WINDOW = 8192  # samples
 
@@ -191,3 +194,61 @@ async def test_segments_are_heard_in_order_and_each_has_its_pause(narrator: Narr
     assert not pcm[WINDOW : WINDOW + 12000].any()
     assert pcm[WINDOW + 12000 :].max() == round(0.5 * 32767)
     assert live.headers["X-Language"] == "en, en"
+
+
+class Singer(Narrator):
+    """Everything it is asked for is the same two seconds of a syllable, at a level of its own for each seed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    async def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
+        for number, utterance in enumerate(utterances):
+            self.texts.append(utterance.text)
+            samples = speech(2.0, level=0.1 if utterance.text == WORDS else 0.05)
+            for part in np.array_split(samples, 4):
+                yield Audio(number, 0, part)
+            yield done(number)
+
+
+async def streamed(synthesis: Synthesis, body: SimpleRequest | SegmentedRequest) -> np.ndarray:
+    live = await synthesis.live(body)
+    return np.frombuffer(b"".join([chunk async for chunk in live.flow]), "<i2") / np.float32(32767)
+
+
+async def test_a_streams_gain_is_that_of_its_voice_which_is_measured_once() -> None:
+    singer = Singer()
+    said = synthesis(singer)
+    plain = await streamed(said, simple())
+    assert singer.texts == ["Jó napot!"]
+    louder = await streamed(said, simple(loudness=-20))
+    again = await streamed(said, simple(loudness=-20))
+    assert singer.texts[1:] == [WORDS, "Jó napot!", "Jó napot!"]
+    assert np.array_equal(louder, again)
+    measured = loudness_of([speech(2.0, level=0.1)], 24000, 24000)
+    assert measured is not None
+    assert np.corrcoef(plain, louder)[0, 1] > 0.9999
+    assert np.std(louder) / np.std(plain) == pytest.approx(10 ** ((-20 - measured) / 20), rel=0.01)
+
+
+async def test_a_whole_file_is_as_loud_as_it_was_asked_for_at_any_rate() -> None:
+    singer = Singer()
+    rendered = await synthesis(singer).whole(simple(loudness=-20, output_format="wav", sample_rate=16000))
+    samples, rate = soundfile.read(io.BytesIO(rendered.body), dtype="float32")
+    assert (rate, len(samples), rendered.headers["X-Sample-Rate"]) == (16000, 32000, "16000")
+    assert rendered.headers["X-Audio-Duration"] == "2.000"
+    assert loudness_of([samples], rate, rate) == pytest.approx(-20, abs=0.3)
+    assert WORDS not in singer.texts
+
+
+async def test_a_voice_has_its_own_loudness(tmp_path: Path) -> None:
+    (tmp_path / "anna").mkdir()
+    (tmp_path / "anna" / "voice.yaml").write_text("loudness: -25")
+    (tmp_path / "anna" / "a.wav").write_bytes(b"clip")
+    config = ServerConfig.from_env({})
+    planner = Planner(config, Narrator(), VoiceLibrary(tmp_path), LanguageDetector())
+    own = await planner.plan(SimpleRequest(text="a", voice="anna", language="en"))
+    named = await planner.plan(SimpleRequest(text="a", voice="anna", language="en", loudness=-16))
+    other = await planner.plan(SimpleRequest(text="a", voice="Demo Low"))
+    assert (own.audio.loudness, named.audio.loudness, other.audio.loudness) == (-25, -16, None)

@@ -41,7 +41,8 @@ def grown(format: str, parts: list[Samples]) -> bytes:
 
 
 def decode(data: bytes, format: str = "") -> Samples:
-    raw = ["-f", "s16le", "-ar", str(RATE), "-ac", "1"] if format == "pcm" else []
+    kind = {"pcm": "s16le", "mulaw": "mulaw", "alaw": "alaw"}.get(format)
+    raw = ["-f", kind, "-ar", str(RATE), "-ac", "1"] if kind else []
     command = [
         imageio_ffmpeg.get_ffmpeg_exe(),
         "-v",
@@ -67,7 +68,7 @@ def test_however_it_is_cut_the_sound_is_the_whole(format: str, cuts: list[int]) 
     if format == "pcm":
         assert data == encode(speech, "pcm", RATE)
         return
-    got = decode(data)
+    got = decode(data, format)
     delay = DELAYS.get(format, 0)
     assert 0 <= len(got) - delay - len(speech) <= (0 if not delay else 2 * 1152)  # no tail is lost
     got = got[delay : delay + len(speech)]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from api.audio.formats import CODECS, encode, media_type
+from api.audio.formats import CODECS, encode, media_type, rate_of
 
 RATE = 24000
 STEP = 1 / 32767
@@ -211,7 +211,36 @@ def test_media_types() -> None:
         "opus": "audio/ogg; codecs=opus",
         "aac": "audio/aac",
         "pcm": "audio/pcm;rate=24000;channels=1;encoding=s16le",
+        "mulaw": "audio/PCMU;rate=24000",
+        "alaw": "audio/PCMA;rate=24000",
     }
+
+
+@pytest.mark.parametrize("format", ["mulaw", "alaw"])
+def test_telephony_is_g711(format: str) -> None:
+    """A byte a sample, a logarithm: the error grows with the level."""
+    speech = speech_like(1.0)
+    data = encode(speech, format, 8000)
+    assert len(data) == len(speech)
+    raw = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", format, "-ar", "8000", "-i", "-", "-f", "f32le", "-"]
+    got = np.frombuffer(subprocess.run(raw, input=data, capture_output=True, check=True).stdout, "<f4")
+    assert 10 * np.log10(np.sum(speech**2) / np.sum((speech - got) ** 2)) > 35
+
+
+@pytest.mark.parametrize("format", CODECS)
+def test_every_rate_that_a_format_takes(format: str, tmp_path: Path) -> None:
+    for rate in CODECS[format].rates:
+        data = encode(speech_like(0.5), format, rate)
+        if format in ("wav", "flac", "opus", "mp3"):
+            assert soundfile.info(io.BytesIO(data)).samplerate in (rate, 48_000)
+            assert soundfile.info(io.BytesIO(data)).frames == pytest.approx(RATE / 2, abs=1)
+        else:
+            assert data
+
+
+def test_the_rate_of_a_file() -> None:
+    assert (rate_of("mp3", None, 24_000), rate_of("mp3", 16_000, 24_000)) == (24_000, 16_000)
+    assert (rate_of("mulaw", None, 24_000), rate_of("alaw", None, 24_000)) == (8_000, 8_000)
 
 
 def test_an_unknown_format_is_a_key_error() -> None:

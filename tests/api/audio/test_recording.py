@@ -46,7 +46,8 @@ def whole(audio: AudioSpec, events: list[Event]) -> tuple[bytes, Recording]:
 
 def decoded(data: bytes, format: str, folder: Path) -> Samples:
     """By ffmpeg, from a file: it honours the padding of an MP3 only where it can seek."""
-    raw = ["-f", "s16le", "-ar", str(RATE), "-ac", "1"] if format == "pcm" else []
+    kind = {"pcm": "s16le", "mulaw": "mulaw", "alaw": "alaw"}.get(format)
+    raw = ["-f", kind, "-ar", str(RATE), "-ac", "1"] if kind else []
     file = folder / f"file.{format}"
     file.write_bytes(data)
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *raw, "-i", file, "-f", "s16le", "-ar", str(RATE), "-"]

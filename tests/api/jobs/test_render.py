@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from api.audio.recording import AudioSpec
 from api.jobs.render import Passage, RenderTask
 from api.jobs.schemas import Sample
 from api.runner_client import UtteranceAudio
@@ -18,9 +19,8 @@ RATE = 24_000
 def task(folder: Path, passages: int, seconds: float, pause: float = 0.0) -> RenderTask:
     sample = Sample(id="a", text="\n\n".join("x" * passages), paragraph_pause=pause, output_format="wav", seed=1)
     utterance = Utterance("x", "en", Voice(speaker="x"), 1)
-    made = RenderTask(
-        sample, [Passage(part, utterance) for part in range(passages)], [pause] * (passages - 1) + [0.0], folder / "0"
-    )
+    audio = AudioSpec("wav", RATE, [pause] * (passages - 1) + [0.0], trim=False)
+    made = RenderTask(sample, [Passage(part, utterance) for part in range(passages)], audio, folder / "0")
     half = np.full(round(seconds * RATE / 2), 0.1, np.float32)
     for index in range(passages):
         made.keep(index, UtteranceAudio((half, half), ()))
@@ -33,7 +33,7 @@ def peak(folder: Path, passages: int, pause: float = 0.0) -> int:
     made = task(folder, passages, 5.0, pause)
     tracemalloc.start()
     try:
-        made.finish(folder, RATE)
+        made.finish(folder)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -46,7 +46,7 @@ def test_memory_does_not_grow_with_the_sample(tmp_path: Path) -> None:
 
 
 def test_a_file_is_what_its_entry_says_and_its_passages_are_gone(tmp_path: Path) -> None:
-    entry = task(tmp_path, 3, 1.0, 0.5).finish(tmp_path, RATE)
+    entry = task(tmp_path, 3, 1.0, 0.5).finish(tmp_path)
 
     [file] = tmp_path.iterdir()
     assert (file.name, file.stat().st_size, file.stat().st_mode & 0o777) == ("a.wav", entry.bytes, 0o600)
