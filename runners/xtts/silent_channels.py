@@ -70,11 +70,9 @@ def _cut(conv: _Conv, outputs: Tensor | None = None, inputs: Tensor | None = Non
         weight = weight[:, inputs]
     is_transposed = isinstance(conv, nn.ConvTranspose1d)
     kind = nn.ConvTranspose1d if is_transposed else nn.Conv1d
-    size, stride, padding = conv.kernel_size[0], conv.stride[0], conv.padding[0]
-    cut = kind(
-        weight.shape[1], weight.shape[0], size, stride, padding, dilation=conv.dilation[0], bias=bias is not None
-    )
-    cut.weight.data = weight.transpose(0, 1) if is_transposed else weight
-    if bias is not None:
-        cut.bias.data = bias.detach()
+    shape = (conv.kernel_size, conv.stride, conv.padding, conv.dilation)
+    size, stride, padding, dilation = (int(each[0]) for each in shape)
+    cut = kind(weight.shape[1], weight.shape[0], size, stride, padding, dilation=dilation)
+    cut.weight = nn.Parameter(weight.transpose(0, 1) if is_transposed else weight, requires_grad=False)
+    cut.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
     return cut
