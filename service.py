@@ -13,6 +13,7 @@ from api.auth.security import report
 from api.compatible.xtts_api_server import XttsApiServer
 from api.compatible.xtts_api_server import router as xtts_api_server_router
 from api.config import ServerConfig
+from api.delivery import comes_whole
 from api.docs.page import router as docs_router
 from api.jobs.routes import Jobs
 from api.jobs.routes import router as job_router
@@ -109,7 +110,9 @@ class XTTS:
     @bentoml.api(route="/generate/stream", input_spec=StreamRequest)
     async def stream(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
         """Synthesize one text or several, and send the audio as it is made. Takes the body of either route."""
-        return await respond(ctx, self.synthesis.live(StreamRequest(**body).as_one()))  # type: ignore[return-value]
+        asked = StreamRequest(**body).as_one()
+        answer = self.synthesis.whole if comes_whole(ctx.request, asked) else self.synthesis.live
+        return await respond(ctx, answer(asked))  # type: ignore[return-value]
 
     @bentoml.task(route="/generate/long", input_spec=LongRequest)
     async def long(self, ctx: bentoml.Context, **body: Any) -> ZipFile:

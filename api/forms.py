@@ -13,7 +13,7 @@ from bentoml_patches.replay import replay
 from runners.errors import InvalidInput
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
-TEXTS = ("text", "language", "voice", "output_format")  # taken as they are; the other fields are JSON
+TEXTS = ("text", "language", "voice", "output_format", "subtitles")  # taken as they are; the other fields are JSON
 
 
 class FormBodies:

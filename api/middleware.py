@@ -5,6 +5,7 @@ from typing import Any
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.types import ASGIApp
 
+from api.address_fields import AddressFields
 from api.auth.cors import CrossOrigin
 from api.auth.security import KeyBackend, RateLimits, refuse_caller
 from api.config import ServerConfig
@@ -36,4 +37,5 @@ def install(service: Any, config: ServerConfig, app: ASGIApp) -> None:
     add(Methods, other=app)
     add(JsonBodies, uploads=uploads, forms="/generate/")
     add(FormBodies, path="/generate/")
+    add(AddressFields, path="/generate/", long="/generate/long")
     add(RouteOverride, other=app, path="/generate/long/")

@@ -1,7 +1,7 @@
 """From a validated body to what the runner is asked for: voices, languages and seeds chosen. Synthesizes nothing."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -9,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api.audio.formats import rate_of
 from api.audio.recording import AudioSpec
+from api.audio.subtitles import Cue
 from api.config import ServerConfig
 from api.language import AUTO, LanguageDetector, matched_language
 from api.observe.record import record
 from api.pronunciations import ServerLexicon
-from api.reading import Line, lines
+from api.reading import Line, by_sentence, lines
 from api.runner_client import RunnerClient
 from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Settings, SimpleRequest
 from api.voices.library import VoiceLibrary
@@ -32,6 +33,7 @@ class Phrase:
     part: int  # index in the request
     utterance: Utterance
     pause: float  # seconds after it
+    source: str = ""  # what is said, in the words of the request
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class Plan:
             if error.utterance is None:
                 raise
             raise error.at(self.phrases[error.utterance].part) from error
+
+
+def cues(phrases: Sequence[Phrase], spans: Sequence[Sequence[float]]) -> list[Cue]:
+    """`spans`: start and end in seconds of each phrase."""
+    return [Cue(start, end, phrase.source, phrase.part) for phrase, (start, end) in zip(phrases, spans, strict=True)]
 
 
 class Planner:
@@ -159,7 +166,11 @@ class Planner:
         profile = self._voices.find(part.voice or body.voice)
         sources = (body.pronunciations or {}, profile.pronunciations if profile else {}, self._lexicon.terms)
         read = lines(part.text, utterance.language, sources, normalize=body.normalize)
-        phrases = [Phrase(index, replace(utterance, text=line.text), line.pause) for line in read]
+        if body.subtitles:
+            read = [sentence for line in read for sentence in by_sentence(line, utterance.language)]
+        phrases = [
+            Phrase(index, replace(utterance, text=line.text), line.pause, line.source(part.text)) for line in read
+        ]
         phrases[-1] = replace(phrases[-1], pause=phrases[-1].pause + part.pause_after)
         return phrases
 

@@ -1,8 +1,10 @@
 """What is read out of a text that was asked for: cut at its pauses, its terms respelled, the rest put into words."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from api.jobs.passages import sentences
 from runners.text.lexicon import Pronunciations, terms_for
 from runners.text.mapped import MappedText
 from runners.text.pauses import stretches
@@ -22,6 +24,25 @@ class Line:
     def text(self) -> str:
         """Empty if there is nothing to say."""
         return self.reading.text if has_something_to_say(self.reading.text) else ""
+
+    def source(self, text: str) -> str:
+        """The words of `text`, which was asked for, that are said here."""
+        start, stop = self.reading.source(0, len(self.reading.text))
+        return " ".join(text[start:stop].split()) if self.text else ""
+
+
+def by_sentence(line: Line, language: str) -> list[Line]:
+    """Its sentences in order; the pause is the last one's."""
+    if not line.text:
+        return [line]
+    cut: list[Line] = []
+    at = 0
+    for sentence in sentences(line.text, language):
+        words = re.compile(r"\s*".join(map(re.escape, sentence.split())))
+        if place := words.search(line.text, at):
+            at = place.end()
+            cut.append(Line(line.reading.cut(place.start(), at), 0.0))
+    return [*cut[:-1], Line(cut[-1].reading, line.pause)]
 
 
 def lines(text: str, language: str, sources: Sequence[Pronunciations], *, normalize: bool) -> list[Line]:

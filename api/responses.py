@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api.delivery import deliver
 from api.error_responses import answer, invalid, refuse
 from api.errors import ClientGone
 from api.live_response import LiveResponse
@@ -29,7 +30,7 @@ async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Liv
         elif isinstance(audio, Response):
             response = audio
         else:
-            response = Response(audio.body, media_type=audio.media_type, headers=audio.headers)
+            response = await asyncio.to_thread(deliver, audio, ctx.request)
     except SpeechError as error:
         response = refuse(error)
     ctx.response.status_code = response.status_code  # BentoML overwrites the response's own with this one

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from pydantic_core import PydanticKnownError
 
 from api.audio.formats import CODECS
+from api.audio.subtitles import Subtitles
 from api.body import Body
 from api.pronunciations import Pronunciations
 
@@ -122,6 +123,11 @@ class Settings(_Body):
     output_format: OutputFormat = "mp3"
     sample_rate: SampleRate = None
     loudness: Loudness = None
+    subtitles: Subtitles | None = Field(
+        None,
+        description="A file of subtitles beside the audio, in the words of the request, with exact times for each "
+        "sentence: each is synthesized by itself then. May stand in the address, too.",
+    )
     speed: Speed = 1.0
     temperature: Temperature | None = Field(
         None, description="0 is greedy. None: the checkpoint's default, as for the three below."

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from api.audio.encoders import Stream
 from api.audio.formats import media_type
 from api.audio.recording import AudioSpec, Recording
+from api.audio.subtitles import Cue, Subtitles
 from api.auth.account import charged
 from api.flow import Flow, Unread
 from api.loudness import VoiceLoudness
-from api.plan import Body, Plan, Planner
+from api.plan import Body, Plan, Planner, cues
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest
 from runners.errors import DeadlineExceeded, SpeechError
@@ -31,8 +32,11 @@ class Rendered:
     """An encoded file, and what the response's headers say of it."""
 
     body: bytes
+    format: str
     media_type: str
     headers: dict[str, str]
+    cues: list[Cue]
+    subtitles: Subtitles | None = None  # what file of them is wanted beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,14 @@ class Synthesis:
         headers = {**plan.headers, "X-Audio-Duration": f"{recording.seconds:.3f}"}
         if isinstance(body, SegmentedRequest) or len(plan.phrases) > 1:
             headers["X-Segments"] = json.dumps(recording.spans, separators=(",", ":"))
-        return Rendered(file.getvalue(), media_type(plan.audio.format, plan.audio.file_rate), headers)
+        return Rendered(
+            body=file.getvalue(),
+            format=plan.audio.format,
+            media_type=media_type(plan.audio.format, plan.audio.file_rate),
+            headers=headers,
+            cues=cues(plan.phrases, recording.spans),
+            subtitles=body.subtitles,
+        )
 
     async def live(self, body: Body) -> Live:
         """Returns with the first bytes. Raises SpeechError where the request fails before there are any.

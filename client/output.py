@@ -5,11 +5,13 @@ Both are written whole or not at all, the file first: whatever stops a run, what
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 from pydantic import ValidationError
 
+from api.audio.subtitles import Subtitles
 from api.jobs.manifest import NAME, Entry, Manifest
 from api.jobs.schemas import Sample
 from runners.whole_file import SHARED, write_whole
@@ -35,11 +37,15 @@ class Output:
         entries = [self._entries[sample.id] for sample in self.samples if sample.id in self._entries]
         return Manifest.of(entries, len(self.samples))
 
-    def add(self, entry: Entry, audio: bytes | None = None) -> None:
-        """Writes the file, if there is one, then the manifest. Raises OSError."""
-        if audio is not None:
-            entry.bytes, entry.sha256 = len(audio), hashlib.sha256(audio).hexdigest()
-            write_whole(self.folder / str(entry.file), audio, mode=SHARED, lasting=False)
+    def add(self, entry: Entry, files: Mapping[str, bytes]) -> None:
+        """Writes the files, by their endings, if there are any, then the manifest. Raises OSError."""
+        for ending, content in files.items():
+            name = f"{entry.id}.{ending}"
+            if ending in get_args(Subtitles):
+                entry.subtitles = name
+            else:
+                entry.file, entry.bytes, entry.sha256 = name, len(content), hashlib.sha256(content).hexdigest()
+            write_whole(self.folder / name, content, mode=SHARED, lasting=False)
         self._put(entry)
         self.write()
 
@@ -67,11 +73,14 @@ def still_right(folder: Path, samples: Sequence[Sample]) -> list[Entry]:
     except (OSError, ValidationError) as error:
         raise ValueError(f"{folder / NAME} cannot be read: {error}") from error
     digests = {sample.id: sample.digest for sample in samples}
-    return [
-        entry
-        for entry in manifest.samples
-        if entry.file and entry.request_sha256 == digests.get(entry.id) and entry.sha256 == _digest(folder / entry.file)
-    ]
+    return [entry for entry in manifest.samples if _holds(folder, entry, digests.get(entry.id))]
+
+
+def _holds(folder: Path, entry: Entry, asked: str | None) -> bool:
+    there = entry.subtitles is None or (folder / entry.subtitles).is_file()
+    if entry.file is None or not there or entry.request_sha256 != asked:
+        return False
+    return entry.sha256 == _digest(folder / entry.file)
 
 
 def _digest(path: Path) -> str | None:

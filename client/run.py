@@ -46,14 +46,13 @@ class Run:
     async def _next(self) -> None:
         for sample in self._waiting:  # shared: each worker takes the next
             began = time.perf_counter()
-            audio: bytes | None = None
+            files: dict[str, bytes] = {}
             try:
-                entry, audio = await self._server.synthesize(sample)
-                entry.file = f"{sample.id}.{sample.output_format}"
+                entry, files = await self._server.synthesize(sample)
             except SampleFailed as error:
                 entry = Entry.of(sample, error=error.fault)
             entry.wall_seconds = round(time.perf_counter() - began, 3)
-            self._output.add(entry, audio)
+            self._output.add(entry, files)
             self._finished.append(entry)
             self.note(f"[{len(self._finished)}/{self._bar.total}] {_line(entry)}")
             self._bar.update()

@@ -5,9 +5,11 @@ SampleFailed        one sample failed, the others go on
 """
 
 import asyncio
+import io
 import json
 import math
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -86,8 +88,11 @@ class Server:
             raise self._unreachable(f"does not answer GET /voices: {_reason(error)}") from None
         return {voice["name"]: list(voice["styles"]) for voice in self._field(response, "voices")}
 
-    async def synthesize(self, sample: Sample) -> tuple[Entry, bytes]:
-        """Raises SampleFailed, or ServerUnreachable where nobody answers any more, or not to us."""
+    async def synthesize(self, sample: Sample) -> tuple[Entry, dict[str, bytes]]:
+        """What became of it, and its files by their endings.
+
+        Raises SampleFailed, or ServerUnreachable where nobody answers any more, or not to us.
+        """
         body = sample.request
         route = "/generate/simple" if isinstance(body, SimpleRequest) else "/generate/segmented"
         content = body.model_dump(mode="json", exclude_unset=True)
@@ -110,7 +115,7 @@ class Server:
                 too_long = busy >= self.patience.busy_tries or pause > self.patience.longest_pause
                 if response.status_code not in BUSY or too_long:
                     self._check_key(response)
-                    return _entry(sample, response), response.content
+                    return _entry(sample, response), _files(sample, response)
             await asyncio.sleep(pause)
 
     def _pause(self, tried: int) -> float:
@@ -158,6 +163,17 @@ def _entry(sample: Sample, response: httpx.Response) -> Entry:
     except (KeyError, ValueError) as error:
         message = f"the answer is not audio from this API ({error}); is --server right?"
         raise SampleFailed("bad_answer", message, status=response.status_code) from error
+
+
+def _files(sample: Sample, response: httpx.Response) -> dict[str, bytes]:
+    """Raises SampleFailed where there should be subtitles and are none."""
+    if sample.subtitles is None:
+        return {sample.output_format: response.content}
+    try:
+        with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+            return {name.rpartition(".")[2]: archive.read(name) for name in archive.namelist()}
+    except zipfile.BadZipFile:
+        raise SampleFailed("bad_answer", "the answer has no subtitles", status=response.status_code) from None
 
 
 def _refused(response: httpx.Response) -> SampleFailed:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel
 
+from api.delivery import SpeechAnswer
 from api.described import BINARY, SEGMENTS, audio_file, errors
 from api.forms import FORMS
 from api.jobs.schemas import LongRequest
@@ -77,24 +78,31 @@ def or_form(body: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"content": {form: {"schema": schema} for form in FORMS}}}
 
 
+def answers(more: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
+    """The audio; with `subtitles` a zip of both; JSON for `Accept: application/json`."""
+    documented = audio_file(more)
+    file = documented[200]
+    content = {**file["content"], **ZIP}
+    about = f"{file['description']} With `subtitles` a zip of both. JSON for `Accept: application/json` alone."
+    return {**documented, 200: {**file, "content": content, "description": about, "model": SpeechAnswer}}
+
+
 router = APIRouter(default_response_class=Response)
 
 
-@router.post("/generate/simple", tags=SPEECH, responses=audio_file(), openapi_extra=or_form(SimpleRequest))
+@router.post("/generate/simple", tags=SPEECH, responses=answers(), openapi_extra=or_form(SimpleRequest))
 def simple(
     body: Annotated[SimpleRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "blend": BLEND})],
 ) -> None:
     """Synthesize one text. In a form, fields of more than text are written in JSON."""
 
 
-@router.post(
-    "/generate/segmented", tags=SPEECH, responses=audio_file(SEGMENTS), openapi_extra=or_form(SegmentedRequest)
-)
+@router.post("/generate/segmented", tags=SPEECH, responses=answers(SEGMENTS), openapi_extra=or_form(SegmentedRequest))
 def segmented(body: Annotated[SegmentedRequest, Body(openapi_examples={"quiz": QUIZ})]) -> None:
     """Synthesize several texts in a row with exact pauses."""
 
 
-@router.post("/generate/stream", tags=SPEECH, responses=audio_file(), openapi_extra=or_form(StreamRequest))
+@router.post("/generate/stream", tags=SPEECH, responses=answers(), openapi_extra=or_form(StreamRequest))
 def stream(
     body: Annotated[StreamRequest, Body(openapi_examples={"sentence": SENTENCE, "chosen": CHOSEN, "quiz": QUIZ})],
 ) -> None:

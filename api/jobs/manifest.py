@@ -32,11 +32,12 @@ class Entry(BaseModel):
     text: str | None = None
     segments: list[dict[str, Any]] | None = None
     file: str | None = None  # its name in the folder
+    subtitles: str | None = None  # the name of their file, where they were asked for
     seed: int | None = None
-    language: list[str] | None = None  # of each segment or paragraph
+    language: list[str] | None = None  # of each of the spans
     sample_rate: int | None = None  # Hz
     duration: float = 0.0  # seconds
-    spans: list[Span] | None = None  # of each segment or paragraph
+    spans: list[Span] | None = None  # of each segment or paragraph; with subtitles, sentence
     bytes: int = 0
     sha256: str | None = None  # of the file
     request_sha256: str | None = None  # of what was asked for

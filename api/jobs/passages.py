@@ -13,6 +13,7 @@ import sentencex
 from runners.text.splitting import split
 
 PASSAGE = 500  # characters: half a minute of speech
+SHORT = 8  # characters: a model may babble after such a sentence, so it goes with the next
 BLOCK = 5_000  # characters that sentences are sought in at once; on odd texts the time goes with the square of it
 
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
@@ -40,6 +41,20 @@ def passages(text: str, language: str, limit: int = PASSAGE) -> list[str]:
             longer = sentence
         passage = longer
     return [each.strip() for each in (*found, passage) if each.strip()]
+
+
+def sentences(text: str, language: str) -> list[str]:
+    """The text in order, at least one. Only white space is lost."""
+    found: list[str] = []
+    open_ended = ""
+    for sentence in _sentences(text, language, BLOCK):
+        open_ended += sentence
+        if len(open_ended.strip()) > SHORT:
+            found.append(open_ended.strip())
+            open_ended = ""
+    if rest := open_ended.strip():
+        found[-1:] = [f"{found[-1]} {rest}" if found else rest]
+    return found or [text]
 
 
 def _sentences(text: str, language: str, limit: int) -> Iterator[str]:

@@ -40,14 +40,14 @@ class JobPlanner:
         try:
             phrases = self._phrases(sample, model)
         except SpeechError as error:
-            return RenderTask(sample, [], None, stem, error)
+            return RenderTask(sample, [], [], None, stem, error)
         cut = [
             Passage(number, dataclasses.replace(phrase.utterance, text=text))
             for number, phrase in enumerate(phrases)
             for text in passages(phrase.utterance.text, phrase.utterance.language)
         ]
         spec = self._planner.audio(sample, sample.parts, phrases, model, trim=sample.trims)
-        return RenderTask(sample, cut, spec, stem)
+        return RenderTask(sample, cut, phrases, spec, stem)
 
     def _phrases(self, sample: Sample, model: ModelCard) -> list[Phrase]:
         return self._planner.phrases(sample, sample.parts, sample.seed or 0, model)

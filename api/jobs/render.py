@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from api.audio.recording import AudioSpec, Recording
+from api.audio.subtitles import subtitles
 from api.jobs.manifest import Entry, SampleFault
 from api.jobs.schemas import Sample
+from api.plan import Phrase, cues
 from api.runner_client import UtteranceAudio
 from runners.errors import SpeechError
 from runners.types import Audio, Event, PieceDone, StopReason, Utterance
-from runners.whole_file import whole_file
+from runners.whole_file import whole_file, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Passage:
 class RenderTask:
     sample: Sample
     passages: list[Passage]
+    phrases: list[Phrase]
     audio: AudioSpec | None  # None: it cannot be synthesized
     stem: Path  # beginning of the paths of its passages' files
     error: SpeechError | None = None
@@ -66,6 +69,7 @@ class RenderTask:
         return Entry.of(
             self.sample,
             file=path.name,
+            subtitles=self._write_subtitles(folder, recording.spans),
             seed=self.sample.seed,
             language=list({passage.phrase: passage.utterance.language for passage in self.passages}.values()),
             sample_rate=spec.file_rate,
@@ -74,6 +78,14 @@ class RenderTask:
             bytes=path.stat().st_size,
             sha256=digest,
         )
+
+    def _write_subtitles(self, folder: Path, spans: list[list[float]]) -> str | None:
+        """The file's name."""
+        if self.sample.subtitles is None:
+            return None
+        name = f"{self.sample.id}.{self.sample.subtitles}"
+        write_whole(folder / name, subtitles(cues(self.phrases, spans), self.sample.subtitles).encode())
+        return name
 
     def _events(self) -> Iterator[Event]:
         """The passages as the engine's events, a part of the sample being an utterance."""

@@ -159,8 +159,8 @@ class Job:
         with whole_file(self.result) as file, zipfile.ZipFile(file, "w") as archive:
             archive.writestr(NAME, json.dumps(content, ensure_ascii=False, indent=2))
             for entry in manifest.samples:
-                if entry.file:
-                    archive.write(self.files / entry.file, entry.file)
+                for name in filter(None, (entry.file, entry.subtitles)):
+                    archive.write(self.files / name, name)
         for folder in (self.files, self.passages):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from api.reading import NOTHING_SAID, lines
+from api.reading import NOTHING_SAID, by_sentence, lines
 from runners.errors import InvalidInput
 
 
@@ -41,3 +43,34 @@ def test_lines_are_mapped_to_the_whole_text() -> None:
 def test_too_long_a_pause() -> None:
     with pytest.raises(InvalidInput, match="60 seconds"):
         said("[pause:61s]")
+
+
+def test_a_line_by_sentence_in_the_callers_own_words() -> None:
+    text = "**Ki** írta 1848-ban?\n Igen. Dr. Kiss szerint 5 m volt!  Nem tudom. Ne.[pause:1s]"
+    [line] = lines(text, "hu", (), normalize=True)
+    cut = by_sentence(line, "hu")
+    assert [each.source(text) for each in cut] == [
+        "Ki** írta 1848-ban?",
+        "Igen. Dr. Kiss szerint 5 m volt!",
+        "Nem tudom. Ne.",
+    ]
+    assert [each.pause for each in cut] == [0, 0, 1.0]
+    assert "ezernyolcszáznegyvennyolcban" in cut[0].text
+    assert line.source(text).startswith("Ki** írta")
+
+
+@given(
+    st.lists(st.sampled_from(["word", "Dr.", "18", "? ", "! ", ". ", "\n", "\n\n", " ", "です。", "😀"]), max_size=40)
+)
+@settings(max_examples=100)
+def test_sentences_lose_no_words(pieces: list[str]) -> None:
+    for line in lines("a" + "".join(pieces), "en", (), normalize=False):
+        cut = by_sentence(line, "en")
+        assert "".join("".join(each.text for each in cut).split()) == "".join(line.text.split())
+        assert sum(each.pause for each in cut) == line.pause
+
+
+def test_nothing_to_say_is_no_sentence() -> None:
+    [line] = lines("...", "en", (), normalize=True)
+    assert by_sentence(line, "en") == [line]
+    assert line.source("...") == ""

@@ -252,3 +252,21 @@ async def test_a_voice_has_its_own_loudness(tmp_path: Path) -> None:
     named = await planner.plan(SimpleRequest(text="a", voice="anna", language="en", loudness=-16))
     other = await planner.plan(SimpleRequest(text="a", voice="Demo Low"))
     assert (own.audio.loudness, named.audio.loudness, other.audio.loudness) == (-25, -16, None)
+
+
+async def test_cues_are_the_requests_own_words() -> None:
+    segments = [{"text": "It is 5. And more of it.", "pause_after": 0.5}, {"text": "Bye, 6!"}]
+    body = SegmentedRequest(segments=segments, voice="Demo Low", trim_silence=False)
+    plain = await synthesis(Singer()).whole(body)
+    assert [(cue.start, cue.end, cue.text, cue.part) for cue in plain.cues] == [
+        (0.0, 2.0, "It is 5. And more of it.", 0),
+        (2.5, 4.5, "Bye, 6!", 1),
+    ]
+    singer = Singer()
+    exact = await synthesis(singer).whole(body.model_copy(update={"subtitles": "srt"}))
+    assert [(cue.start, cue.end, cue.text, cue.part) for cue in exact.cues] == [
+        (0.0, 2.0, "It is 5.", 0),
+        (2.0, 4.0, "And more of it.", 0),
+        (4.5, 6.5, "Bye, 6!", 1),
+    ]
+    assert singer.texts == ["It is five.", "And more of it.", "Bye, six!"]

@@ -15,6 +15,7 @@ import os
 import threading
 import time
 import wave
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from starlette.routing import Route
 RATE = 24000
 CHARACTERS_A_SECOND = 15
 COMMON = {
-    "language", "voice", "style", "output_format", "speed", "seed",
+    "language", "voice", "style", "output_format", "subtitles", "speed", "seed",
     "temperature", "top_k", "top_p", "repetition_penalty", "trim_silence",
 }  # fmt: skip
 SEGMENT = {"text", "pause_after", "language", "voice", "style", "speed", "seed"}
@@ -145,7 +146,14 @@ class FakeServer:
         headers["X-Language"] = ", ".join("hu" for _ in parts)
         if "segments" in body:
             headers["X-Segments"] = json.dumps(spans, separators=(",", ":"))
-        return Response(sound(body, seed, at), headers=headers, media_type="audio/wav")
+        audio = sound(body, seed, at)
+        if "subtitles" not in body:
+            return Response(audio, headers=headers, media_type="audio/wav")
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("audio.wav", audio)
+            archive.writestr(f"audio.{body['subtitles']}", "WEBVTT")
+        return Response(file.getvalue(), headers=headers, media_type="application/zip")
 
 
 def sound(body: dict[str, Any], seed: int, seconds: float) -> bytes:

@@ -36,7 +36,7 @@ def content(folder: Path) -> Any:
 def test_an_entry_says_all_there_is_to_say_of_a_file(tmp_path: Path) -> None:
     one = sample("a")
 
-    Output(tmp_path, [one]).add(made(one), b"sound")
+    Output(tmp_path, [one]).add(made(one), {"wav": b"sound"})
 
     assert (tmp_path / "a.wav").read_bytes() == b"sound"
     assert content(tmp_path)["samples"] == [
@@ -59,7 +59,7 @@ def test_segments_are_kept_as_they_were_written(tmp_path: Path) -> None:
     segments = [{"text": "Egy.", "pause_after": 0.5}, {"text": "Kettő."}]
     one = sample("a", text=None, segments=segments)
 
-    Output(tmp_path, [one]).add(made(one), b"sound")
+    Output(tmp_path, [one]).add(made(one), {"wav": b"sound"})
 
     assert content(tmp_path)["samples"][0]["segments"] == segments
 
@@ -68,8 +68,8 @@ def test_failures_and_what_is_undone_are_counted(tmp_path: Path) -> None:
     samples = [sample("a"), sample("b"), sample("c")]
     output = Output(tmp_path, samples)
 
-    output.add(failed(samples[2]))
-    output.add(made(samples[0]), b"sound")
+    output.add(failed(samples[2]), {})
+    output.add(made(samples[0]), {"wav": b"sound"})
 
     totals = {"samples": 3, "done": 1, "failed": 1, "pending": 1, "duration": 1.5, "bytes": 5}
     assert content(tmp_path)["totals"] == totals
@@ -80,7 +80,7 @@ def test_failures_and_what_is_undone_are_counted(tmp_path: Path) -> None:
 def test_half_a_surrogate_pair_in_a_servers_message_is_kept(tmp_path: Path) -> None:
     one = sample("a")
 
-    Output(tmp_path, [one]).add(Entry.of(one, error=SampleFault.model_construct(type="x", message="\ud800")))
+    Output(tmp_path, [one]).add(Entry.of(one, error=SampleFault.model_construct(type="x", message="\ud800")), {})
 
     assert content(tmp_path)["samples"][0]["error"]["message"] == "\ud800"
 
@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_written_leaves_no_half_and_no_entry(tmp_path: Pat
     output.write()
 
     with pytest.raises(OSError, match=r"a\.wav"):
-        output.add(made(one), b"sound")
+        output.add(made(one), {"wav": b"sound"})
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", NAME]
     assert content(tmp_path)["samples"] == []
@@ -112,7 +112,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_entry_holds_as_long_as_its_file_is_whole(tmp_path: Path, change: str) -> None:
     one, entry = sample("a"), made(sample("a"))
-    Output(tmp_path, [one]).add(entry, b"sound")
+    Output(tmp_path, [one]).add(entry, {"wav": b"sound"})
 
     CHANGES[change](tmp_path / "a.wav")
 
@@ -133,9 +133,9 @@ def test_an_entry_holds_for_its_own_request_alone(
     output = Output(folder, samples)
     for one in samples:
         if before[one.id] == "done":
-            output.add(made(one), b"sound")
+            output.add(made(one), {"wav": b"sound"})
         elif before[one.id] == "failed":
-            output.add(failed(one))
+            output.add(failed(one), {})
 
     later = [sample(name, **({"seed": 1} if name in changed else {})) for name in reversed(ids)]
     kept = still_right(folder, later)
@@ -157,3 +157,14 @@ def test_a_manifest_that_is_none_is_told(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(ValueError, match="cannot be read"):
         still_right(tmp_path, [sample("a")])
+
+
+def test_subtitles_lie_beside_the_audio_and_a_run_without_them_makes_them_anew(tmp_path: Path) -> None:
+    one = Sample(id="a", text="Jó", subtitles="srt")
+    Output(tmp_path, [one]).add(Entry.of(one, seed=7, duration=1.5), {"mp3": b"sound", "srt": b"1\n"})
+
+    assert (tmp_path / "a.mp3").read_bytes() == b"sound"
+    [entry] = still_right(tmp_path, [one])
+    assert (entry.file, entry.subtitles, entry.bytes) == ("a.mp3", "a.srt", 5)
+    (tmp_path / "a.srt").unlink()
+    assert still_right(tmp_path, [one]) == []

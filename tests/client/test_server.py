@@ -37,10 +37,10 @@ def no_server() -> str:
 async def test_a_simple_sample_becomes_audio(connect: Connect) -> None:
     server, sample = FakeServer(), say("fifteen letters", seed=7)
 
-    entry, audio = await connect(server).synthesize(sample)
+    entry, files = await connect(server).synthesize(sample)
 
     assert server.seen == [{"text": "fifteen letters", "output_format": "wav", "seed": 7, "trim_silence": False}]
-    assert audio == sound(server.seen[0], 7, 1.0)
+    assert files == {"wav": sound(server.seen[0], 7, 1.0)}
     assert (entry.seed, entry.duration, entry.sample_rate, entry.spans) == (7, 1.0, 24000, None)
 
 
@@ -55,6 +55,12 @@ async def test_segments_and_paragraphs_have_spans(connect: Connect) -> None:
         entry, _ = await server.synthesize(sample)
         assert entry.spans == [(0.0, 1.0), (1.5, 2.5)]
         assert entry.language == ["hu", "hu"]
+
+
+async def test_subtitles_come_in_a_zip(connect: Connect) -> None:
+    server = FakeServer()
+    _, files = await connect(server).synthesize(say("fifteen letters", seed=7, subtitles="vtt"))
+    assert files == {"wav": sound(server.seen[0], 7, 1.0), "vtt": b"WEBVTT"}
 
 
 @pytest.mark.parametrize("text", ["!busy", "!loading"])

@@ -10,6 +10,7 @@ import soundfile
 from api.audio.recording import AudioSpec
 from api.jobs.render import Passage, RenderTask
 from api.jobs.schemas import Sample
+from api.plan import Phrase
 from api.runner_client import UtteranceAudio
 from runners.types import Utterance, Voice
 
@@ -19,8 +20,9 @@ RATE = 24_000
 def task(folder: Path, passages: int, seconds: float, pause: float = 0.0) -> RenderTask:
     sample = Sample(id="a", text="\n\n".join("x" * passages), paragraph_pause=pause, output_format="wav", seed=1)
     utterance = Utterance("x", "en", Voice(speaker="x"), 1)
+    phrases = [Phrase(part, utterance, pause, f"{part + 1}.") for part in range(passages)]
     audio = AudioSpec("wav", RATE, [pause] * (passages - 1) + [0.0], trim=False)
-    made = RenderTask(sample, [Passage(part, utterance) for part in range(passages)], audio, folder / "0")
+    made = RenderTask(sample, [Passage(part, utterance) for part in range(passages)], phrases, audio, folder / "0")
     half = np.full(round(seconds * RATE / 2), 0.1, np.float32)
     for index in range(passages):
         made.keep(index, UtteranceAudio((half, half), ()))

@@ -155,3 +155,21 @@ def test_a_job_goes_on_where_it_was_stopped(
     assert set(files) == {f"s{index}.wav" for index in range(20)}
     again = {text for text in before if runner.said[text] > before[text]}
     assert not again & {f"Text {id[1:]}." for id in over}
+
+
+async def test_subtitles_lie_beside_the_audio_sentence_by_sentence(store: JobStore, work: Works) -> None:
+    text = "It is sentence 1, truly. It is another one!\n\nA paragraph."
+    job = store.create(long_request({"id": "a", "text": text, "subtitles": "srt", "paragraph_pause": 0.5}))
+    await work(job).run()
+    manifest, files = unzipped(job)
+    [entry] = manifest["samples"]
+    assert set(files) == {"a.wav", "a.srt"}
+    assert (entry["subtitles"], len(entry["spans"])) == ("a.srt", 3)
+    blocks = files["a.srt"].decode().split("\n\n")
+    assert [block.split("\n")[2] for block in blocks[:3]] == [
+        "It is sentence 1, truly.",
+        "It is another one!",
+        "A paragraph.",
+    ]
+    assert entry["spans"][2][0] - entry["spans"][1][1] == pytest.approx(0.5)
+    assert entry["spans"][0][1] == entry["spans"][1][0]
