@@ -79,6 +79,10 @@ class Hungarian(Language):
 
     def attach(self, words: str, suffix: str) -> str:
         """`három` and `as` are `hármas`, `nulla` and `ban` `nullában`, `négy` and `gyel` `néggyel`."""
+        if suffix.isupper():
+            if len(suffix) == 1:
+                return f"{words}-{suffix}"  # `5-A`, a name
+            suffix = suffix.lower()  # `AZ 5-ÖS LOTTÓ`
         if words.endswith("kettő") and not _CASE.match(suffix):
             return words.removesuffix("kettő") + "két" + suffix
         if suffix[0] in VOWELS:

@@ -105,7 +105,8 @@ def read_day(text: str, at: int, language: Language) -> Reading | None:
     else:
         words = language.day(int(to or day), suffix)
     if to and not suffix:
-        words = language.from_to(language.day(day), language.day(int(to)))
+        first, last = language.day(day), language.day(int(to))
+        words = f"{first} és {last}" if after == "között" else language.from_to(first, last)
     elif to:
         words = f"{language.ordinal(day)}-{words}"
     return Reading(found.end(), words + _full_stop(found))
