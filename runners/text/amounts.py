@@ -44,7 +44,8 @@ def _patterns(language: Language) -> tuple[re.Pattern[str], re.Pattern[str]]:
         rf"(?:(?P<range>[-–—~～〜])(?:{signs})?{number('second')}(?!\d|[-–—/.:][\dA-Z]|=))?"
         rf"(?:[ \u00a0\u202f]?(?P<scale>{words}|{letter}){last})?"
         rf"(?(before)(?:,[-–—]+)?|(?:[.,]{{0,2}}[-–—](?= ?(?:{signs}))|,[-–](?!\w))?)"
-        rf"(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}"
+        rf"(?:(?:(?:[ \u00a0\u202f]|-(?=\w\w))?(?P<after>{ends}){last}"
+        rf"|(?(before)(?=/{LETTER})|(?!)))"
         rf"(?:/(?P<per>{ends}|{LETTER}{{1,8}}){last})?(?:(?<={LETTER})\.(?= [a-zà-ÿа-я]))?)?{ending}"
     )
 

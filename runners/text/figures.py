@@ -11,6 +11,7 @@ from runners.text.measures import unit_name
 from runners.text.reading import REACH, Reading, with_ending, word_after, word_before
 
 _VERSION = re.compile(r"(\d{1,5}(?:\.\d{1,5}){2,4})(?![\w])(?!\.\d)")
+_RELEASE = re.compile(r"(\d{1,2}\.\d{1,2})(?!\w|[.,:/–]\d| ?[%‰°€$£])")  # `Python 3.12`
 _GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+\Z")
 _FRACTION = re.compile(r"(?:(\d{1,3})[ \u00a0])?(\d{1,2})[/⁄](\d{1,3})(?![A-Za-zÀ-ž\d_/⁄]|[.,]\d)")
 _PRODUCT = re.compile(
@@ -21,11 +22,20 @@ _VULGAR_AT = re.compile(rf"(\d{{1,3}})?[ \u00a0]?([{''.join(_VULGAR)}])")
 
 
 def read_version(text: str, at: int, language: Language) -> Reading | None:
-    found = _VERSION.match(text, at)
+    found = _VERSION.match(text, at) or _release(text, at, language)
     if found is None or ("." in language.section("numbers")["groups"] and _GROUPED.match(found[1])):
         return None
     parts = [language.digits(part) if part[0] == "0" else language.cardinal(int(part)) for part in found[1].split(".")]
-    return Reading(found.end(), f" {language.word('dot')} ".join(parts))
+    return with_ending(Reading(found.end(), f" {language.word('dot')} ".join(parts)), text, language)
+
+
+def _release(text: str, at: int, language: Language) -> re.Match[str] | None:
+    """After a name, where a decimal has a comma."""
+    found = _RELEASE.match(text, at) if language.section("numbers")["decimal"] == "," else None
+    if found is None or text[at - 1 : at] != " " or not text[at - 2 : at - 1].isalpha():
+        return None
+    named = word_before(text, at)[:1].isupper() and word_after(text, found.end()) not in language.measures
+    return found if named else None
 
 
 def read_fraction(text: str, at: int, language: Language) -> Reading | None:
@@ -156,6 +166,9 @@ def _dotted(text: str, at: int, language: Language) -> Reading | None:
         return None
     before, after = word_before(text, at).lower(), word_after(text, found.end())
     form = next((form for form, words in rules.get("before", {}).items() if before in words), None)
+    if article := rules.get(f"{before} after"):  # `in der 3. Klasse`
+        before = word_before(text, at - len(before) - 1).lower()
+        form = next((form for form, words in article.items() if before in words), form)
     first = (form for form, words in rules.get("first", {}).items() if after.lower() in words)
     form = next(first, form)
     if form is None:

@@ -25,15 +25,16 @@ _CASES = (  # what `kettő` stays whole before
 _TWO = re.compile(r"kettő(?=száz|ezer|mill|bill)")
 _CASE = re.compile(rf"(?:{_CASES})\Z")
 _ENDING = re.compile(  # of a plural or a possessive, a case, and an adjective's
-    r"(?:j?[aeáé]i?|[aeoö]?k|[aeoö]?s[aeoö]?|i|[uü]nk)?"
+    r"(?:j?[aeáé]i?|[aeoö]?k|[aeoö]?s[aeoö]?|i|[uü]nk|j?[uü]k)?"
     r"(?:[aeoöáé]?t|ban|ben|ba|be|b[óő]l|n[ae]k|[^aeiouáéíóöőúüű]{1,2}[ae]l|[oeöaáé]?n|n[áé]l|h[oeö]z|r[ae]|r[óő]l|"
     r"t[óő]l|ig|ért|k[ée]nt|kor|v[áé]|sz[oeö]r|[uü]l|féle|nként)?(?:[eoö]s|as|i)?"
 )
 _SHORT_BEFORE = re.compile(r"(?:kor|k[ée]nt|szor|szer|ször|i)\w*\Z")  # a final vowel stays as it is
 _NOT_COUNTED = frozenset(
     """
-a alatt az de egy egyenlő elején előtt felett folyamán ha hogy is körül közepén között lesz lett meg mint
-mínusz nyarán plusz pont se sem során szor tavaszán telén után vagy van volt végén és óta őszén
+a alatt alkalmából az de egy egyenlő elején ellen előtt felett folyamán ha helyett hogy is körül közepén között lesz
+lett meg miatt mint mínusz nyarán nélkül plusz pont se sem során szor tavaszán telén után vagy van volt végén és óta
+őszén
 """.split()  # noqa: SIM905 (quoted words are harder to read)
 )
 
@@ -53,7 +54,7 @@ class Hungarian(Language):
         return words.removesuffix("kettő") + "két" if words.endswith("kettő") else words
 
     def counts(self, word: str) -> bool:
-        return word[:1].islower() and word not in _NOT_COUNTED
+        return word[:1].islower() and len(word) > 1 and word not in _NOT_COUNTED
 
     def decimal(self, whole: str, fraction: str) -> str:
         start = self.cardinal(int(whole))
@@ -78,6 +79,10 @@ class Hungarian(Language):
 
     def attach(self, words: str, suffix: str) -> str:
         """`három` and `as` are `hármas`, `nulla` and `ban` `nullában`, `négy` and `gyel` `néggyel`."""
+        if suffix.isupper():
+            if len(suffix) == 1:
+                return f"{words}-{suffix}"  # `5-A`, a name
+            suffix = suffix.lower()  # `AZ 5-ÖS LOTTÓ`
         if words.endswith("kettő") and not _CASE.match(suffix):
             return words.removesuffix("kettő") + "két" + suffix
         if suffix[0] in VOWELS:

@@ -2,7 +2,7 @@
 
 import re
 
-from runners.text.hungarian import Hungarian
+from runners.text.hungarian import Hungarian, is_back
 from runners.text.language import Language
 from runners.text.reading import REACH, Reading, word_after, word_before
 from runners.text.roman import ROMAN, roman_value
@@ -15,6 +15,10 @@ _MONTHS = (
 )
 _YEAR_MONTH = re.compile(rf"(?P<year>\d{{4}})(?P<dot>\.?)[ \u00a0](?P<month>{_MONTHS})(?![^\W_]+ [a-z]{{0}})")
 _YEAR_OF = re.compile(r"(\d{4})\. (?=[IVX]{1,4}\. [a-záéíóöőúüű])")  # `2024. I. negyedév`
+_ROMAN_MONTH = re.compile(  # `1985. V. 12-én`
+    rf"(?P<year>\d{{4}})\. ?(?P<month>I{{1,3}}|I?[VX]|VI{{1,3}}|XI{{1,2}})\. ?(?P<day>0?[1-9]|[12]\d|3[01])(?!\d)"
+    rf"(?:(?P<dot>\.)|(?=-)){_SUFFIX}"
+)
 _NUMERIC = re.compile(
     r"(?P<year>\d{4})(?P<mark>\. ?|[-/])(?P<month>0?[1-9]|1[0-2])(?P=mark)(?P<day>0?[1-9]|[12]\d|3[01])"
     rf"(?!\d)(?P<dot>\.)?{_SUFFIX}"
@@ -31,7 +35,8 @@ _LONE_DAY = re.compile(
 _YEARS = re.compile(r"(?P<first>1\d{3}|20\d\d)[–-](?P<second>1\d{3}|20\d\d|\d\d)(?![\d.,:])" + _SUFFIX)
 _TIME = re.compile(
     r"(?P<hour>[01]?\d|2[0-4])(?P<mark>[:.])(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?![\d:]|[.,]\d)"
-    rf"(?:(?P<named>[ \u00a0](?:óra|h)(?![^\W\d_]))|(?P<at>[ \u00a0]órakor)|(?P<minutes>[ \u00a0]perckor))?{_SUFFIX}"
+    rf"(?:(?P<named>[ \u00a0](?:óra|h)(?![^\W\d_]))|(?P<at>[ \u00a0]órakor)|"
+    rf"(?P<case>[ \u00a0]órá(?P<ending>ig|tól|ra)(?![^\W_]))|(?P<minutes>[ \u00a0]perckor))?{_SUFFIX}"
 )
 _STREETS = frozenset(
     """
@@ -55,8 +60,9 @@ def read_date(text: str, at: int, language: Language) -> Reading | None:
         return Reading(found.end(), f"{language.cardinal(int(found[1]))} ")
     if found := _YEAR_MONTH.match(text, at):
         return Reading(found.start("month"), f"{language.cardinal(int(found['year']))} ")
-    if found := _NUMERIC.match(text, at):
-        year, month, day = (int(found[part]) for part in ("year", "month", "day"))
+    if found := _NUMERIC.match(text, at) or _ROMAN_MONTH.match(text, at):
+        year, day = int(found["year"]), int(found["day"])
+        month = int(found["month"]) if found["month"].isdecimal() else roman_value(found["month"])
         words = f"{language.cardinal(year)} {language.month(month)} {language.day(day, found['suffix'] or '')}"
         return Reading(found.end(), words + _full_stop(found))
     if (found := _MONTH_DAY.match(text, at)) and (int(found["month"]) < 10 or found["suffix"]):
@@ -92,14 +98,15 @@ def read_day(text: str, at: int, language: Language) -> Reading | None:
         return None
     day, to, suffix = int(found["day"]), found["to"], found["suffix"] or ""
     after = word_after(found.string, found.end())
-    if found["dot"] and not suffix and after[:1].islower() and after not in ("és", "vagy", "között", "a", "az"):
+    if found["dot"] and not suffix and language.counts(after):
         words = language.ordinal(int(to or day))  # `március 15. napja`
     elif not (found["dot"] or suffix or to):
         return Reading(found.end(), language.count(day) if language.counts(after) else language.cardinal(day))
     else:
         words = language.day(int(to or day), suffix)
     if to and not suffix:
-        words = language.from_to(language.day(day), language.day(int(to)))
+        first, last = language.day(day), language.day(int(to))
+        words = f"{first} és {last}" if after == "között" else language.from_to(first, last)
     elif to:
         words = f"{language.ordinal(day)}-{words}"
     return Reading(found.end(), words + _full_stop(found))
@@ -125,20 +132,29 @@ def read_time(text: str, at: int, language: Language) -> Reading | None:
         return None
     if text[found.end() : found.end() + 1] in ("-", "–") and (until := _TIME.match(text, found.end() + 1)):
         words = language.from_to(_clock(found, language), _clock(until, language))
+        if until["case"] and until["ending"] != "ig":
+            return None
         return Reading(until.end() if until["suffix"] in (None, "ig") else until.start("suffix") - 1, words)
     words = _clock(found, language)
+    if ending := found["ending"]:
+        front = {"tól": "től", "ra": "re"}.get(ending, ending)
+        return Reading(found.end(), language.attach(words, ending if is_back(words) else front))
     if found["at"] or found["minutes"]:
         return Reading(found.end(), f"{words}kor")
     return Reading(found.end(), language.attach(words, found["suffix"]) if found["suffix"] else words)
 
 
 def _is_time(found: re.Match[str], text: str) -> bool:
-    if found["named"] or found["at"] or found["minutes"] or (found["suffix"] or "").startswith("kor"):
+    if found["named"] or found["at"] or found["case"] or found["minutes"] or (found["suffix"] or "").startswith("kor"):
         return True
     until = _TIME.match(text, found.end() + 1) if text[found.end() : found.end() + 1] in ("-", "–") else None
     if until:
         return bool(
-            until["named"] or until["at"] or until["suffix"] in _AT or found["minute"] == until["minute"] == "00"
+            until["named"]
+            or until["at"]
+            or until["case"]
+            or until["suffix"] in _AT
+            or found["minute"] == until["minute"] == "00"
         )
     return (found["suffix"] or "") in ("tól", "től", "ig", "kor", "ra", "re") and len(found["minute"]) == 2
 
@@ -147,6 +163,8 @@ def _clock(found: re.Match[str], language: Hungarian) -> str:
     hour, minute = int(found["hour"]), int(found["minute"])
     if minute == 0:
         words = f"{language.count(hour)} óra"
+    elif minute < 10 and (found["suffix"] or "").endswith("s"):  # `13:05-ös`
+        words = f"{language.count(hour)} óra {language.cardinal(minute)}"
     elif minute < 10 or found["named"]:
         words = f"{language.count(hour)} óra {language.count(minute)} perc"
     else:

@@ -86,9 +86,10 @@ class Language:
         if not endings:
             return ""
         word = rest[1:].split(" ", 1)[0].rstrip(".,;:!?") if rest[:1] == " " else ""
-        counted = word[:1].isupper() if self.section("numbers").get("nouns") == "capital" else word.islower()
+        capital = self.section("numbers").get("nouns") == "capital"
+        counted, short = (word[:1].isupper(), 1) if capital else (word.islower(), 2)
         for gender, ends in endings.get(f"after {last}", endings).items():
-            if counted and len(word) > 2 and word.endswith(tuple(ends)):
+            if counted and len(word) > short and word.endswith(tuple(ends)):
                 return str(gender)
         return ""
 

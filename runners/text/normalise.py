@@ -139,10 +139,14 @@ def _edits(text: str, language: Language) -> Iterator[Edit]:
 def _figures_alone(text: str, start: int, stop: int, language: Language) -> Edit:
     """A run that is no writing: its numbers in words, each by itself."""
 
+    said: dict[str, str] = {}
+
     def words(found: re.Match[str]) -> str:
         digits = found[0]
-        alone = len(digits) > 15 or len(digits) == 1
-        return f" {language.digits(digits) if alone else language.cardinal(int(digits))} "
+        if digits not in said:
+            alone = len(digits) > 15 or len(digits) == 1
+            said[digits] = f" {language.digits(digits) if alone else language.cardinal(int(digits))} "
+        return said[digits]
 
     return Edit(start, stop, _DIGITS.sub(words, text[start:stop]))
 

@@ -34,6 +34,9 @@ def word_after(text: str, at: int) -> str:
 def with_ending(reading: Reading, text: str, language: Language) -> Reading:
     """`reading` with the ending that the language's mark parts from it, as a hyphen does in `1/3-a`."""
     found = language.ending.match(text, reading.stop) if language.takes_endings else None
-    if found is None or not language.is_ending(found[1]):
+    if found is None:
         return reading
-    return Reading(found.end(), language.attach(reading.words, found[1]))
+    ending = found[1].lower() if found[1].isupper() and len(found[1]) > 1 else found[1]  # `5 KG-OS`
+    if not language.is_ending(ending):
+        return reading
+    return Reading(found.end(), language.attach(reading.words, ending))

@@ -32,7 +32,7 @@ def read_roman(text: str, at: int, language: Language) -> Reading | None:
     if found["mark"] and not text[stop : stop + 40].strip():
         stop -= 1
     for form, words in rules.get("before", {}).items():  # `XX wiek`
-        if after.lower() in words:
+        if after.lower() in words or (text.startswith(f"{after}.", stop + 1) and f"{after}." in words):
             form = rules.get(f"{form} after", {}).get(before.lower(), form)
             return Reading(stop, _roman(value, form, language))
     if "before name" in rules and found["mark"] == "." and after[:1].isupper():

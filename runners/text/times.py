@@ -47,6 +47,8 @@ def read_time(text: str, at: int, language: Language) -> Reading | None:
     if found["second"] and int(found["second"]):
         words = language.join(words, language.cardinal(int(found["second"])))
     stop = found.end()
+    if text[stop - 1] == "." and not text[stop : stop + 40].strip():  # it ends the sentence too
+        stop -= 1
     if text[stop : stop + 1] in ("-", "–") and language.word("to") != "-" and _pattern(language).match(text, stop + 1):
         return Reading(stop + 1, f"{words} {language.word('to')} ")
     return with_ending(Reading(stop, words), text, language)

@@ -26,7 +26,8 @@ _INITIAL = re.compile(r"[^\W\d_]\.(?=[ \u00a0]?[^\W\d_])")
 def read_word(text: str, at: int, language: Language) -> Reading | None:
     if version := _VERSION.match(text, at):
         words = [language.cardinal(int(part)) for part in version[1].split(".")]
-        return Reading(version.end(), f"{language.word('version')} " + f" {language.word('dot')} ".join(words))
+        said = f"{language.word('version')} " + f" {language.word('dot')} ".join(words)
+        return with_ending(Reading(version.end(), said), text, language)
     return (
         _and(text, at, language)
         or _abbreviation(text, at, language)
@@ -46,13 +47,19 @@ def _abbreviation(text: str, at: int, language: Language) -> Reading | None:
     for pattern in (_INNER, _DOTTED, _SLASHED, _MARKED, _WORD):
         found = pattern.match(text, at, at + 40)
         written = found[0] if found else ""
+        if f"{written}." in language.abbreviations and text.startswith(".", at + len(written)):
+            written += "."  # `Ph.D.`, where there is `Ph.D` too
         while written:
             stop = at + len(written)
             words = _long(written, text, stop, language)
             beside = text[stop : stop + 1]
             tight = written[-1] == "." and beside.isdecimal()  # `No.1`
             if words is not None and (tight or not beside.isalnum()) and not _is_initial(written, text, at):
-                return Reading(stop, _as_before(written, words) + (" " if tight else _end(text, written, stop)))
+                said = _as_before(written, words)
+                with_case = with_ending(Reading(stop, said), text, language)  # `Bp.-i`, `Ft-ban`
+                if with_case.stop > stop:
+                    return with_case
+                return Reading(stop, said + (" " if tight else _end(text, written, stop)))
             written = written[: written.rstrip(".").rfind(".") + 1] if "." in written.rstrip(".") else ""
     return None
 
