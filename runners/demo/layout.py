@@ -22,7 +22,7 @@ from runners.demo.vocabulary import write_vocabulary
 LANGUAGES = ("en", "hu")  # that the voice is trained in
 WIDTH, HEADS, LAYERS = 256, 4, 6
 MEL_SCALE = 4.0  # of `mel_stats`: upstream divides the log-mel by it
-_SAMPLING = {"temperature": 0.6, "top_k": 50, "top_p": 0.85, "repetition_penalty": 1.0}
+_SAMPLING = {"temperature": 0.4, "top_k": 50, "top_p": 0.85, "repetition_penalty": 1.0}
 
 State = Mapping[str, Tensor]
 
