@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from api.jobs.passages import sentences
+from api.passages import sentences
 from runners.text.lexicon import Pronunciations, terms_for
 from runners.text.mapped import MappedText
 from runners.text.pauses import stretches

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from api.body import Body
-from api.jobs.passages import paragraphs
+from api.passages import paragraphs
 from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Segments, Settings, SimpleRequest, Text
 
 LONGEST_SAMPLE = 50_000  # characters: an hour of speech

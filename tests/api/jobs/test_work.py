@@ -165,11 +165,7 @@ async def test_subtitles_lie_beside_the_audio_sentence_by_sentence(store: JobSto
     [entry] = manifest["samples"]
     assert set(files) == {"a.wav", "a.srt"}
     assert (entry["subtitles"], len(entry["spans"])) == ("a.srt", 3)
-    blocks = files["a.srt"].decode().split("\n\n")
-    assert [block.split("\n")[2] for block in blocks[:3]] == [
-        "It is sentence 1, truly.",
-        "It is another one!",
-        "A paragraph.",
-    ]
+    said = [block.split("\n")[2] for block in files["a.srt"].decode().split("\n\n")[:3]]
+    assert said == ["It is sentence 1, truly.", "It is another one!", "A paragraph."]
     assert entry["spans"][2][0] - entry["spans"][1][1] == pytest.approx(0.5)
     assert entry["spans"][0][1] == entry["spans"][1][0]
