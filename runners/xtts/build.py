@@ -16,6 +16,7 @@ from runners.xtts.gpt import GPT
 from runners.xtts.identity import sources_identity
 from runners.xtts.mapped import own_memory
 from runners.xtts.precision import Precision
+from runners.xtts.silent_channels import without_silent_channels
 from runners.xtts.transformer import TorchTransformer, Transformer, flash_works, position_bytes
 from runners.xtts.vocoder import Vocoder
 
@@ -50,7 +51,7 @@ def build_transformer(blocks: Any, slots: int, gpt: GPT, conditioning_length: in
 def build_vocoder(xtts: Xtts, precision: Precision) -> Vocoder:
     """Takes the waveform decoder out of `xtts`: there is no need for two."""
     stream = torch.cuda.Stream(xtts.device) if xtts.device.type == "cuda" else None  # type: ignore[no-untyped-call]
-    generator = xtts.hifigan_decoder.waveform_decoder
+    generator = without_silent_channels(xtts.hifigan_decoder.waveform_decoder)
     vocoder = Vocoder(generator, xtts.args.output_hop_length, precision.vocoder, stream)
     xtts.hifigan_decoder.waveform_decoder = None
     return vocoder

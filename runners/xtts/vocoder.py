@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from TTS.vocoder.models.hifigan_generator import LRELU_SLOPE, ResBlock1
 
-from runners.xtts.silent_channels import without_silent_channels
-
 # A CPU's caches hold the activations of one window: a batch of 8 takes it twice the time for each (0.77 s of CPU for
 # 100 frames against 0.39, two cores). A GPU is kept busy by many.
 WINDOWS_AT_ONCE = {"cpu": 1, "cuda": 16}
@@ -56,13 +54,12 @@ class Vocoder:
         self.hop = hop  # samples a frame
         self.context = context_frames(generator)
         self.device: torch.device = generator.conv_post.weight.device
-        narrow = without_silent_channels(generator)
-        self._generator = _in_two_dimensions(narrow)
+        self._generator = _in_two_dimensions(generator)
         last_stage = len(generator.resblocks) - generator.num_kernels  # at the samples' rate, where errors are audible
         self._generator.resblocks = nn.ModuleList(
             [
                 _ResBlock(block, dtype if index < last_stage else torch.float32)
-                for index, block in enumerate(narrow.resblocks)
+                for index, block in enumerate(generator.resblocks)
             ]
         )
         self.at_once = WINDOWS_AT_ONCE[self.device.type]  # windows in a batch, at most
