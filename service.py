@@ -10,8 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from api.auth.security import report
+from api.compatible.latents import LatentsHolder
 from api.compatible.xtts_api_server import XttsApiServer
 from api.compatible.xtts_api_server import router as xtts_api_server_router
+from api.compatible.xtts_streaming_server import router as xtts_streaming_server_router
+from api.compatible.xtts_vllm import router as xtts_vllm_router
 from api.config import ServerConfig
 from api.delivery import comes_whole
 from api.docs.page import router as docs_router
@@ -19,6 +22,7 @@ from api.jobs.routes import Jobs
 from api.jobs.routes import router as job_router
 from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
+from api.live.routes import router as live_router
 from api.middleware import install
 from api.normalize import router as normalize_router
 from api.observe.metrics import router as metrics_router
@@ -29,6 +33,7 @@ from api.playback import router as playback_router
 from api.responses import health, refuse_in_app, refuse_invalid, respond
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
+from api.studio.page import router as studio_router
 from api.synthesis import Synthesis
 from api.voices.library import VoiceLibrary
 from api.voices.routes import VoiceRoutes
@@ -40,14 +45,14 @@ from bentoml_patches.logs import log_as_bentoml_does, write_as
 from bentoml_patches.proxy import connect
 from image import image
 from runners.errors import SpeechError
-from runners.xtts_runner import ENVIRONMENT, LINES, XTTSRunner
+from runners.xtts_runner import ENVIRONMENT, LINES, XTTSRunner, look_for_devices, look_for_source
 
 CLIENT_VARIABLES = ("XTTS_API_KEY",)  # of `make batch`, which starts servers too
 
 patch_bentoml()
 CONFIG = ServerConfig.read(ENVIRONMENT)
 ENVIRONMENT.check_names("XTTS_", CLIENT_VARIABLES)
-ENVIRONMENT.check()  # all that is wrong, of both sides
+ENVIRONMENT.check(look_for_source, look_for_devices)  # all that is wrong, of both sides
 os.environ["FORWARDED_ALLOW_IPS"] = ",".join(CONFIG.trusted_proxies)  # uvicorn reads it once this is loaded
 AudioFile = Annotated[bytes, ContentType("audio/*")]
 ZipFile = Annotated[bytes, ContentType("application/zip")]
@@ -59,11 +64,14 @@ app.include_router(job_router)
 app.include_router(voice_router)
 app.include_router(openai_router)
 app.include_router(playback_router)
+app.include_router(live_router)
 if CONFIG.compatible:
-    app.include_router(xtts_api_server_router)
+    for each in (xtts_api_server_router, xtts_streaming_server_router, xtts_vllm_router):
+        app.include_router(each)
 app.include_router(normalize_router)
 app.include_router(metrics_router)
 app.include_router(docs_router)
+app.include_router(studio_router)
 
 
 @bentoml.asgi_app(app)
@@ -84,7 +92,8 @@ class XTTS:
         log_as_bentoml_does("api", "bentoml_patches")
         store = VoiceStore(CONFIG.uploads_dir)
         store.sweep()
-        voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir)
+        VoiceStore(CONFIG.visitors_dir).sweep()
+        voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir, unlisted=CONFIG.visitors_dir)
         voices.report()
         report(CONFIG.api_keys)
         self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
@@ -94,8 +103,9 @@ class XTTS:
         app.state.config = CONFIG
         app.state.openai = OpenAIRoutes(CONFIG, self.synthesis, self.client, voices)
         app.state.xtts_api_server = XttsApiServer(self.synthesis, self.client, voices)
-        app.state.voices = VoiceRoutes(voices, store, self.client)
-        refuse_connections_on_sigterm()
+        app.state.latents = LatentsHolder(self.synthesis, self.client, voices, planner.visitors)
+        app.state.voices = VoiceRoutes(voices, store, self.client, planner.visitors.intake)
+        app.state.ending = refuse_connections_on_sigterm()
 
     @bentoml.api(route="/generate/simple", input_spec=SimpleRequest)
     async def simple(self, ctx: bentoml.Context, **body: Any) -> AudioFile:
@@ -138,4 +148,5 @@ class XTTS:
         return await self.client.ready()
 
 
+XTTS.apis["stream"].is_stream = True  # type: ignore[attr-defined]  # so its clients hand out the chunks as they come
 install(XTTS, CONFIG, app)

@@ -12,6 +12,7 @@ from api.auth.cors import parse_origins
 from api.auth.keys import ApiKey, read_keys
 from api.auth.rates import MEMORY, parse_limit, parse_store
 from api.auth.security import parse_proxies
+from api.paths import parse_prefix
 from api.pronunciations import parse_lexicon_file
 from runners.config import read_language
 from runners.environment import Environment
@@ -43,6 +44,7 @@ class ServerConfig:
     openai_voices: Mapping[str, str]  # XTTS_OPENAI_VOICES: OpenAI's name of a voice, in small letters -> ours
     strict_models: bool  # XTTS_OPENAI_MODELS: `strict`, a model that is not listed is a 404; `any`, it is ours
     compatible: bool  # XTTS_COMPATIBLE: `on`, the routes of other XTTS servers are there too
+    root_path: str  # XTTS_ROOT_PATH: what a proxy puts before this server's paths, such as /speech; else empty
     public_lists: bool  # XTTS_PUBLIC_LISTS: `on`, the lists of models and voices under /v1/ need no key
 
     @classmethod
@@ -62,7 +64,7 @@ class ServerConfig:
             default_language=read_language(env),
             max_text=env.integer("XTTS_MAX_TEXT", 10_000, 1, 10_000_000),
             max_job_text=env.integer("XTTS_MAX_JOB_TEXT", 1_000_000, 1, 100_000_000),
-            max_body=env.integer("XTTS_MAX_BODY", 2**20, 1024, 2**30),
+            max_body=env.integer("XTTS_MAX_BODY", 2**23, 1024, 2**30),
             timeout=env.seconds("XTTS_TIMEOUT", 300.0, 1.0, 86_400.0),
             api_keys=env.parsed("XTTS_API_KEYS", (), read_keys, secret=True),
             open_metrics=env.matching("XTTS_METRICS", "key", "key|open", "key or open") == "open",
@@ -76,6 +78,7 @@ class ServerConfig:
             openai_voices=env.parsed("XTTS_OPENAI_VOICES", MappingProxyType({}), parse_voice_names),
             strict_models=env.matching("XTTS_OPENAI_MODELS", "any", "any|strict", "any or strict") == "strict",
             compatible=env.matching("XTTS_COMPATIBLE", "on", "on|off", "on or off") == "on",
+            root_path=env.parsed("XTTS_ROOT_PATH", "", parse_prefix),
             public_lists=env.matching("XTTS_PUBLIC_LISTS", "on", "on|off", "on or off") == "on",
         )
 
@@ -87,6 +90,11 @@ class ServerConfig:
     @property
     def jobs_dir(self) -> Path:
         return self.data_dir / "jobs"
+
+    @property
+    def visitors_dir(self) -> Path:
+        """Of voices that came inside of requests."""
+        return self.data_dir / "visitors"
 
     @property
     def uploads_dir(self) -> Path:

@@ -77,6 +77,7 @@ AUDIO_HEADERS: Final = {
     "X-Audio-Duration": _header("number", "Seconds."),
     "X-Sample-Rate": _header("integer", "Hz."),
     "X-Nothing-To-Say": _header("string", "`true`: the text had nothing to say, so the audio is silence."),
+    "X-Queue-Wait": _header("number", "Seconds that it waited for a slot and, as a stream, for its turn to begin."),
     "X-Language": _header("string", "The language of the text; of segments, one for each."),
 }
 SEGMENTS: Final = {"X-Segments": _header("string", "JSON: `[start, end]` seconds of each segment, sample-exact.")}

@@ -12,13 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.security import NO_KEY
 from api.error_responses import error_body, invalid, refuse
-from api.errors import FALLBACKS, Unauthorized
+from api.errors import FALLBACKS, Unauthorized, error_type
 from api.openai.errors import as_openai
 from api.paths import OPENAI
 
 log = logging.getLogger(__name__)
 
 NO_WEBSOCKET = "There is no WebSocket here; the other routes are in /docs.json."
+KEPT = ("content-range",)  # of the headers that tell of a body: this one tells of the whole file
 NO_ROUTE = {
     404: "There is nothing at this path; the routes are in /docs.json.",
     405: "Not by this method; the routes are in /docs.json.",
@@ -92,7 +93,7 @@ def _for_path(scope: Scope, response: JSONResponse) -> JSONResponse:
 
 def _rewritten(start: Message, body: bytes) -> JSONResponse:
     status, headers = start["status"], Headers(raw=start["headers"])
-    kept = {name: value for name, value in headers.items() if not name.startswith("content-")}  # that was the body's
+    kept = {name: value for name, value in headers.items() if name in KEPT or not name.startswith("content-")}
     try:
         content = json.loads(body)
     except ValueError:
@@ -107,4 +108,4 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
         case [{"error": str(message)}] | {"error": str(message)} | {"detail": str(message)} if status < 500:
             return JSONResponse(error_body(FALLBACKS.get(status, "invalid_request"), message), status, kept)
     message = UNFORESEEN if status == 500 else NO_ROUTE.get(status, HTTPStatus(status).phrase)
-    return JSONResponse(error_body(FALLBACKS.get(status, "internal_error"), message), status, kept)
+    return JSONResponse(error_body(error_type(status), message), status, kept)

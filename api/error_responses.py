@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 def answer(error: SpeechError, **extra: Any) -> JSONResponse:
     """The error's response; `extra` goes into its body next to `error`."""
     record().error = error.type
-    body = {**extra, **error_body(error.type, error.message, error.param)}
+    body = {**extra, **error_of(error)}
     return JSONResponse(body, status_of(error), _headers(error))
 
 
@@ -42,6 +42,10 @@ def invalid(faults: Sequence[Any], headers: Mapping[str, str] | None = None) -> 
     message = "; ".join(f"{at or 'the body'}: {_words(fault)}" for at, fault in zip(where, faults, strict=True))
     body = error_body("invalid_request", _encodable(message), _encodable(where[0]) or None)
     return JSONResponse(body, HTTPStatus.UNPROCESSABLE_ENTITY, headers)
+
+
+def error_of(error: SpeechError) -> dict[str, Any]:
+    return error_body(error.type, error.message, error.param)
 
 
 def error_body(kind: str, message: str, param: str | None = None) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""How loud a voice is, in LUFS: what a stream's gain is reckoned from. Each voice is measured once, by a few words."""
+"""How loud a voice is, in LUFS: what a stream's and a job's gain is reckoned from. Each is measured by a few words."""
 
 import asyncio
 import dataclasses
 import math
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -17,15 +17,27 @@ WORDS: Final = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10."  # are read out in every languag
 SEED: Final = 0
 MOST: Final = 1000  # voices that are remembered
 
+Say = Callable[[Utterance], Awaitable[Sequence[Samples]]]
+
+
+def at_once(runner: RunnerClient) -> Say:
+    """For who waits for it."""
+
+    async def say(words: Utterance) -> list[Samples]:
+        async with aclosing(runner.events([words])) as events:
+            return [event.samples async for event in events if isinstance(event, Audio)]
+
+    return say
+
 
 class VoiceLoudness:
     """What comes out depends on the voice, its language and its speed, never on what was synthesized before."""
 
-    def __init__(self, runner: RunnerClient) -> None:
-        self._runner = runner
+    def __init__(self, say: Say) -> None:
+        self._say = say
         self._known: OrderedDict[tuple[Utterance, int], float | None] = OrderedDict()
 
-    async def of(self, utterances: Sequence[Utterance], rate: int, to: int) -> float | None:
+    async def of(self, utterances: Iterable[Utterance], rate: int, to: int) -> float | None:
         """At the rate `to`: the mean of several voices. One that cannot be measured counts for nothing; None: none can.
 
         Raises SpeechError.
@@ -41,14 +53,7 @@ class VoiceLoudness:
     async def _measured(self, words: Utterance, rate: int, to: int) -> float | None:
         key = words, to
         if key not in self._known:
-            blocks = [block async for block in self._blocks(words)]
-            self._known[key] = await asyncio.to_thread(loudness_of, blocks, rate, to)
+            self._known[key] = await asyncio.to_thread(loudness_of, await self._say(words), rate, to)
             while len(self._known) > MOST:
                 self._known.popitem(last=False)
         return self._known[key]
-
-    async def _blocks(self, words: Utterance) -> AsyncIterator[Samples]:
-        async with aclosing(self._runner.events([words])) as events:
-            async for event in events:
-                if isinstance(event, Audio):
-                    yield event.samples

@@ -1,6 +1,6 @@
 """HEAD where there is a GET, and OPTIONS everywhere: which methods a path has. (A preflight is api/auth/cors.py's.)"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -20,8 +20,9 @@ class Methods:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in ("HEAD", "OPTIONS"):
             return await self.app(scope, receive, send)
-        there = set(self._methods(scope))
-        if scope["method"] == "HEAD" and "HEAD" not in there and "GET" in there:
+        mounted = set(_methods(scope, self.other.routes))
+        there = mounted.union(_methods(scope, scope["app"].routes))
+        if scope["method"] == "HEAD" and "HEAD" not in mounted and "GET" in there:
             await self.app({**scope, "method": "GET"}, receive, _without_body(send))
         elif scope["method"] == "OPTIONS" and there:
             allowed = {*there, "OPTIONS"} | ({"HEAD"} if "GET" in there else set())
@@ -29,12 +30,12 @@ class Methods:
         else:
             await self.app(scope, receive, send)
 
-    def _methods(self, scope: Scope) -> Iterator[str]:
-        routes: list[BaseRoute] = [*scope["app"].routes, *self.other.routes]
-        for method in ASKED:
-            asked = {**scope, "method": method}
-            if any(each.matches(asked)[0] is Match.FULL for each in routes if not isinstance(each, Mount)):
-                yield method
+
+def _methods(scope: Scope, routes: Sequence[BaseRoute]) -> Iterator[str]:
+    for method in ASKED:
+        asked = {**scope, "method": method}
+        if any(each.matches(asked)[0] is Match.FULL for each in routes if not isinstance(each, Mount)):
+            yield method
 
 
 def _without_body(send: Send) -> Send:

@@ -26,12 +26,12 @@ class NormalizeRequest(RequestBody):
 
 class Reading(BaseModel):
     text: str = Field(description="What would be read, without the pauses.")
-    spans: list[tuple[int, int, int, int]] = Field(
+    spans: list[Annotated[list[int], Field(min_length=4, max_length=4)]] = Field(  # not a tuple: tools know `items`
         description="`[start, end, start in the original, end in the original]` in characters, in order."
     )
 
 
-router = APIRouter(tags=["Speech"], responses=errors(503))
+router = APIRouter(tags=["Speech"], responses=errors(404, 503))
 
 
 def _planner(request: Request) -> Planner:
@@ -49,9 +49,11 @@ async def normalize(
 
 
 def _joined(read: list[Line]) -> Reading:
-    texts, spans, at = [], [], 0
+    texts: list[str] = []
+    spans: list[list[int]] = []
+    at = 0
     for line in read:
-        spans += [(at + span.start, at + span.stop, span.from_start, span.from_stop) for span in line.reading.spans()]
+        spans += [[at + span.start, at + span.stop, span.from_start, span.from_stop] for span in line.reading.spans()]
         texts.append(line.reading.text)
         at += len(line.reading.text) + 1
     return Reading(text=" ".join(texts), spans=spans)

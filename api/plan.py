@@ -17,12 +17,15 @@ from api.pronunciations import ServerLexicon
 from api.reading import Line, by_sentence, lines
 from api.runner_client import RunnerClient
 from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Settings, SimpleRequest
+from api.sent_voice import SentVoice, name_of
 from api.voices.library import VoiceLibrary
+from api.voices.visitors import Visitors
 from runners.errors import InvalidInput, SpeechError
 from runners.text.lexicon import Pronunciations
 from runners.types import ModelCard, Sampling, Utterance
 
 Body = SimpleRequest | SegmentedRequest
+MOST_SENT = 16  # files that a request may bring, in all of its voices: clips or latents
 MAX_PHRASES = 400  # of a request: twice as many as segments
 
 
@@ -58,6 +61,7 @@ class Plan:
             "X-Seed": str(self.seed),
             "X-Sample-Rate": str(self.audio.file_rate),
             "X-Language": ", ".join(languages.values()),
+            "Content-Disposition": f'attachment; filename="speech.{self.audio.format}"',
             **({"X-Nothing-To-Say": "true"} if silent else {}),
         }
 
@@ -86,13 +90,15 @@ class Planner:
         self._runner = runner
         self._voices = voices
         self._detector = detector
+        self.visitors = Visitors(config.visitors_dir, runner)
 
     async def plan(self, body: Body) -> Plan:
-        """Raises InvalidInput, UnknownVoice, BrokenVoice, ModelLoading."""
+        """Raises InvalidInput, UnknownVoice, BrokenVoice, ModelLoading, and what an upload raises."""
         parts = body.parts
         text_field = "segments" if isinstance(body, SegmentedRequest) else "text"
         characters = self._count([part.text for part in parts], text_field)
         model = await self._runner.model()
+        await self._keep_sent(body, parts)
         seed = secrets.randbelow(2**32) if body.seed is None else body.seed
         phrases = await run_in_threadpool(self.phrases, body, parts, seed, model)
         if len(phrases) > MAX_PHRASES:  # each has its span in a header
@@ -106,6 +112,22 @@ class Planner:
             characters=characters,
             text_field=text_field,
         )
+
+    async def _keep_sent(self, body: Body, parts: Sequence[Part]) -> None:
+        """So that the library finds the voices that came inside of the request. Raises what an upload raises."""
+        every = [part.voice for part in (body, *parts) if isinstance(part.voice, SentVoice)]
+        sent = await run_in_threadpool(lambda: {voice.name: voice for voice in every})
+        if (files := sum(len(voice.clips or [voice.latents]) for voice in sent.values())) > MOST_SENT:
+            message = f"The voices inside of a request may have {MOST_SENT} files in all; here are {files}."
+            raise InvalidInput(message, param="segments")
+        if isinstance(body.voice, SentVoice):
+            await self.visitors.keep(body.voice)
+        for index, part in enumerate(parts):
+            if isinstance(part.voice, SentVoice):
+                try:
+                    await self.visitors.keep(part.voice)
+                except SpeechError as error:
+                    raise error.at(index) from error
 
     async def reading(
         self, text: str, language: str, pronunciations: Pronunciations, voice: str | None = None
@@ -123,7 +145,7 @@ class Planner:
 
     def _pronunciations(self, voice: str, model: ModelCard) -> Pronunciations:
         self._voices.resolve(voice, speakers=model.speakers)  # raises where there is none
-        profile = self._voices.find(voice)
+        profile = self._voices.leading(voice)
         return profile.pronunciations if profile else {}
 
     def _count(self, texts: list[str], text_field: str) -> int:
@@ -133,7 +155,7 @@ class Planner:
             raise InvalidInput(message, param=text_field)
         return characters
 
-    def phrases(self, body: Settings, parts: list[Part], seed: int, model: ModelCard) -> list[Phrase]:
+    def phrases(self, body: Settings, parts: Sequence[Part], seed: int, model: ModelCard) -> list[Phrase]:
         """At least one for each part. Raises SpeechError, which knows the part."""
         phrases: list[Phrase] = []
         for index, part in enumerate(parts):
@@ -147,10 +169,10 @@ class Planner:
         return phrases
 
     def audio(
-        self, body: Settings, parts: list[Part], phrases: list[Phrase], model: ModelCard, *, trim: bool
+        self, body: Settings, parts: Sequence[Part], phrases: list[Phrase], model: ModelCard, *, trim: bool
     ) -> AudioSpec:
         """What the file is to be. Of several voices the first one's loudness counts. Raises BrokenVoice."""
-        profile = self._voices.find(parts[0].voice or body.voice)
+        profile = self._voices.leading(name_of(parts[0].voice or body.voice))
         own = profile.loudness if profile else None
         return AudioSpec(
             format=body.output_format,
@@ -163,7 +185,7 @@ class Planner:
 
     def _phrases(self, index: int, body: Settings, part: Part, seed: int, model: ModelCard) -> list[Phrase]:
         utterance = self._utterance(body, part, seed, model)
-        profile = self._voices.find(part.voice or body.voice)
+        profile = self._voices.leading(name_of(part.voice or body.voice))
         sources = (body.pronunciations or {}, profile.pronunciations if profile else {}, self._lexicon.terms)
         read = lines(part.text, utterance.language, sources, normalize=body.normalize)
         if body.subtitles:
@@ -176,8 +198,8 @@ class Planner:
 
     def _utterance(self, body: Settings, part: Part, seed: int, model: ModelCard) -> Utterance:
         """What the part leaves out comes from the request, but for the style of another voice: that is its own."""
-        voice = part.voice or body.voice
-        style = body.style if part.style is None and voice == body.voice else part.style
+        voice, shared = name_of(part.voice or body.voice), name_of(body.voice)
+        style = body.style if part.style is None and voice == shared else part.style
         resolved = self._voices.resolve(voice, style, speakers=model.speakers)
         record().voices[voice] = None
         return Utterance(
@@ -197,5 +219,5 @@ class Planner:
         return matched_language(named or own, model.languages)
 
     def _language_of(self, voice: str) -> str:
-        profile = self._voices.find(voice)  # None: a speaker of the checkpoint, which has no language of its own
+        profile = self._voices.leading(voice)
         return (profile and profile.language) or self._config.default_language

@@ -1,18 +1,25 @@
-"""Speech as an address: what `<audio src>`, cast devices and players can open."""
+"""Speech as an address: what `<audio src>`, cast devices and players can open.
 
+Where keys are set it takes a link, which who has a key can ask for.
+"""
+
+import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import BeforeValidator, ConfigDict, Field
+from fastapi import APIRouter, Body, Depends, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.audio.formats import media_type, rate_of
+from api.auth.links import LONGEST as LONGEST_LINK
+from api.auth.links import signed
 from api.body import Body as RequestBody
 from api.described import RATE, audio_file
 from api.live_response import LiveResponse
-from api.responses import while_connected
-from api.schemas import Language, Loudness, OutputFormat, SampleRate, Seed, SimpleRequest, Speed, Text
+from api.paths import PLAYBACK, prefix_of
+from api.responses import unmade, while_connected
+from api.schemas import Language, Loudness, OutputFormat, SampleRate, Seed, SimpleRequest, Speed, Text, number
 from api.synthesis import Synthesis
 
 LONGEST = 4096  # characters: what is between here and there takes addresses of 8 kB
@@ -38,6 +45,17 @@ class Playback(RequestBody):
     seed: Seed | None = None
 
 
+class LinkRequest(Playback):
+    seconds: int = Field(300, ge=1, le=LONGEST_LINK, description="How long the link holds, where keys are set.")
+
+    _numbers = field_validator("speed", "seed", "loudness", "sample_rate", "seconds", mode="before")(number)
+
+
+class Link(BaseModel):
+    url: str = Field(description="From this server's address on.")
+    expires_at: int = Field(description="Seconds since 1970.")
+
+
 router = APIRouter(tags=["Speech"])
 
 
@@ -46,7 +64,7 @@ def _synthesis(request: Request) -> Synthesis:
     return synthesis
 
 
-@router.get("/generate/stream", response_class=Response, responses=audio_file())
+@router.get(PLAYBACK, response_class=Response, responses=audio_file())
 async def play(
     synthesis: Annotated[Synthesis, Depends(_synthesis)], request: Request, asked: Annotated[Playback, Query()]
 ) -> Response:
@@ -56,7 +74,17 @@ async def play(
     return LiveResponse(live.flow, live.flow, live.media_type, live.headers)
 
 
-@router.head("/generate/stream", include_in_schema=False)
+@router.head(PLAYBACK, include_in_schema=False)
 async def there(asked: Annotated[Playback, Query()]) -> Response:
     """Nothing is synthesized for who only looks."""
-    return Response(media_type=media_type(asked.output_format, rate_of(asked.output_format, asked.sample_rate, RATE)))
+    return unmade(media_type(asked.output_format, rate_of(asked.output_format, asked.sample_rate, RATE)))
+
+
+@router.post("/generate/link")
+async def link(request: Request, asked: Annotated[LinkRequest, Body()]) -> Link:
+    """An address that plays the text, and needs no key. Whoever has it can open it, as often as the limits allow."""
+    until = int(time.time()) + asked.seconds
+    query = asked.model_dump(exclude_unset=True, exclude_none=True, exclude={"seconds"})
+    keys = request.app.state.config.api_keys
+    url = f"{prefix_of(request.scope)}{PLAYBACK}?{signed(query, keys, request.user.display_name, until)}"
+    return Link(url=url, expires_at=until)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from api.passages import sentences
 from runners.text.lexicon import Pronunciations, terms_for
@@ -35,13 +36,15 @@ def by_sentence(line: Line, language: str) -> list[Line]:
     """Its sentences in order; the pause is the last one's."""
     if not line.text:
         return [line]
-    cut: list[Line] = []
-    at = 0
+    starts, at = list[int](), 0
     for sentence in sentences(line.text, language):
         words = re.compile(r"\s*".join(map(re.escape, sentence.split())))
-        if place := words.search(line.text, at):
+        if has_something_to_say(sentence) and (place := words.search(line.text, at)):
+            starts.append(place.start())
             at = place.end()
-            cut.append(Line(line.reading.cut(place.start(), at), 0.0))
+    # What has nothing to say goes with the sentence before it, or with the first.
+    spans = pairwise([0, *starts[1:], len(line.text)])
+    cut = [Line(line.reading.cut(start, start + len(line.text[start:stop].rstrip())), 0.0) for start, stop in spans]
     return [*cut[:-1], Line(cut[-1].reading, line.pause)]
 
 

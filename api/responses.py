@@ -76,6 +76,13 @@ async def health(runner: RunnerClient) -> Response:
     )
 
 
+def unmade(media_type: str) -> Response:
+    """For HEAD: of what is not made for that, so that its length is not known."""
+    response = Response(media_type=media_type)
+    del response.headers["content-length"]
+    return response
+
+
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """The work's result. Raises ClientGone, and cancels the work, when the client leaves before it is done."""
     working = asyncio.ensure_future(work)

@@ -89,14 +89,17 @@ class RunnerClient:
             return True
         return False
 
-    def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
+    def events(self, utterances: Sequence[Utterance], *, listening: bool = False) -> AsyncGenerator[Event, None]:
         """The events of the request, as they come. Closing this frees the request's slots.
+
+        `listening`: somebody plays the first utterance while the rest is made.
 
         Raises:
             SpeechError: the request failed.
         """
         record().asked(utterances)
-        return self._events("/synthesize", {"utterances": [dataclasses.asdict(utterance) for utterance in utterances]})
+        items = [dataclasses.asdict(utterance) for utterance in utterances]
+        return self._events("/synthesize", {"utterances": items, "listening": listening})
 
     async def latents(self, styles: Mapping[str, Voice]) -> bytes:
         """The latents of each style of a voice, as a file (see runners/conditioning/voice_file.py).

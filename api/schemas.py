@@ -1,14 +1,15 @@
 """The bodies of the generate routes. What pydantic refuses here becomes a 422 that names the field and the limit."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
 from api.audio.formats import CODECS
 from api.audio.subtitles import Subtitles
 from api.body import Body
 from api.pronunciations import Pronunciations
+from api.sent_voice import NameOrSent
 
 OutputFormat = Literal["mp3", "wav", "flac", "opus", "aac", "pcm", "mulaw", "alaw"]
 
@@ -108,7 +109,7 @@ class Part(_Body):
     text: Text
     pause_after: float = Field(0.0, ge=0, le=60, description="Seconds of silence after this text, sample-exact.")
     language: Language = None
-    voice: str | None = Field(None, max_length=128)
+    voice: NameOrSent | None = None
     style: Style = None
     speed: Speed | None = None
     seed: Seed | None = None
@@ -118,7 +119,11 @@ class Settings(_Body):
     """What the generate routes share."""
 
     language: Language = None
-    voice: str = Field("default", max_length=128, description="One of those that `GET /voices` lists.")
+    voice: NameOrSent = Field(
+        "default",
+        description="One of those that `GET /voices` lists, or a blend of some, `anna(2)+bela`; or the clips or the "
+        "latents of one that is not to be stored.",
+    )
     style: Style = None
     output_format: OutputFormat = "mp3"
     sample_rate: SampleRate = None
@@ -136,7 +141,7 @@ class Settings(_Body):
     top_p: float | None = Field(None, gt=0, le=1, description="1 turns it off.")
     repetition_penalty: float | None = Field(None, ge=1, le=50, description="1 turns it off.")
     seed: Seed | None = None
-    normalize: bool = Field(
+    normalize: StrictBool = Field(
         True,
         description="Read numbers, dates, abbreviations and the like as people do, and no markup or emoji. "
         "false: the model's own reading.",
@@ -148,7 +153,7 @@ class SimpleRequest(Settings):
     """One text, one voice."""
 
     text: Text
-    trim_silence: bool = Field(False, description="Drop the model's own silence around each text.")
+    trim_silence: StrictBool = Field(False, description="Drop the model's own silence around each text.")
 
     @property
     def parts(self) -> list[Part]:
@@ -156,20 +161,23 @@ class SimpleRequest(Settings):
         return [Part(text=self.text)]
 
 
-def _bounded_silence(segments: list[Part]) -> list[Part]:
+P = TypeVar("P", bound=Part)
+
+
+def _bounded_silence(segments: list[P]) -> list[P]:
     if sum(segment.pause_after for segment in segments) > MAX_SILENCE:
         raise ValueError(f"the pauses of a request may sum up to {MAX_SILENCE:g} seconds")
     return segments
 
 
-Segments = Annotated[list[Part], Field(min_length=1, max_length=200), AfterValidator(_bounded_silence)]
+Segments = Annotated[list[P], Field(min_length=1, max_length=200), AfterValidator(_bounded_silence)]
 
 
 class SegmentedRequest(Settings):
     """Several texts in a row, each with its own pause and, if it likes, its own voice, style, language and speed."""
 
-    segments: Segments
-    trim_silence: bool = Field(True, description="Drop the model's own silence around each segment.")
+    segments: Segments[Part]
+    trim_silence: StrictBool = Field(True, description="Drop the model's own silence around each segment.")
 
     @property
     def parts(self) -> list[Part]:
@@ -192,7 +200,7 @@ class StreamRequest(Settings):
         None, min_length=1, max_length=200, description="Several texts in a row, in place of `text`."
     )
     text: Annotated[Text | None, AfterValidator(_one_of_both)] = Field(None, validate_default=True)
-    trim_silence: bool | None = Field(
+    trim_silence: StrictBool | None = Field(
         None, description="Drop the model's own silence around each text. None: around segments."
     )
 

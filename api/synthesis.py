@@ -12,17 +12,20 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
+from api.audio.assembler import Assembler
+from api.audio.edges import Samples
 from api.audio.encoders import Stream
 from api.audio.formats import media_type
 from api.audio.recording import AudioSpec, Recording
 from api.audio.subtitles import Cue, Subtitles
 from api.auth.account import charged
 from api.flow import Flow, Unread
-from api.loudness import VoiceLoudness
+from api.loudness import VoiceLoudness, at_once
 from api.plan import Body, Plan, Planner, cues
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest
 from runners.errors import DeadlineExceeded, SpeechError
+from runners.types import Event
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ class Synthesis:
         self._runner = runner
         self._timeout = timeout
         self._unread = Unread()
-        self._loudness = VoiceLoudness(runner)
+        self._loudness = VoiceLoudness(at_once(runner))
 
     async def whole(self, body: Body) -> Rendered:
         """Raises SpeechError."""
@@ -65,7 +68,7 @@ class Synthesis:
         file = io.BytesIO()
         recording = Recording(plan.audio, file)
         await self._record(body, plan, recording, deadline)
-        headers = {**plan.headers, "X-Audio-Duration": f"{recording.seconds:.3f}"}
+        headers = {**plan.headers, **_wait(recording), "X-Audio-Duration": f"{recording.seconds:.3f}"}
         if isinstance(body, SegmentedRequest) or len(plan.phrases) > 1:
             headers["X-Segments"] = json.dumps(recording.spans, separators=(",", ":"))
         return Rendered(
@@ -90,7 +93,22 @@ class Synthesis:
         flow = Flow(self._unread)
         recording = Recording(audio, Stream(flow.put))
         await flow.begin(self._record(body, plan, recording, deadline, flow))
-        return Live(flow, media_type(audio.format, audio.file_rate), plan.headers, recording)
+        headers = {**plan.headers, **_wait(recording)}
+        return Live(flow, media_type(audio.format, audio.file_rate), headers, recording)
+
+    async def samples(self, body: Body) -> AsyncIterator[tuple[AudioSpec, Samples]]:
+        """As they are made, for who encodes them with others'. Raises SpeechError. Closing this frees the slots.
+
+        To be taken at once, however slow the client: the deadline is about synthesis, here too.
+        """
+        deadline = self._deadline()
+        plan = await self._plan(body, deadline)
+        audio = await self._known_loudness(body, plan, deadline)
+        assembler = Assembler(audio.pauses, audio.rate, trim=audio.trim)
+        async with self._running(body, plan, deadline, listening=True) as events:
+            async for event in events:
+                for samples in assembler.feed(event):
+                    yield audio, samples
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._timeout
@@ -111,12 +129,7 @@ class Synthesis:
         self, body: Body, plan: Plan, recording: Recording, deadline: float, flow: Flow | None = None
     ) -> None:
         with recording:
-            async with (
-                self._until(deadline, body),
-                _naming_parts(plan),
-                charged(plan.characters, plan.text_field),
-                aclosing(self._runner.events(plan.utterances)) as events,
-            ):
+            async with self._running(body, plan, deadline, listening=flow is not None) as events:
                 async for event in events:
                     await asyncio.to_thread(recording.feed, event)
                     if flow:
@@ -124,6 +137,18 @@ class Synthesis:
                 await asyncio.to_thread(recording.end)
         if recording.cut:
             log.warning("%d of the model's utterances ran into its longest length and were cut there", recording.cut)
+
+    @asynccontextmanager
+    async def _running(
+        self, body: Body, plan: Plan, deadline: float, *, listening: bool
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        async with (
+            self._until(deadline, body),
+            _naming_parts(plan),
+            charged(plan.characters, plan.text_field),
+            aclosing(self._runner.events(plan.utterances, listening=listening)) as events,
+        ):
+            yield events
 
     @asynccontextmanager
     async def _until(self, deadline: float, body: Body) -> AsyncIterator[None]:
@@ -142,6 +167,10 @@ class Synthesis:
 async def _naming_parts(plan: Plan) -> AsyncIterator[None]:
     with plan.naming_parts():
         yield
+
+
+def _wait(recording: Recording) -> dict[str, str]:
+    return {"X-Queue-Wait": f"{recording.waited:.3f}"}
 
 
 def _name_segment(error: SpeechError, body: Body) -> None:

@@ -45,6 +45,8 @@ def shown(value: Any) -> str:
         return f"an array of {len(value)}"
     if isinstance(value, dict):
         return "an object"
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
@@ -71,7 +73,7 @@ def _right(rules: Mapping[str, Any]) -> str:
     match rules.get("type"):
         case "number" | "integer" as kind:
             return f"a {'whole ' * (kind == 'integer')}number{_bounds(rules)}"
-        case "string" if "pattern" in rules:
+        case "string" if "maxLength" in rules and "description" in rules:
             return f"a string: {rules['description']}"
         case "string":
             return "a string" + " that is not empty" * ("minLength" in rules)

@@ -1,8 +1,10 @@
-"""`python -m benchmarks [NAME ...] [--quick]`: no name means all of them."""
+"""`python -m benchmarks [NAME ...] [--quick]`: no name means all of them but gpu."""
 
 import argparse
-import importlib
 import logging
+import signal
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -13,11 +15,13 @@ from runners.cpu import cores
 
 # Packages, each with a `run.run(options)`
 NAMES = ("engine", "service", "growth", "accuracy", "loading", "scale", "stress")
+BY_NAME_ONLY = ("gpu",)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; none means all")
+    known = (*NAMES, *BY_NAME_ONLY)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(known)}; none means all but gpu")
     parser.add_argument(
         "--quick",
         action="store_true",
@@ -43,8 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--price", type=float, default=0.1, help="scale: dollars for an hour of a replica (0.1)")
     parser.add_argument("--peak", type=float, default=1.4, help="scale: requests a second in the busiest hour (1.4)")
     asked = parser.parse_args(arguments)
-    if unknown := set(asked.names) - set(NAMES):
-        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if unknown := set(asked.names) - set(known):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     torch.set_num_threads(cores())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     options = Options(
@@ -57,8 +61,9 @@ def main(arguments: list[str] | None = None) -> None:
         peak=asked.peak,
     )
     for name in asked.names or NAMES:
-        importlib.import_module(f"benchmarks.{name}.run").run(options)
+        import_module(f"benchmarks.{name}.run").run(options)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # what was started is ended
     main()

@@ -14,7 +14,7 @@ import torch
 from runners.cpu import cores
 
 PACKAGES = ("torch", "coqui-tts", "transformers", "bentoml", "numba")
-_PROBE_BYTES = 400_000_000  # more than any cache holds
+_PROBE_BYTES = {"cpu": 400_000_000, "cuda": 4_000_000_000}  # more than any cache holds; a GPU's start is not to count
 _PROBES = 10
 
 
@@ -61,8 +61,12 @@ def hardware(device: torch.device) -> Hardware:
 
 def read_bandwidth(device: torch.device) -> float:
     """GB/s: the best of some sums over more than any cache holds, on all of torch's threads."""
-    probe = torch.ones(_PROBE_BYTES // 4, device=device)
-    return max(_PROBE_BYTES / _seconds_of_a_sum(probe) for _ in range(_PROBES)) / 1e9
+    probe = torch.ones(_PROBE_BYTES[device.type] // 4, device=device)
+    best = max(probe.nbytes / _seconds_of_a_sum(probe) for _ in range(_PROBES))
+    del probe
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # others are to have it
+    return best / 1e9
 
 
 def _seconds_of_a_sum(probe: torch.Tensor) -> float:

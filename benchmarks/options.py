@@ -10,6 +10,7 @@ KUBERNETES = ROOT / "deploy" / "kubernetes" / "README.md"
 PAGES = {
     "engine": README,
     "accuracy": SPEED,
+    "gpu": SPEED,
     "service": SPEED,
     "growth": SPEED,
     "loading": SPEED,

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 FEWEST: Final = 32  # connections that are let in whatever the limit of descriptors is
 MOST: Final = 4096
 ROOM: Final = 16  # more, for probes
+CROWDED: Final = "Too many connections are open. Try again later."
 PROBES: Final = frozenset(("/livez", "/readyz", "/healthz", "/health"))
 
 
@@ -88,6 +89,13 @@ class Connection(H11Protocol):
         super().on_response_complete()
         self._watch()
 
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """What it becomes goes by no Guard."""
+        if self.app.crowded:
+            self._refuse(503, CROWDED)
+        else:
+            super().handle_websocket_upgrade(event)
+
     def _watch(self) -> None:
         waits_for = self._now_waits_for()
         if waits_for is self._waits_for is Wait.HEAD:
@@ -145,7 +153,7 @@ class Guard:
         if {b"content-length", b"transfer-encoding"} <= names:  # two opinions of where this request ends
             await _answer(send, 400, "A request has either Content-Length or Transfer-Encoding.")
         elif self.crowded and scope["path"] not in PROBES:
-            await _answer(send, 503, "Too many connections are open. Try again later.")
+            await _answer(send, 503, CROWDED)
         else:
             await self.app(scope, receive, send)
 

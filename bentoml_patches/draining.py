@@ -15,8 +15,12 @@ import psutil
 SERVER_STOPS_ACCEPTING = 0.5  # seconds; uvicorn looks every tenth of one, and cannot bear that they close before
 
 
-def refuse_connections_on_sigterm() -> None:
-    """To be called in the event loop, once the server listens and has set its own handler, which is kept."""
+def refuse_connections_on_sigterm() -> asyncio.Event:
+    """Set at SIGTERM, for who never would end by itself.
+
+    To be called in the event loop, once the server listens and has set its own handler, which is kept.
+    """
+    ending = asyncio.Event()
     listeners = _listeners()
     loop = asyncio.get_running_loop()
     handle = signal.getsignal(signal.SIGTERM)
@@ -24,11 +28,13 @@ def refuse_connections_on_sigterm() -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         if listeners:  # it is the first SIGTERM
             loop.call_later(SERVER_STOPS_ACCEPTING, _close, listeners.copy())
+            loop.call_soon_threadsafe(ending.set)
             listeners.clear()
         if callable(handle):
             handle(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
+    return ending
 
 
 def _listeners() -> list[socket.socket]:

@@ -14,7 +14,7 @@ from bentoml._internal.utils.analytics import usage_stats
 
 from bentoml_patches.connections import raise_descriptor_limit
 from bentoml_patches.lifetime import SUPERVISOR, end_with_supervisor
-from bentoml_patches.run_folder import metrics_folder
+from bentoml_patches.run_folder import keep_tasks_apart, metrics_folder
 from bentoml_patches.supervisor import create_arbiter
 from bentoml_patches.timeouts import Timeout
 
@@ -27,8 +27,10 @@ def install() -> None:
     circus.create_standalone_arbiter = create_arbiter
     traffic.TimeoutMiddleware = Timeout
     uvicorn.config.HTTP_PROTOCOLS["auto"] = "bentoml_patches.connections:Connection"
+    uvicorn.config.WS_PROTOCOLS["auto"] = "bentoml_patches.sockets:Socket"
     raise_descriptor_limit()
     if bentoml.server_context.worker_index is None:
         os.environ[SUPERVISOR] = str(os.getpid())
+        keep_tasks_apart()
     else:
         end_with_supervisor()

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from api.jobs.schemas import LongRequest, Sample
-from api.schemas import Part
+from api.jobs.schemas import LongRequest, NamedPart, Sample
+from api.names import composed
 from api.wording import nearest, shown
 from client.document import BatchFileError, Document, Fault, read
 from client.document import Path as Place
@@ -76,21 +76,21 @@ def server_faults(
 
 
 def _lacking(
-    sample: Sample, part: Part, voices: Mapping[str, Sequence[str]], languages: Mapping[str, str]
+    sample: Sample, part: NamedPart, voices: Mapping[str, Sequence[str]], languages: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     """Fields of a part, and what is wrong with them."""
     language = part.language or sample.language
     if language and _code(language) not in languages:
         yield "language", f"the model has no language {shown(language)}; {nearest(language, languages.values())}"
-    voice = part.voice or sample.voice
+    voice = composed(part.voice or sample.voice)
     if voice not in voices:
         yield "voice", f"the server has no voice {shown(voice)}; {nearest(voice, voices)}"
         return
-    style = sample.style if part.style is None and voice == sample.voice else part.style
+    style = sample.style if part.style is None and voice == composed(sample.voice) else part.style
     if isinstance(style, dict) and not any(style.values()):
         yield "style", "the weights are all 0: at least one reference must count"
     for name in [style] if isinstance(style, str) else style or {}:
-        if name not in voices[voice]:
+        if composed(name) not in voices[voice]:
             yield "style", f"voice {shown(voice)} has no style {shown(name)}; {nearest(name, voices[voice])}"
 
 
@@ -110,7 +110,7 @@ def _twice_named(document: Document) -> Iterator[Fault]:
     for place in document.values:
         name = document.at(place) if len(place) == 3 and place[::2] == ("samples", "id") else None
         if isinstance(name, str):
-            places[name.casefold()].append(place)
+            places[composed(name).casefold()].append(place)
     for first, *others in places.values():
         for place in others:
             message = (

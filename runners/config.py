@@ -9,6 +9,8 @@ from runners.environment import Environment
 from runners.logs import read_format
 
 PRECISIONS = ("auto", "fp32", "int10", "fp16", "bf16")
+ON_CPUS = "auto, int10 or fp32 on a CPU"
+ON_GPUS = "auto, fp16, bf16 or fp32 on a GPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class EngineConfig:
         if config.workers > 1 and config.device.startswith("cuda:"):
             advice = f"1 with XTTS_DEVICE={config.device}; XTTS_DEVICE=cuda gives each worker its own"
             env.fault("XTTS_WORKERS", config.workers, advice)
+        if config.device.startswith("cuda") and config.precision == "int10":
+            env.fault("XTTS_PRECISION", config.precision, ON_GPUS)
+        if config.device == "cpu" and config.precision in ("fp16", "bf16"):
+            env.fault("XTTS_PRECISION", config.precision, ON_CPUS)
         if config.slots is not None and (config.reserved_slots or 0) >= config.slots:
             env.fault("XTTS_RESERVED_SLOTS", config.reserved_slots, _fewer(config.slots))
         return config

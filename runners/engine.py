@@ -7,12 +7,15 @@ while there is no work. It knows nothing of texts, voices by name, or HTTP.
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 
 import torch
 
 from runners.errors import EngineFailure, Overloaded, SpeechError
 from runners.observer import Observer
+from runners.pacing import Pacing, order_of
+from runners.playback import Playback
 from runners.scheduler import QueueFull, Scheduler
 from runners.sequence import Request, Sequence, SequenceStatus
 from runners.types import Audio, Failed, Load, PieceDone, StopReason
@@ -35,13 +38,15 @@ class Engine:
         self,
         decoder: Decoder,
         vocoder: Vocoder,
+        pacing: Pacing,
         max_waiting: int,
         on_death: Callable[[], None] = lambda: None,
         *,
         reserve: int = 0,
         observer: Observer | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`reserve`: slots that bulk requests leave vacant.
+        """`reserve`: slots that bulk requests leave vacant; long files leave one of them. `clock`: seconds.
 
         `on_death` is called when the thread ends without having been asked to: the device is lost.
         """
@@ -49,10 +54,13 @@ class Engine:
         self._observer = observer or Observer()
         self._decoder = decoder
         self._vocoding = VocoderQueue(vocoder)
+        self._clock = clock
+        self._pacing = pacing
         self._scheduler: Scheduler[Sequence] = Scheduler(decoder.slots, max_waiting, reserve)
         self._requests: dict[Request, None] = {}  # neither done nor failed, in the order they came
         self._cancelled: list[Request] = []
         self._in_flight: list[Sequence] = []  # live or draining, in the order they were admitted
+        self._retired: deque[float] = deque(maxlen=32)  # when slots became vacant, while there was work without a break
         self._steps = 0
         self._stopping = False
         self._stop_message = STOPPING  # of the error that requests get once the engine takes no more
@@ -83,9 +91,10 @@ class Engine:
                 self._scheduler.submit_bulk(request.sequences)
             else:
                 self._submit_interactive(request)
-            now = time.monotonic()
-            for sequence in request.sequences:
-                sequence.request, sequence.queued = request, now
+            now = self._clock()
+            for turn, sequence in enumerate(request.sequences):
+                sequence.request, sequence.turn, sequence.queued = request, turn, now
+            request.order = order_of(request, now)
             self._requests[request] = None
             self._report_load()
             self._work.notify()
@@ -120,7 +129,9 @@ class Engine:
     def _overloaded(self) -> Overloaded:
         waiting = self._scheduler.waiting
         message = f"{waiting} texts are waiting already. Try again shortly."
-        return Overloaded(message, retry_after=max(1.0, waiting / self._decoder.slots))
+        retired = self._retired
+        interval = (retired[-1] - retired[0]) / (len(retired) - 1) if len(retired) > 1 else 1.0
+        return Overloaded(message, retry_after=max(1.0, (waiting - self._scheduler.max_waiting + 0.5) * interval))
 
     def _report_load(self) -> None:
         """The caller holds the lock."""
@@ -144,6 +155,8 @@ class Engine:
         """False once the engine is to stop."""
         with self._work:
             self._report_load()
+            if not self._requests:
+                self._retired.clear()
             self._work.wait_for(lambda: self._stopping or self._cancelled or self._requests)
             return not self._stopping
 
@@ -167,39 +180,54 @@ class Engine:
             self._prefill(admitted)
         if live := [sequence for sequence in self._in_flight if sequence.status is SequenceStatus.LIVE]:
             self._decode(live)
-        self._vocoding.start(self._in_flight)
-        self._deliver()
+        vocoding = self._vocode()
+        self._deliver(wait=not live and not vocoding)
         self._in_flight = _running(self._in_flight)
         self._steps += 1
 
     def _admit(self) -> list[Sequence]:
         """Move waiting sequences into vacant slots. The caller holds the lock."""
-        admitted = self._scheduler.admit()
-        for sequence, slot in admitted:
+        now = self._clock()
+        sequences = []
+        for sequence, slot in self._scheduler.admit(self._pacing.priority, bulk=not self._pacing.bulk_waits):
             sequence.status, sequence.slot = SequenceStatus.LIVE, slot
+            if sequence.turn == 0:
+                sequence.request.waited = now - sequence.queued
             sequence.decoded_latents = self._decoder.latents[slot]
-        sequences = [sequence for sequence, _ in admitted]
+            sequences.append(sequence)
         if sequences:
-            now = time.monotonic()
             interactive = [sequence for sequence in sequences if not sequence.request.bulk]
             self._observer.admitted(len(sequences), [now - sequence.queued for sequence in interactive])
         self._in_flight += sequences
         return sequences
 
     def _prefill(self, admitted: list[Sequence]) -> None:
+        began = self._clock()
         codes = self._decoder.prefill(
             [sequence.slot for sequence in admitted],
             [sequence.tokens for sequence in admitted],
             [sequence.latents.gpt_cond_latent for sequence in admitted],
             [sequence.sampling for sequence in admitted],
         )
+        self._pacing.prefilled(admitted, self._clock() - began)
         self._advance(admitted, codes)
 
     def _decode(self, live: list[Sequence]) -> None:
-        began = time.perf_counter()
+        began = self._clock()
         codes = self._decoder.step([sequence.slot for sequence in live])
-        self._observer.stepped(len(live), time.perf_counter() - began)
+        spent = self._clock() - began
+        self._observer.stepped(len(live), spent)
+        self._pacing.speed.stepped(len(live), spent)
         self._advance(live, codes)
+
+    def _vocode(self) -> bool:
+        """Those who need it first. Whether there was anything."""
+        began = self._clock()
+        for request, playback in self._pacing.look(self._in_flight, began):
+            self._begin(request, playback)
+        if windows := self._vocoding.start(self._pacing.windows(self._in_flight)):
+            self._pacing.vocoded(windows, self._clock() - began)
+        return bool(windows)
 
     def _advance(self, sequences: list[Sequence], codes: list[int]) -> None:
         """Note each sequence's new code, and retire those that are decoded."""
@@ -220,28 +248,50 @@ class Engine:
     def _retire(self, sequence: Sequence, reason: StopReason) -> None:
         sequence.status, sequence.stop_reason = SequenceStatus.DRAINING, reason
         sequence.decoded_latents = self._decoder.latents[sequence.slot, : len(sequence.codes)].clone()
+        request = sequence.request
+        while request.decoded < len(request.sequences) and request.sequences[request.decoded].stop_reason is not None:
+            request.decoded += 1
         with self._work:
             self._scheduler.retire(sequence)
+            if not request.bulk:
+                self._retired.append(self._clock())
         self._decoder.vacate(sequence.slot)
 
-    def _deliver(self) -> None:
-        """What the vocoder has finished; all of it, once there is nothing else to do."""
-        nothing_else = all(sequence.all_vocoded for sequence in _running(self._in_flight))
-        for sequence, window, samples in self._vocoding.finished(wait=nothing_else):
+    def _deliver(self, *, wait: bool) -> None:
+        """What the vocoder has finished. `wait`: all that it was given, since there is nothing else to do."""
+        for sequence, window, samples in self._vocoding.finished(wait=wait):
             if sequence.status is SequenceStatus.FAILED:
                 continue
-            deliver = sequence.request.deliver
-            deliver(Audio(sequence.utterance, sequence.piece, samples))
+            audio = Audio(sequence.utterance, sequence.piece, samples, sequence.request.waited)
+            self._send(sequence, audio, self._pacing.seconds(window.last - window.first))
             if sequence.stop_reason is not None and window.last == sequence.frames:
                 self._finish(sequence, sequence.stop_reason)
 
     def _finish(self, sequence: Sequence, reason: StopReason) -> None:
         sequence.status = SequenceStatus.DONE
-        if sequence.request.done:
+        request = sequence.request
+        if request.done:
             with self._work:
-                del self._requests[sequence.request]
+                del self._requests[request]
         codes = len(sequence.codes)
-        sequence.request.deliver(PieceDone(sequence.utterance, sequence.piece, codes, reason, sequence.last))
+        self._send(sequence, PieceDone(sequence.utterance, sequence.piece, codes, reason, sequence.last))
+        if request.done and request.playback and not request.playback.started:
+            self._begin(request, request.playback)
+
+    def _send(self, sequence: Sequence, event: Audio | PieceDone, seconds: float = 0.0) -> None:
+        """To the caller, or kept until its stream begins. `seconds`: of audio."""
+        request = sequence.request
+        if request.playback:
+            request.playback.send(request.deliver, sequence.turn, event, seconds, self._clock())
+        else:
+            request.deliver(event)
+
+    def _begin(self, request: Request, playback: Playback) -> None:
+        """Its listener gets what there is."""
+        now = self._clock()
+        self._observer.held(now - playback.ready)
+        request.waited += now - playback.ready
+        playback.start(request.deliver, request.waited, now)
 
     def _fail(self, requests: Iterable[Request], error: SpeechError) -> None:
         failed = list(dict.fromkeys(requests))

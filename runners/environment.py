@@ -90,9 +90,18 @@ class Environment:
                 near = difflib.get_close_matches(name, self._known, n=1)
                 self._faults.append(f"{name}: there is no such setting{f'; {near[0]} is one' if near else ''}")
 
-    def check(self) -> None:
-        """Raises ConfigurationError with a line for every fault so far."""
+    def note(self, look: Callable[[], object]) -> None:
+        """The ConfigurationError that `look` raises is a fault too."""
+        try:
+            look()
+        except ConfigurationError as error:
+            self._faults.append(str(error))
+
+    def check(self, *looks: Callable[[], object]) -> None:
+        """Raises ConfigurationError with a line for every fault so far. `looks` take time: only then are they noted."""
         if self._faults:
+            for look in looks:
+                self.note(look)
             raise ConfigurationError("\n".join(self._faults))
 
     def _number(

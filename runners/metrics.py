@@ -50,6 +50,9 @@ class RunnerMetrics(Observer):
         self._waiting = gauge("xtts_waiting_sequences", "Sequences that wait for a slot.")
         self._resident = gauge("xtts_runner_resident_memory_bytes", "Memory that the runner's processes hold.")
         self._waited = histogram("xtts_queue_wait_seconds", "What a sequence waits for its slot.", WAIT)
+        self._held = histogram(
+            "xtts_held_seconds", "What a stream waits from its first code until it can be carried without a gap.", WAIT
+        )
         self._batch = histogram("xtts_admitted_batch_size", "Sequences that are given their slots together.", BATCH)
         self._step = histogram("xtts_decode_step_seconds", "A decode step: one code for every live slot.", STEP)
         self._codes = Counter("xtts_codes_total", "Audio codes decoded.", registry=registry)
@@ -86,6 +89,9 @@ class RunnerMetrics(Observer):
         self._batch.observe(sequences)
         for seconds in waited:
             self._waited.observe(seconds)
+
+    def held(self, seconds: float) -> None:
+        self._held.observe(seconds)
 
     def stepped(self, sequences: int, seconds: float) -> None:
         self._step.observe(seconds)

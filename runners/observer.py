@@ -13,5 +13,8 @@ class Observer:
     def admitted(self, sequences: int, waited: Sequence[float]) -> None:
         """So many sequences get slots together. waited: the seconds that each interactive one of them has waited."""
 
+    def held(self, seconds: float) -> None:
+        """A stream begins, so long after its first code: until now it could not have been carried."""
+
     def stepped(self, sequences: int, seconds: float) -> None:
         """A decode step was taken for so many sequences."""

@@ -1,11 +1,24 @@
 """Which sequence gets which slot, and when. Plain data in, plain data out: no torch, no clock, no tokenizer."""
 
 import heapq
+import itertools
 from collections import deque
-from collections.abc import Collection, Hashable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Collection, Hashable, Iterable
+from typing import Generic, NamedTuple, TypeVar
 
 S = TypeVar("S", bound=Hashable)
+
+
+class Priority(NamedTuple):
+    """Of a waiting sequence."""
+
+    order: float  # the lowest goes first
+    leaves: int = 0  # slots of the reserve that it must leave vacant
+
+
+def first_come(sequence: object) -> Priority:
+    """All alike, so that groups take turns."""
+    return Priority(0.0)
 
 
 class QueueFull(Exception):
@@ -29,14 +42,48 @@ class WaitQueue(Generic[S]):
             self._groups.append(group)
 
     def next(self) -> S:
+        """The first of the group that waits longest; the group goes to the end of the queue."""
         group = self._groups.popleft()
         sequence = group.popleft()
         self.join(group)
         return sequence
 
+    def ranked(self, priority: Callable[[S], Priority | None]) -> "Ranking[S]":
+        return Ranking(self._groups, priority)
+
     def leave(self, gone: Collection[S]) -> None:
         left = (deque(sequence for sequence in members if sequence not in gone) for members in self._groups)
         self._groups = deque(members for members in left if members)
+
+
+class Ranking(Generic[S]):
+    """A queue's groups by the priorities of their next sequences. Of equal ones whose group waits longest."""
+
+    def __init__(self, groups: deque[deque[S]], priority: Callable[[S], Priority | None]) -> None:
+        self._groups = groups
+        self._priority = priority
+        self._turns = itertools.count()
+        self._heap: list[tuple[float, int, int, deque[S]]] = []
+        for group in groups:
+            self._push(group)
+
+    def _push(self, group: deque[S]) -> None:
+        if given := self._priority(group[0]):
+            heapq.heappush(self._heap, (given.order, next(self._turns), given.leaves, group))
+
+    def next(self, left: int, reserve: int) -> S | None:
+        """Takes the best out of the queue, if so many slots are left vacant beside it. None: nobody may have one."""
+        while self._heap:
+            _, _, leaves, group = heapq.heappop(self._heap)
+            if min(leaves, reserve) > left:
+                continue  # nor later: slots become fewer
+            self._groups.remove(group)
+            sequence = group.popleft()
+            if group:
+                self._groups.append(group)
+                self._push(group)
+            return sequence
+        return None
 
 
 class Scheduler(Generic[S]):
@@ -44,7 +91,7 @@ class Scheduler(Generic[S]):
 
     Bulk sequences are admitted while more than `reserve` slots are vacant, so that the next interactive one finds one,
     and a few at a time, because a prefill makes the step longer for all. If there are two slots, bulk is owed one as
-    soon as one is vacant, so that it always progresses; otherwise interactive sequences go first.
+    soon as one is vacant, so that it progresses; otherwise interactive sequences go first.
 
     Low slots first keeps the occupied ones together, so that a step over `0 .. highest` wastes few rows.
     """
@@ -82,7 +129,7 @@ class Scheduler(Generic[S]):
     @property
     def full(self) -> bool:
         """Whether even a single interactive sequence would be refused."""
-        return self.waiting >= self.max_waiting and not self._vacant
+        return self.waiting >= self.max_waiting and self.waiting >= len(self._vacant)
 
     def submit(self, group: Iterable[S]) -> None:
         """All sequences of a request enter at once, or none does.
@@ -102,28 +149,29 @@ class Scheduler(Generic[S]):
         """Never refused: bulk work is sent one batch at a time."""
         self._bulk.join(deque(group))
 
-    def admit(self) -> list[tuple[S, int]]:
-        """Move waiting sequences into vacant slots; returns what was moved."""
-        admitted = []
-        bulk_left = self._bulk_at_once
-        while (queue := self._next_queue(bulk_left)) is not None:
-            sequence, slot = queue.next(), heapq.heappop(self._vacant)
-            if queue is self._bulk:
-                self._live_bulk.add(sequence)
+    def admit(self, priority: Callable[[S], Priority | None] = first_come, *, bulk: bool = True) -> list[tuple[S, int]]:
+        """Move waiting sequences into vacant slots; returns what was moved.
+
+        `priority`: of an interactive sequence; None: not now. `bulk`: whether bulk sequences may have any.
+        """
+        admitted: list[tuple[S, int]] = []
+        bulk_left = self._bulk_at_once if bulk else 0
+        interactive = self._interactive.ranked(priority) if self._vacant else None
+        while interactive and self._vacant:
+            sequence: S | None = None
+            vacant = len(self._vacant)
+            owed = 1 if self._bulk and bulk and not self._live_bulk and self.slots > 1 else 0
+            if vacant > owed:
+                sequence = interactive.next(vacant - 1, self.reserve)
+            if sequence is None and self._bulk and bulk_left and (owed or vacant > self.reserve):
+                sequence = self._bulk.next()
                 bulk_left -= 1
-            self._live[sequence] = slot
+                self._live_bulk.add(sequence)
+            if sequence is None:
+                break
+            slot = self._live[sequence] = heapq.heappop(self._vacant)
             admitted.append((sequence, slot))
         return admitted
-
-    def _next_queue(self, bulk_left: int) -> WaitQueue[S] | None:
-        """Whose first sequence may have the next slot."""
-        vacant = len(self._vacant)
-        owed = 1 if self._bulk and not self._live_bulk and self.slots > 1 else 0
-        if self._interactive and vacant > owed:
-            return self._interactive
-        if self._bulk and bulk_left and vacant and (owed or vacant > self.reserve):
-            return self._bulk
-        return None
 
     def retire(self, sequence: S) -> int:
         """The sequence is done: its slot is vacant again. Raises KeyError if it holds none."""

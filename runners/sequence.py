@@ -7,6 +7,7 @@ from enum import Enum, auto
 from torch import Tensor
 
 from runners.conditioning.latents import Latents
+from runners.playback import Playback
 from runners.types import Event, StopReason
 from runners.xtts.frames import Stretch
 from runners.xtts.sampling import SamplingParams
@@ -31,9 +32,10 @@ class Sequence:
     sampling: SamplingParams
     stretch: Stretch
     request: "Request" = field(init=False)  # set when it is submitted
+    turn: int = 0  # index in its request, set when that is submitted
     last: bool = True  # whether no other piece of its utterance follows
     status: SequenceStatus = SequenceStatus.WAITING
-    queued: float = 0.0  # when it was submitted, by time.monotonic()
+    queued: float = 0.0  # when it was submitted, by the engine's clock
     slot: int = -1  # its slot in the decoder, once admitted
     codes: list[int] = field(default_factory=list)
     stop_reason: StopReason | None = None  # None until it is decoded
@@ -46,11 +48,6 @@ class Sequence:
         if self.stop_reason is None:
             return self.stretch.ready(len(self.codes))
         return self.stretch.total(len(self.codes))
-
-    @property
-    def all_vocoded(self) -> bool:
-        """Whether the vocoder has all of it."""
-        return self.stop_reason is not None and self.vocoded == self.frames
 
     def window(self, start: int, stop: int) -> Tensor:
         """Frames `start` to `stop`: (stop - start, dim)."""
@@ -65,7 +62,15 @@ class Request:
     sequences: list[Sequence]
     deliver: Callable[[Event], None]
     bulk: bool = False  # whether it belongs to the bulk lane
+    playback: Playback | None = None  # of who listens while it is made; None: a whole file
+    decoded: int = 0  # of its sequences, from the first on without a gap
+    order: float = 0.0  # among those that wait; set when it is submitted
+    waited: float = 0.0  # seconds for a slot and, if somebody listens, for its turn to begin
 
     @property
     def done(self) -> bool:
         return all(sequence.status is SequenceStatus.DONE for sequence in self.sequences)
+
+    @property
+    def over(self) -> bool:
+        return all(sequence.status in (SequenceStatus.DONE, SequenceStatus.FAILED) for sequence in self.sequences)

@@ -22,6 +22,8 @@ from runners.engine import Engine
 from runners.errors import SpeechError
 from runners.metrics import RunnerMetrics
 from runners.models.source import is_demo, resolve_model
+from runners.pacing import Pacing, window_lengths
+from runners.playback import Playback
 from runners.sequence import Request, Sequence
 from runners.text.pieces import TextFrontend
 from runners.threads import in_fresh_thread
@@ -38,7 +40,6 @@ from runners.types import (
     Utterance,
     Voice,
 )
-from runners.vocoder_queue import window_lengths
 from runners.xtts.build import build_decoder, build_vocoder, give_memory_back, prepare_kernels, slots_that_fit
 from runners.xtts.checkpoint import choose_device, load_checkpoint, sampling_defaults
 from runners.xtts.decoder import Decoder
@@ -95,7 +96,12 @@ class Synthesizer:
         decoder, vocoder = cls._parts_of(xtts, shapes.gpt_cond_latent[1], precision, config)
         slots = decoder.slots
         reserve = max(1, slots // 4) if config.reserved_slots is None else config.reserved_slots
-        engine = Engine(decoder, vocoder, config.max_waiting, on_death, reserve=reserve, observer=metrics)
+        pacing = Pacing(
+            vocoder.hop / xtts.args.output_sample_rate,
+            xtts.args.gpt_code_stride_len / xtts.args.input_sample_rate,
+            blocking=vocoder.device.type == "cpu",
+        )
+        engine = Engine(decoder, vocoder, pacing, config.max_waiting, on_death, reserve=reserve, observer=metrics)
         card = ModelCard(
             name=config.model if config.model.startswith("hf://") else Path(config.model).name,  # no path of ours
             demo=is_demo(config.model),
@@ -115,7 +121,7 @@ class Synthesizer:
     ) -> tuple[Decoder, Vocoder]:
         prepare_kernels(config.kernels_dir)
         vocoder = build_vocoder(xtts, precision)
-        vocoder.warm_up(window_lengths(vocoder))
+        vocoder.warm_up(window_lengths(vocoder.context))
         slots = config.slots or slots_that_fit(xtts.gpt, conditioning_length, precision)
         decoder = build_decoder(xtts.gpt, slots, conditioning_length, precision)
         give_memory_back()
@@ -134,10 +140,13 @@ class Synthesizer:
     def status(self) -> Status:
         return Status(self._card, self._engine.load)
 
-    async def synthesize(self, utterances: Items[Utterance], *, bulk: bool = False) -> AsyncGenerator[Event, None]:
+    async def synthesize(
+        self, utterances: Items[Utterance], *, bulk: bool = False, listening: bool = False
+    ) -> AsyncGenerator[Event, None]:
         """All utterances enter the engine at once; their events come as they happen, `Finished` last.
 
         Bulk requests are never refused, and are prepared one by one, so that threads are left for the others.
+        `listening`: somebody plays the first utterance while the rest is made (see pacing.py).
 
         Raises:
             InvalidInput, Overloaded: before any event; the engine has seen nothing of the request.
@@ -162,7 +171,7 @@ class Synthesizer:
 
         characters = sum(len(utterance.text) for utterance in utterances)
         watch = self._metrics.watch(deliver, len(sequences), characters, None if bulk else began)
-        request = Request(sequences, watch, bulk)
+        request = Request(sequences, watch, bulk, Playback() if listening else None)
         self._engine.submit(request)
         try:
             async for event in _until_over(events, len(sequences)):

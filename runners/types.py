@@ -11,22 +11,27 @@ from runners.errors import SpeechError
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One reference of a voice, a clip or what a latents file keeps of one, and how much it counts in the blend."""
+    """What counts how much in the blend: a clip, what a latents file keeps of one, or a speaker of the checkpoint."""
 
-    path: str  # readable by the runner process
-    digest: str  # sha256 of the file's bytes, hex
+    path: str = ""  # readable by the runner process; of a speaker neither this nor the next
+    digest: str = ""  # sha256 of the file's bytes, hex
     weight: float = 1.0  # > 0; the weights of a voice are normalised to sum to 1
     style: str | None = (
         None  # None: a clip. Otherwise a latents file (see conditioning/voice_file.py) and the style meant in it
     )
+    speaker: str | None = None  # stored in the checkpoint
+    kept: bool = True  # whether the latents computed of a clip are worth a file in the cache
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Whose voice: a blend of references, or a speaker stored in the checkpoint. Exactly one of the two."""
+    """Whose voice: a blend of at least one reference."""
 
-    references: tuple[Reference, ...] = ()
-    speaker: str | None = None
+    references: tuple[Reference, ...]
+
+    @classmethod
+    def of_speaker(cls, name: str) -> "Voice":
+        return cls((Reference(speaker=name),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Audio:
     utterance: int  # index in the request
     piece: int  # index in the utterance: a text over the model's limit is split into several
     samples: NDArray[np.float32]
+    waited: float = 0.0  # seconds that its request waited for a slot and, if somebody listens, for its turn to begin
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,29 +9,39 @@ from numpy.typing import NDArray
 
 from runners.sequence import Sequence
 from runners.xtts.vocoder import PendingAudio, Vocoder
-from runners.xtts.windows import Window, WindowPlan
-
-# Frames delivered by an utterance's first window (0.3 s of audio), the next ones, and all others (2.7 s). A tenth of
-# the last ones' work is context; the first ones trade more of it for an early start.
-WINDOW_FRAMES = (32, 64, 128, 256)
+from runners.xtts.windows import Window, next_window
 
 
 class VocoderQueue:
-    def __init__(self, vocoder: Vocoder, window_frames: tuple[int, ...] = WINDOW_FRAMES) -> None:
+    def __init__(self, vocoder: Vocoder) -> None:
         self._vocoder = vocoder
-        self._plan = WindowPlan(window_frames, vocoder.context)
         self._batches: deque[tuple[list[tuple[Sequence, Window]], PendingAudio]] = deque()
 
-    def start(self, sequences: Iterable[Sequence]) -> None:
-        """Give the vocoder one window of every sequence that has one ready, those of equal length together."""
+    def start(self, wanted: Iterable[tuple[Sequence, int]]) -> list[tuple[Sequence, Window]]:
+        """Give the vocoder windows of these sequences, the first ones first, each to deliver so many frames.
+
+        Those of equal length share a batch. A vocoder that works at once, and keeps the decoder waiting, gets a single
+        batch. Returns the windows it was given.
+        """
         ready: dict[int, list[tuple[Sequence, Window]]] = defaultdict(list)
-        for sequence in sequences:
+        for sequence, size in wanted:
             finished = sequence.stop_reason is not None
-            if window := self._plan.next(sequence.vocoded, sequence.frames, finished=finished):
+            window = next_window(
+                sequence.vocoded,
+                sequence.frames,
+                size,
+                self._vocoder.context,
+                finished=finished,
+                equal=self._vocoder.at_once > 1,
+            )
+            if window:
                 ready[window.stop - window.start].append((sequence, window))
+                if self._vocoder.at_once == 1:
+                    break
         for windows in ready.values():
             for at in range(0, len(windows), self._vocoder.at_once):
                 self._start(windows[at : at + self._vocoder.at_once])
+        return [started for windows in ready.values() for started in windows]
 
     def _start(self, batch: list[tuple[Sequence, Window]]) -> None:
         frames = torch.stack([sequence.window(window.start, window.stop) for sequence, window in batch])
@@ -54,8 +64,3 @@ class VocoderQueue:
     def clear(self) -> None:
         """Forget every window that has not been collected."""
         self._batches.clear()
-
-
-def window_lengths(vocoder: Vocoder) -> list[int]:
-    """Frames of the windows that the vocoder will be given, shorter ends of utterances aside."""
-    return WindowPlan(WINDOW_FRAMES, vocoder.context).lengths

@@ -23,8 +23,8 @@ _LENGTHS = struct.Struct("<II")
 def pack(event: Event) -> bytes:
     payload = b""
     match event:
-        case Audio(utterance, piece, samples):
-            header: dict[str, Any] = {"kind": "audio", "utterance": utterance, "piece": piece}
+        case Audio(utterance, piece, samples, waited):
+            header: dict[str, Any] = {"kind": "audio", "utterance": utterance, "piece": piece, "waited": waited}
             payload = samples.astype("<f4", copy=False).tobytes()
         case PieceDone():
             header = {"kind": "done", **dataclasses.asdict(event)}

@@ -20,7 +20,7 @@ from runners.cpu import settle_openmp
 from runners.environment import Environment
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
 from runners.logs import formatter, still
-from runners.models.source import resolve_model
+from runners.models.source import check_source, resolve_model
 from runners.request_id import RequestIds
 from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
 from runners.wire import CALL, pack
@@ -32,6 +32,21 @@ CONFIG = EngineConfig.read(ENVIRONMENT)
 LINES = partial(formatter, CONFIG.log_format)
 LARGEST_BATCH = 512  # utterances of long jobs
 LONGEST_CALL = 24 * 3600  # seconds; requests have deadlines of their own, so this only has to be out of their way
+
+
+def look_for_source() -> None:
+    """Raises ConfigurationError where what XTTS_MODEL names is not there, or its licence not agreed to."""
+    check_source(CONFIG.model, CONFIG.tos_agreed)
+
+
+def look_for_devices() -> None:
+    """Raises ConfigurationError where there are fewer GPUs than are asked for."""
+    if CONFIG.device.startswith("cuda"):
+        import torch
+
+        from runners.xtts.checkpoint import choose_device
+
+        choose_device(CONFIG.device, CONFIG.workers - 1, torch.cuda.device_count())
 
 
 @bentoml.service(
@@ -67,26 +82,21 @@ class XTTSRunner:
     @staticmethod
     def fetch_model() -> None:
         """Once, before any process starts: what cannot be served stops the server with one message."""
-        ENVIRONMENT.check()
+        ENVIRONMENT.note(look_for_devices)
+        ENVIRONMENT.check(look_for_source)
         write_as(LINES)
         look_at(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
         watch_workers()
-        if CONFIG.device.startswith("cuda"):
-            import torch
-
-            from runners.xtts.checkpoint import choose_device
-
-            choose_device(CONFIG.device, CONFIG.workers - 1, torch.cuda.device_count())
 
     @bentoml.on_shutdown
     def stop(self) -> None:
         self.synthesizer.stop()
 
     @bentoml.api
-    async def synthesize(self, utterances: list[Utterance]) -> AsyncGenerator[bytes, None]:
+    async def synthesize(self, utterances: list[Utterance], listening: bool = False) -> AsyncGenerator[bytes, None]:
         """Events of the request (see runners/wire.py), as they happen. Closing the stream frees its slots."""
         yield b""  # BentoML begins its answer with the first chunk, and does not notice a caller that leaves before
-        async with aclosing(_packed(self.synthesizer.synthesize(utterances))) as frames:
+        async with aclosing(_packed(self.synthesizer.synthesize(utterances, listening=listening))) as frames:
             async for frame in frames:
                 yield frame
 

@@ -3,6 +3,7 @@
 S3's path-style addresses are plain paths, so it also stands for a bucket whose policy moto cannot play.
 """
 
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,12 +23,15 @@ class FileServer:
     cuts: list[int] = field(default_factory=list)  # so many bytes into the next contents the connection breaks
     read: list[str] = field(default_factory=list)  # whose content was asked for
     sent: int = 0  # bytes of contents
+    tls: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         self._closing = threading.Event()
         handler = type("Handler", (_Handler,), {"server_of": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
+        if self.tls:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
@@ -38,7 +42,7 @@ class FileServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self._server.server_address[1]}"
 
     def say_nothing(self) -> None:
         self._closing.wait(60)

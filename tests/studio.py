@@ -15,6 +15,7 @@ from TTS.tts.models.xtts import Xtts
 
 from runners.conditioning.latents import Latents
 from runners.engine import Engine
+from runners.pacing import Pacing
 from runners.sequence import Request, Sequence
 from runners.types import Audio, Event, Failed, PieceDone
 from runners.xtts.build import build_decoder
@@ -105,7 +106,13 @@ class Studio:
         gpt = copy.deepcopy(xtts.gpt) if precision.int10 else xtts.gpt  # whose weights would be taken
         self.decoder = build_decoder(gpt, slots, 32, precision)
         self.vocoder = Mute() if mute else vocoder_of(xtts, precision)
-        self.engine = Engine(self.decoder, self.vocoder, max_waiting, reserve=reserve)
+        self.engine = Engine(
+            self.decoder,
+            self.vocoder,  # type: ignore[arg-type]  # Mute has what the engine uses
+            pacing(),
+            max_waiting,
+            reserve=reserve,
+        )
 
     def tokens(self, language: str, text: str) -> Tensor:
         return torch.tensor(self.xtts.tokenizer.encode(text.strip().lower(), lang=language))
@@ -143,8 +150,42 @@ class Studio:
         return [take.finish() for take in takes]
 
 
+def upstream_codes(xtts: Xtts, language: str, text: str, speaker: str) -> list[int]:
+    """What upstream's `inference` decodes, greedily, by the call that it makes."""
+    tokens = torch.IntTensor(xtts.tokenizer.encode(text.strip().lower(), lang=language))[None]
+    codes = xtts.gpt.generate(
+        cond_latents=xtts.speaker_manager.speakers[speaker]["gpt_cond_latent"].to(xtts.device),
+        text_inputs=tokens.to(xtts.device),
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=5.0,
+        num_return_sequences=1,
+    )
+    drawn: list[int] = codes[0].tolist()
+    return drawn
+
+
+def upstream_wave(xtts: Xtts, language: str, text: str, speaker: str, speed: float = 1.0) -> NDArray[np.float32]:
+    stored = xtts.speaker_manager.speakers[speaker]
+    wave: NDArray[np.float32] = xtts.inference(
+        text,
+        language,
+        stored["gpt_cond_latent"],
+        stored["speaker_embedding"],
+        do_sample=False,
+        repetition_penalty=5.0,
+        speed=speed,
+    )["wav"]
+    return wave
+
+
+def pacing() -> Pacing:
+    return Pacing(frame=256 / 24_000, code=1024 / 22_050)
+
+
 def vocoder_of(xtts: Xtts, precision: Precision = FP32) -> Vocoder:
-    return Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length, precision.vocoder)
+    stream = torch.cuda.Stream(xtts.device) if xtts.device.type == "cuda" else None  # type: ignore[no-untyped-call]
+    return Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length, precision.vocoder, stream)
 
 
 @contextmanager

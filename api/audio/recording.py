@@ -14,7 +14,7 @@ from api.audio.encoders import Encoder, Output
 from api.audio.formats import encoder, quantise
 from api.audio.mastering import Master
 from runners.errors import EngineFailure
-from runners.types import Event, PieceDone, StopReason
+from runners.types import Audio, Event, PieceDone, StopReason
 
 NOT_FINITE: Final = "The model produced values that are not numbers."
 
@@ -55,6 +55,7 @@ class Recording:
         self._encoder: Encoder | None = None  # from the first sample on: a request that is refused starts no process
         self._abandoned = False
         self.codes = 0  # that the model has decoded for it
+        self.waited = 0.0  # seconds for a slot and for its turn to begin
         self.cut = 0  # pieces that ran into the model's longest length
 
     def __enter__(self) -> Self:
@@ -79,6 +80,8 @@ class Recording:
         if isinstance(event, PieceDone):
             self.codes += event.codes
             self.cut += event.stop_reason is StopReason.LIMIT
+        elif isinstance(event, Audio):
+            self.waited = max(self.waited, event.waited)
         for samples in self._assembler.feed(event):
             self._encode(self._master.feed(samples))
 

@@ -24,6 +24,10 @@ class Account:
         self._limits = limits
         self._standings: dict[Unit, Standing] = {}
 
+    def of(self, caller: str) -> None:
+        """Who it is, where that was not known from the start."""
+        self._caller = caller
+
     async def take(self, unit: Unit, amount: int, param: str | None = None) -> Standing | None:
         """What a refund needs; None where nothing is limited. Raises RateLimited and InvalidInput."""
         if unit not in self._limits:

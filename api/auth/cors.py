@@ -18,6 +18,7 @@ EXPOSED = (  # what scripts may read of our answers, beside the body
     "X-Audio-Duration",
     "X-Sample-Rate",
     "X-Language",
+    "X-Queue-Wait",
     "X-Segments",
     "X-Nothing-To-Say",
     "X-Request-ID",

@@ -19,6 +19,7 @@ from runners.errors import InvalidInput
 Unit = Literal["requests", "characters"]
 
 MEMORY = "memory"
+ROUNDING = 2.0  # seconds: a Redis gives what is left of a window in whole ones
 STORE_TIMEOUT = 1.0  # seconds; a request waits no longer for a Redis that does not answer
 
 
@@ -65,6 +66,9 @@ class Limit:
             raise InvalidInput(f"{amount} {self._unit} at once are too many: the limit is {self._rule}.", param=param)
         within = await self._counter.hit(self._item, self._unit, caller, cost=amount)
         standing = await self._standing(caller)
+        if standing.ends - time.time() > self._item.get_expiry() + ROUNDING:  # the clock has been set back meanwhile
+            await self._counter.clear(self._item, self._unit, caller)
+            return await self.take(caller, amount, param)
         if within:
             return standing
         left = await self.refund(caller, amount, standing)
@@ -72,9 +76,11 @@ class Limit:
 
     async def refund(self, caller: str, amount: int, taken: Standing) -> Standing:
         """Undo a take, unless its window is over: the next one owes nothing."""
-        if time.time() < taken.ends:
+        now = await self._standing(caller)
+        if time.time() < taken.ends and abs(now.ends - taken.ends) < ROUNDING:
             await self._store.incr(self._item.key_for(self._unit, caller), self._item.get_expiry(), -amount)
-        return await self._standing(caller)
+            return await self._standing(caller)
+        return now
 
     @property
     def _rule(self) -> str:

@@ -16,10 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.account import Account, account
 from api.auth.keys import ApiKey, recognise
+from api.auth.links import holder
 from api.auth.rates import Limit, Unit, open_store
 from api.error_responses import answer
 from api.errors import RateLimited, Unauthorized
-from api.paths import LISTS, METRICS, is_open
+from api.paths import LISTS, LIVE, METRICS, PLAYBACK, is_open
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,13 @@ class KeyBackend(AuthenticationBackend):
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
         if is_open(conn.scope["path"]) or (self._open_metrics and conn.scope["path"] == METRICS):
             return None
+        if (
+            self._keys
+            and conn.scope["type"] == "websocket"
+            and LIVE.fullmatch(conn.scope["path"])
+            and not _presented(conn)
+        ):
+            return None  # it may be in the first message, where browsers can put it
         name = self._holder(conn) if self._keys else address_of(conn)
         return AuthCredentials(), SimpleUser(name)
 
@@ -48,6 +56,8 @@ class KeyBackend(AuthenticationBackend):
             reads = conn.scope.get("method") in ("GET", "HEAD", "OPTIONS")
             if self._public_lists and reads and conn.scope["path"] in LISTS:
                 return address_of(conn)
+            if reads and conn.scope["path"] == PLAYBACK and (by := holder(conn.url.query, self._keys)):
+                return by
             raise AuthenticationError(NO_KEY)
         key = recognise(self._keys, presented.encode("latin-1"))  # which is how headers are decoded
         if key is None:
@@ -67,6 +77,8 @@ class RateLimits:
         self._limits = {unit: Limit(unit, rule, counts) for unit, rule in rules.items() if rule}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            account.set(Account(scope["user"].display_name, self._limits))  # its own session takes of it
         if scope["type"] != "http" or not scope["user"].is_authenticated:
             return await self.app(scope, receive, send)
         mine = Account(scope["user"].display_name, self._limits)
@@ -123,7 +135,8 @@ def report(keys: Sequence[ApiKey]) -> None:
 
 
 def _presented(conn: HTTPConnection) -> str:
-    if key := conn.headers.get("x-api-key"):
-        return key
+    for name in ("x-api-key", "xi-api-key"):  # the second is what ElevenLabs' clients send
+        if key := conn.headers.get(name):
+            return key
     scheme, _, credentials = conn.headers.get("authorization", "").partition(" ")
     return credentials.strip() if scheme.lower() == "bearer" else ""

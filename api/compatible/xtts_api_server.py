@@ -11,22 +11,35 @@ from urllib.parse import quote
 from babel import Locale, UnknownLocaleError
 from fastapi import APIRouter, Body, Depends, Path, Query
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.audio.formats import media_type
 from api.body import Body as RequestBody
-from api.described import BINARY, errors
+from api.described import BINARY, RATE, errors
 from api.language import AUTO
 from api.live_response import LiveResponse
-from api.responses import while_connected
+from api.paths import prefix_of
+from api.responses import unmade, while_connected
 from api.runner_client import RunnerClient
-from api.schemas import Language, SimpleRequest, Temperature, Text
+from api.schemas import Language, SimpleRequest, Temperature, Text, number
 from api.synthesis import Synthesis
 from api.voices.library import VoiceLibrary
 
 PREVIEW: Final = "1, 2, 3."  # is read out in every language
 WAV: Final = {"content": {"audio/wav": BINARY}}
+LIVEKITS: Final = "xi-api-key"  # the header that livekit-plugins-xtts sends, and no browser
+LIVEKITS_RATE: Final = 22_050  # Hz, unless told otherwise
+NUMBERS: Final = (
+    "temperature",
+    "speed",
+    "length_penalty",
+    "repetition_penalty",
+    "top_p",
+    "top_k",
+    "stream_chunk_size",
+)
 IGNORED: Final = "Has no meaning here."
 
 
@@ -52,6 +65,11 @@ class TtsSettings(RequestBody):
     enable_text_splitting: bool = Field(True, description=IGNORED)
     stream_chunk_size: int = Field(100, description=IGNORED)
 
+    @field_validator(*NUMBERS, mode="before")
+    @classmethod
+    def _no_boolean(cls, value: object) -> object:
+        return number(value) if isinstance(value, bool) else value
+
 
 class Speaker(BaseModel):
     name: str
@@ -67,13 +85,17 @@ class XttsApiServer:
         self._library = library
 
     async def voices(self) -> list[str]:
-        profiles = await run_in_threadpool(self._library.profiles)
-        return list(dict.fromkeys((*(each.name for each in profiles), *(await self._runner.model()).speakers)))
+        return await run_in_threadpool(self._library.names, (await self._runner.model()).speakers)
 
     async def languages(self) -> dict[str, str]:
         """Codes by their English names."""
         codes = (await self._runner.model()).languages
         return {_english(code): code for code in codes}
+
+    async def check(self, wish: Wish) -> None:
+        """Raises UnknownVoice, BrokenVoice, ModelLoading."""
+        speakers = (await self._runner.model()).speakers
+        await run_in_threadpool(self._library.resolve, _voice(wish.speaker_wav), speakers=speakers)
 
     def request(self, wish: Wish) -> SimpleRequest:
         settings = self.settings
@@ -113,7 +135,7 @@ Routes = Annotated[XttsApiServer, Depends(_of_this_server)]
 
 @router.get("/speakers")
 async def speakers(routes: Routes, request: Request) -> list[Speaker]:
-    base = str(request.base_url).rstrip("/")
+    base = f"{str(request.base_url).rstrip('/')}{prefix_of(request.scope)}"
     names = await routes.voices()
     return [Speaker(name=name, voice_id=name, preview_url=f"{base}/sample/{quote(name)}.wav") for name in names]
 
@@ -148,15 +170,32 @@ async def tts_to_audio(routes: Routes, request: Request, wish: Annotated[Wish, B
 
 @router.get("/tts_stream", response_class=Response, responses={200: WAV, **errors(404, 504)})
 async def tts_stream(routes: Routes, request: Request, wish: Annotated[Wish, Query()]) -> Response:
-    """A WAV file, as it is made: the address may be that of an `<audio>` element."""
-    live = await while_connected(request, routes.synthesis.live(routes.request(wish)))
+    """A WAV file, as it is made: the address may be that of an `<audio>` element. Raw samples for
+    livekit-plugins-xtts, which reads no header."""
+    body = routes.request(wish)
+    if LIVEKITS in request.headers:
+        body = body.model_copy(update={"output_format": "pcm", "sample_rate": LIVEKITS_RATE})
+    live = await while_connected(request, routes.synthesis.live(body))
     return LiveResponse(live.flow, live.flow, live.media_type, live.headers)
+
+
+@router.head("/tts_stream", include_in_schema=False)
+async def stream_there(routes: Routes, request: Request, wish: Annotated[Wish, Query()]) -> Response:
+    """Nothing is synthesized for who only looks."""
+    await routes.check(wish)
+    return unmade(media_type("pcm", LIVEKITS_RATE) if LIVEKITS in request.headers else media_type("wav", RATE))
 
 
 @router.get("/sample/{name}", response_class=Response, responses={200: WAV, **errors(404, 504)})
 async def sample(routes: Routes, request: Request, name: Annotated[str, Path(examples=["default.wav"])]) -> Response:
     """What the voice sounds like."""
     return await _whole(routes, request, Wish(text=PREVIEW, speaker_wav=name, language=None))
+
+
+@router.head("/sample/{name}", include_in_schema=False)
+async def sample_there(routes: Routes, name: str) -> Response:
+    await routes.check(Wish(text=PREVIEW, speaker_wav=name))
+    return unmade(media_type("wav", RATE))
 
 
 async def _whole(routes: XttsApiServer, request: Request, wish: Wish) -> Response:

@@ -39,7 +39,6 @@ def document(app: FastAPI, config: ServerConfig) -> dict[str, Any]:
         description=ABOUT,
         routes=[*described_routes.router.routes, *app.routes],
         tags=TAGS,
-        servers=[{"url": "."}],
     )
     schemas = made["components"]["schemas"]
     for name in (FASTAPIS_OWN, "ValidationError"):

@@ -119,8 +119,14 @@ def _completed(job: Job) -> Job:
     return job
 
 
+class ResultFile(FileResponse):
+    """A single range of it is sent as such; of many the whole, which every client can read."""
+
+    max_ranges = 1
+
+
 def _zip(job: Job) -> Response:
-    return FileResponse(job.result, media_type=ZIP, filename=f"{job.id}.zip")
+    return ResultFile(job.result, media_type=ZIP, filename=f"{job.id}.zip")
 
 
 def _canceled(job: Job) -> dict[str, Any]:

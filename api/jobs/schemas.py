@@ -9,33 +9,55 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
 
 from api.body import Body
+from api.names import composed, is_name
 from api.passages import paragraphs
 from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Segments, Settings, SimpleRequest, Text
 
 LONGEST_SAMPLE = 50_000  # characters: an hour of speech
 MOST_PARTS = 20_000  # paragraphs and segments of a job: each is an utterance, which takes memory however short it is
 TOO_MANY_PARTS = f"there are more than {MOST_PARTS} paragraphs and segments in all"
+LONGEST_ID = 100  # characters
 LONGEST_SILENCE = 6 * 3600.0  # seconds of pauses in a job: 1 GB of WAV
+
+
+def _file_name(id: str) -> str:
+    if not is_name(composed(id), LONGEST_ID):
+        raise ValueError("letters, digits, spaces and . _ - ' ( ) make a name, which starts with a letter or a digit")
+    return composed(id)
 
 
 SampleId = Annotated[
     str,
+    AfterValidator(_file_name),
     Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        description="The sample's name and its file's: 1 to 100 of A-Z, a-z, 0-9, `.`, `_` and `-`, "
-        "beginning with a letter or a digit.",
+        min_length=1,
+        max_length=LONGEST_ID,
+        description="The sample's name and its file's: 1 to 100 letters of any script, digits, spaces and "
+        "`. _ - ' ( )`, beginning with a letter or a digit.",
         examples=["chapter-01"],
     ),
 ]
+
+
+def _name_only(voice: object) -> object:
+    if isinstance(voice, dict):
+        raise ValueError("must be a voice's name here; upload the voice first, by `POST /voices`")
+    return voice
+
+
+VoiceName = Annotated[
+    str, BeforeValidator(_name_only), Field(max_length=128, description="As of one text, but a name only.")
+]
 ParagraphPause = Annotated[float, Field(ge=0, le=60, description="Seconds of silence between two paragraphs.")]
 Trim = Annotated[
-    bool | None,  # its default depends on the shape
+    StrictBool | None,  # its default depends on the shape
     Field(description="Drop the model's own silence around each paragraph (None: no) or segment (None: yes)."),
 ]
 
@@ -48,9 +70,16 @@ def _bounded_silence(pause: float, info: ValidationInfo) -> float:
     return pause
 
 
+class NamedPart(Part):
+    """Of a job: what is to be done later keeps no recordings."""
+
+    voice: VoiceName | None = None
+
+
 class Defaults(Settings):
     """What samples take unless they have their own."""
 
+    voice: VoiceName = "default"
     paragraph_pause: ParagraphPause = 0.6
     trim_silence: Trim = None
 
@@ -61,8 +90,9 @@ class Sample(Settings):
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["segments"]}]})
 
     id: SampleId
+    voice: VoiceName = "default"
     text: Text | None = Field(None, description="What to synthesize. Blank lines separate paragraphs.")
-    segments: Segments | None = None
+    segments: Segments[NamedPart] | None = None
     paragraph_pause: Annotated[ParagraphPause, AfterValidator(_bounded_silence)] = Field(0.6, validate_default=True)
     trim_silence: Trim = None
 
@@ -83,14 +113,14 @@ class Sample(Settings):
         return self.segments is not None if self.trim_silence is None else self.trim_silence
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[NamedPart]:
         """The segments, or the paragraphs."""
         if self.segments is not None:
             return self.segments
         assert self.text is not None
         texts = paragraphs(self.text) or [self.text]
         pauses = [self.paragraph_pause] * (len(texts) - 1) + [0.0]
-        return [Part(text=text, pause_after=pause) for text, pause in zip(texts, pauses, strict=True)]
+        return [NamedPart(text=text, pause_after=pause) for text, pause in zip(texts, pauses, strict=True)]
 
     @property
     def request(self) -> SimpleRequest | SegmentedRequest:
@@ -99,7 +129,8 @@ class Sample(Settings):
         parts = self.parts
         if self.segments is None and len(parts) == 1:
             return SimpleRequest(text=parts[0].text, trim_silence=self.trims, **settings)
-        return SegmentedRequest(segments=parts, trim_silence=self.trims, **settings)
+        segments = [Part.model_validate(part.model_dump(exclude_unset=True)) for part in parts]
+        return SegmentedRequest(segments=segments, trim_silence=self.trims, **settings)
 
     @property
     def digest(self) -> str:

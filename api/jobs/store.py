@@ -17,7 +17,6 @@ import json
 import os
 import re
 import shutil
-import time
 import uuid
 import zipfile
 from collections.abc import Iterable
@@ -31,6 +30,7 @@ from typing import Any, Final
 
 from filelock import FileLock
 
+from api.age import age
 from api.errors import StorageFailure, UnknownJob
 from api.jobs.manifest import NAME, Entry, Manifest
 from api.jobs.schemas import LongRequest
@@ -230,7 +230,7 @@ class JobStore:
         """Remove jobs that have been over for long, and what crashed processes left half-way."""
         for folder in [*self.folder.glob(f"{DRAFT}*"), *(self.folder / job.id for job in self._all() if job.over)]:
             with suppress(FileNotFoundError):  # another server was faster
-                if time.time() - folder.stat().st_mtime > KEPT:
+                if age(folder.stat().st_mtime) > KEPT:
                     leaving = self.folder / f"{DRAFT}{uuid.uuid4().hex}"
                     folder.rename(leaving)
                     shutil.rmtree(leaving, ignore_errors=True)

@@ -7,11 +7,13 @@ import asyncio
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from api.audio.edges import Samples
 from api.jobs.manifest import Entry, Manifest
 from api.jobs.planner import JobPlanner
 from api.jobs.render import RenderTask
 from api.jobs.store import Job, Progress
 from api.jobs.threads import JobThreads
+from api.loudness import VoiceLoudness
 from api.runner_client import RunnerClient, UtteranceAudio
 from runners.errors import EngineFailure, ModelLoading, SpeechError
 from runners.types import Status, Utterance
@@ -54,6 +56,7 @@ class Work:
         status = await self._ready()
         self._rate = status.model.sample_rate
         tasks = await self._threads.run(self._begin, status)
+        await self._level(tasks)
         todo = [task for task in tasks if task.sample.id not in self._entries]
         for task in todo:
             if task.over:
@@ -74,6 +77,23 @@ class Work:
         )
         self._job.note(self._progress)
         return tasks
+
+    async def _level(self, tasks: Sequence[RenderTask]) -> None:
+        """One gain for all files of a job of several, by its voices: whenever it is resumed, the same again."""
+        wanted = [(task, task.audio) for task in tasks if task.audio and task.audio.loudness is not None]
+        if len(tasks) == 1 or all(task.sample.id in self._entries for task, _ in wanted):
+            return
+        loudness = VoiceLoudness(self._say)
+        said = [phrase.utterance for task, _ in wanted for phrase in task.phrases]
+        rates = {audio.file_rate for _, audio in wanted}
+        measured = {rate: await loudness.of(said, self._rate, rate) for rate in rates}
+        for task, audio in wanted:
+            task.audio = dataclasses.replace(audio, measured=measured[audio.file_rate])
+
+    async def _say(self, words: Utterance) -> Sequence[Samples]:
+        """Nothing, where a voice cannot say them: its samples will tell why."""
+        [outcome] = await self._synthesize([words])
+        return outcome.pieces if isinstance(outcome, UtteranceAudio) else ()
 
     async def _make(self, calls: Iterator[Call], at_once: int) -> None:
         try:

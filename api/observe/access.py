@@ -1,6 +1,7 @@
 """The outermost middleware: gives each request its id, sees its answer to the end, then logs and counts it once.
 
-A stream's end is its last byte, or its client's leaving. No line and no label holds a text, a raw path or a query.
+A stream's end is its last byte, a WebSocket's its closing, either's its client's leaving. No line and no label holds a
+text, a raw path or a query.
 """
 
 import logging
@@ -21,7 +22,11 @@ from runners.request_id import HEADER, id_for, request_id
 
 log = logging.getLogger(__name__)
 
-METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+WEBSOCKET: Final = "WEBSOCKET"  # stands for a method
+METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", WEBSOCKET})
+HEADS: Final = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+BODIES: Final = frozenset({"http.response.body", "websocket.http.response.body"})
+LEFT_IN_ORDER: Final = frozenset({1000, 1001})  # RFC 6455's codes
 OTHER: Final = "other"  # a path or a method that there is not
 QUIET: Final = PROBES | {METRICS}  # asked every few seconds, by machines
 
@@ -32,7 +37,7 @@ class Access:
         self._metrics = metrics or ServiceMetrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         named = id_for(Headers(scope=scope).get(HEADER, ""))
         request_id.set(named)
@@ -40,17 +45,15 @@ class Access:
 
         async def receive_seen() -> Message:
             message = await receive()
-            exchange.gone = exchange.gone or message["type"] == "http.disconnect"
+            exchange.received(message)
             return message
 
         async def send_seen(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                exchange.status = message["status"]
+            if message["type"] in HEADS:
+                exchange.status = message.get("status", 101)
                 MutableHeaders(scope=message)[HEADER] = named
             await send(message)
-            exchange.bytes += len(message.get("body", b""))
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
-                exchange.end(whole=True)
+            exchange.sent(message)
 
         with self._metrics.in_progress.track_inprogress():
             try:
@@ -66,12 +69,23 @@ class Exchange:
         self._scope = scope
         self._record = record
         self._metrics = metrics
-        self._method = scope["method"] if scope["method"] in METHODS else OTHER
+        method = scope.get("method", WEBSOCKET)
+        self._method = method if method in METHODS else OTHER
         self._route = template_of(scope["app"].routes, scope) or OTHER  # now: on its way the scope will change
         self._over = False
         self.status = 0
         self.bytes = 0
-        self.gone = False
+        self._gone = False
+
+    def received(self, message: Message) -> None:
+        if message["type"] == "websocket.disconnect" and message.get("code") in LEFT_IN_ORDER:
+            self.end(whole=True)
+        self._gone = self._gone or message["type"] in ("http.disconnect", "websocket.disconnect")
+
+    def sent(self, message: Message) -> None:
+        self.bytes += len(message.get("body") or message.get("bytes") or (message.get("text") or "").encode())
+        if message["type"] == "websocket.close" or (message["type"] in BODIES and not message.get("more_body", False)):
+            self.end(whole=True)
 
     def end(self, *, whole: bool) -> None:
         """`whole`: its last byte was sent. Only the first call counts."""
@@ -88,7 +102,7 @@ class Exchange:
         if self._record.error:
             return self._record.error
         if not whole:
-            return ClientGone.type if self.gone else error_type(500)
+            return ClientGone.type if self._gone else error_type(500)
         return OK if self.status < 400 else error_type(self.status)
 
     def _fields(self, outcome: str, seconds: float) -> dict[str, Any]:
@@ -98,7 +112,7 @@ class Exchange:
             "outcome": outcome,
             "seconds": round(seconds, 4),
             "bytes": self.bytes,
-            "caller": getattr(self._scope.get("user"), "display_name", ""),
+            "caller": record.caller or getattr(self._scope.get("user"), "display_name", ""),
             "client": (self._scope.get("client") or ("",))[0],
             "characters": record.characters,
             "language": ",".join(record.languages),

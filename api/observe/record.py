@@ -14,6 +14,7 @@ from runners.types import Utterance
 @dataclass(slots=True)
 class Record:
     began: float = field(default_factory=time.perf_counter)
+    caller: str = ""  # where it was not known from the start
     error: str = ""  # the type of the error that was answered, or that broke the answer off
     voices: dict[str, None] = field(default_factory=dict)  # names, as they first came
     languages: dict[str, None] = field(default_factory=dict)

@@ -17,12 +17,11 @@ from starlette.responses import Response
 from api.audio.formats import PLAIN_PCM
 from api.config import ServerConfig
 from api.described import AUDIO, AUDIO_HEADERS, OpenAIErrorBody, errors
-from api.errors import UnknownModel, UnknownVoice
+from api.errors import UnknownModel
 from api.language import AUTO
 from api.live_response import LiveResponse
 from api.openai.schemas import (
     MODELS,
-    VOICES,
     CreatedVoice,
     Model,
     ModelList,
@@ -34,11 +33,12 @@ from api.openai.schemas import (
     own_name,
     style_in,
     usage,
-    voice_for,
 )
+from api.openai.voices import VoiceNames
 from api.responses import while_connected
 from api.runner_client import RunnerClient
 from api.schemas import SimpleRequest
+from api.sent_voice import SentVoice, name_of
 from api.synthesis import Live, Rendered, Synthesis
 from api.voices.form import OPENAI_FORM
 from api.voices.library import VoiceLibrary
@@ -48,17 +48,17 @@ from api.voices.routes import Routes as VoiceRoutes
 class OpenAIRoutes:
     def __init__(self, config: ServerConfig, synthesis: Synthesis, runner: RunnerClient, library: VoiceLibrary) -> None:
         self._strict = config.strict_models
-        self._mapping = config.openai_voices
+        self._names = VoiceNames(config.openai_voices, library)
         self._synthesis = synthesis
         self._runner = runner
         self._library = library
 
     async def speech(self, asked: SpeechRequest) -> Live | Rendered:
-        speakers = (await self._runner.model()).speakers
-        voice, is_model = await run_in_threadpool(self._voice, asked, speakers)
+        model = await self._runner.model()
+        voice, is_model = await run_in_threadpool(self._voice, asked, model.speakers)
         if self._strict and asked.model and is_model:
             await self.model(asked.model)
-        body = await run_in_threadpool(self._in_our_words, asked, voice)
+        body = await run_in_threadpool(self._in_our_words, asked, asked.latents(model) or voice)
         if asked.is_live or asked.stream_format == "sse":
             return await self._synthesis.live(body)
         return await self._synthesis.whole(body)
@@ -73,24 +73,18 @@ class OpenAIRoutes:
         return Model(id=name)
 
     async def voices(self) -> list[str]:
-        return await run_in_threadpool(self._names, (await self._runner.model()).speakers)
-
-    def _names(self, speakers: Sequence[str]) -> list[str]:
-        """Of the voices that are ours, or configured."""
-        return list(dict.fromkeys((*(each.name for each in self._library.profiles()), *speakers, *self._mapping)))
+        return await run_in_threadpool(self._names.all, (await self._runner.model()).speakers)
 
     def _voice(self, asked: SpeechRequest, speakers: Sequence[str]) -> tuple[str, bool]:
         """Ours, and whether `model` is a model's name. Raises UnknownVoice, which lists all that there are."""
         named = asked.voice or asked.model or "default"
-        ours = {named} if self._library.folder_of(named) else speakers
-        voice = voice_for(named, self._mapping, ours)
+        voice = self._names.find(named, speakers)
         if voice is None and asked.voice:
-            known = ", ".join((*self._names(speakers), *sorted(VOICES - self._mapping.keys())))
-            raise UnknownVoice(f"There is no voice {named!r}. There are: {known}.", param="voice")
+            raise self._names.unknown(named, speakers)
         return voice or "default", bool(asked.voice) or voice is None
 
-    def _in_our_words(self, asked: SpeechRequest, voice: str) -> SimpleRequest:
-        profile = self._library.find(voice)
+    def _in_our_words(self, asked: SpeechRequest, voice: str | SentVoice) -> SimpleRequest:
+        profile = self._library.find(name_of(voice))
         named = style_in(asked.instructions, profile.styles) if profile else None
         return SimpleRequest(
             text=asked.input,

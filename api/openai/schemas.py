@@ -5,20 +5,21 @@ Some of our own fields are taken too. Fields that neither has are let pass: fron
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Annotated, Any, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator, model_validator
 
 from api.body import Body
 from api.pronunciations import Pronunciations
 from api.schemas import Language, Loudness, OutputFormat, SampleRate, Seed, Speed, Style, number
+from api.sent_voice import Base64, SentVoice, packed
+from runners.types import ModelCard
 
 MODELS: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # and their dated versions: all of them are the one model
 VERSION: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
-VOICES: Final = frozenset(
-    ("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse")
-)
 LONGEST: Final = 4096  # characters
 # Also as JSON in `instructions`.
 OURS: Final = ("language", "seed", "style", "normalize", "pronunciations", "sample_rate", "loudness")
@@ -44,7 +45,11 @@ def _inside(instructions: object) -> dict[str, Any]:
         fields = json.loads(instructions) if isinstance(instructions, str) else None
     except (ValueError, RecursionError):
         return {}
-    return {name: fields[name] for name in OURS if name in fields} if isinstance(fields, dict) else {}
+    return {name: fields[name] for name in OURS if fields.get(name) is not None} if isinstance(fields, dict) else {}
+
+
+def _floats(raw: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(raw[: len(raw) // 4 * 4], "<f4")
 
 
 class SpeechRequest(Body):
@@ -55,7 +60,10 @@ class SpeechRequest(Body):
     )
     input: str = Field(min_length=1, max_length=LONGEST, examples=["Jó napot kívánok!"])
     voice: Annotated[StrictStr | None, BeforeValidator(_voice_name)] = Field(
-        None, max_length=128, examples=["alloy"], description="One of ours, or of OpenAI's. Also as `{'id': name}`."
+        None,
+        max_length=128,
+        examples=["alloy"],
+        description="One of ours, or of OpenAI's, or a blend, `anna(2)+bela`. Also as `{'id': name}`.",
     )
     response_format: Annotated[OutputFormat, BeforeValidator(_lower)] = "mp3"
     speed: Speed = 1.0
@@ -76,6 +84,8 @@ class SpeechRequest(Body):
     style: Style = None
     normalize: bool = Field(True, description="As in `/generate/simple`; not one of OpenAI's.")
     pronunciations: Pronunciations = None
+    gpt_cond_latent_b64: Base64 | None = Field(None, description="What `/v1/tts/conditioning` gave, for a voice.")
+    speaker_embeddings_b64: Base64 | None = None
     sample_rate: SampleRate = None
     loudness: Loudness = None
 
@@ -89,6 +99,13 @@ class SpeechRequest(Body):
             return body
         body = {name: value for name, value in body.items() if value is not None}
         return {**_inside(body.get("instructions")), **body}
+
+    def latents(self, model: ModelCard) -> SentVoice | None:
+        """The voice, where it is in the request. Raises UnreadableLatents."""
+        if not (self.gpt_cond_latent_b64 and self.speaker_embeddings_b64):
+            return None
+        gpt, speaker = (_floats(raw) for raw in (self.gpt_cond_latent_b64, self.speaker_embeddings_b64))
+        return packed(gpt, speaker, model)
 
     @property
     def is_live(self) -> bool:
@@ -131,13 +148,6 @@ class CreatedVoice(BaseModel):
 def is_known(model: str, own: str) -> bool:
     """Whether `model` is one of OpenAI's for speech, or `own`, as ours is called."""
     return model == own or VERSION.sub("", model) in MODELS
-
-
-def voice_for(name: str, mapping: Mapping[str, str], ours: Collection[str]) -> str | None:
-    """Our voice for that name: as configured, or our own of that name, or the default one for OpenAI's; or none."""
-    if theirs := mapping.get(name.lower()):
-        return theirs
-    return name if name in ours else "default" if name.lower() in VOICES else None
 
 
 def style_in(instructions: str | None, styles: Collection[str]) -> str | None:

@@ -2,8 +2,8 @@
 
 Without a `voice.yaml`, or with one that lists no references, every audio file in the folder is a reference
 and its style is the file's name without the ending. A voice that came without its recordings has a
-`latents.safetensors` in their place, and that file's styles. Names of voices and styles are lower case and
-compared as they are.
+`latents.safetensors` in their place, and that file's styles. What their names may be:
+api/names.py.
 """
 
 import math
@@ -12,14 +12,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api.names import NAME_RULE, composed, is_name
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, read_settings
 from runners.conditioning.voice_file import VoiceLatents
 from runners.errors import SpeechError, UnreadableLatents
 
 LATENTS_FILE = "latents.safetensors"
 AUDIO = re.compile(r"[^.].*\.(aac|aiff?|amr|caf|flac|m4a|mka|mp[34]|og[ag]|opus|wav|webm|wma)", re.IGNORECASE)
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-NAME_RULE = "a name is up to 64 of a-z, 0-9, _ and -, and starts with a letter or a digit"
 
 
 class BrokenVoice(SpeechError):
@@ -69,7 +68,7 @@ def check_voice(folder: Path) -> VoiceProfile:
     blend = settings.default_blend if settings.default_blend is not None else dict.fromkeys(styles, 1.0)
     weights = _default_blend(blend, styles)
     return VoiceProfile(
-        folder.name,
+        composed(folder.name),
         folder,
         settings.language,
         styles,
@@ -83,6 +82,7 @@ def check_voice(folder: Path) -> VoiceProfile:
 
 def normalise(blend: Mapping[str, float], styles: Collection[str]) -> dict[str, float]:
     """The same blend with weights > 0 that sum to 1, in the order of `styles`. Raises BadBlend."""
+    blend = {composed(style): weight for style, weight in blend.items()}
     for style, weight in blend.items():
         if style not in styles:
             raise BadBlend(f"there is no style {style!r}; there are: {', '.join(styles)}")
@@ -107,7 +107,7 @@ def _stored(folder: Path, settings: VoiceSettings) -> tuple[str, dict[str, Path]
     except UnreadableLatents as error:
         raise Fault(f"{file.name}: {error.message.removesuffix('.')}") from error
     for style in stored.styles:
-        if not NAME.fullmatch(style):
+        if not is_name(style):
             raise Fault(f"{file.name}: style {style!r}: {NAME_RULE}")
     return stored.checkpoint, dict.fromkeys(stored.styles, file)
 
@@ -117,13 +117,13 @@ def _listed(folder: Path, references: Mapping[str, str]) -> dict[str, Path]:
         raise Fault(f"{SETTINGS_FILE}: references: at least one is needed, or leave the key out")
     for style, file in references.items():
         key = f"{SETTINGS_FILE}: references.{style}"
-        if not NAME.fullmatch(style):
+        if not is_name(composed(style)):
             raise Fault(f"{key}: {NAME_RULE}")
         if file in ("", ".", "..") or Path(file).name != file:
             raise Fault(f"{key}: {file!r} is not the name of a file in this folder")
         if not (folder / file).is_file():
             raise Fault(f"{key}: there is no file {file!r} in this folder")
-    return {style: folder / file for style, file in references.items()}
+    return {composed(style): folder / file for style, file in references.items()}
 
 
 def _found(folder: Path) -> dict[str, Path]:
@@ -131,11 +131,12 @@ def _found(folder: Path) -> dict[str, Path]:
     for clip in sorted(folder.iterdir()):
         if not AUDIO.fullmatch(clip.name) or not clip.is_file():
             continue
-        if not NAME.fullmatch(clip.stem):
+        style = composed(clip.stem)
+        if not is_name(style):
             raise Fault(f"{clip.name}: {NAME_RULE}; rename it, or name its style in {SETTINGS_FILE}")
-        if clip.stem in styles:
-            raise Fault(f"{clip.name}: {styles[clip.stem].name} has the same style already")
-        styles[clip.stem] = clip
+        if style in styles:
+            raise Fault(f"{clip.name}: {styles[style].name} has the same style already")
+        styles[style] = clip
     if not styles:
         raise Fault("there is no audio file in its folder")
     return styles

@@ -17,18 +17,26 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from api.errors import BodyTooLarge, ClientGone, WrongMediaType
+from api.names import LONGEST, NAME_RULE, composed, is_name
 from api.paths import OPENAI
-from api.voices.folder import NAME, NAME_RULE
+from api.sent_voice import MOST_CLIPS
 from runners.conditioning.voice_file import LARGEST as LARGEST_LATENTS
 from runners.errors import InvalidInput
 
 TEXTS: Final = ("name", "language")
 LATENTS: Final = "latents"
 SAMPLE, CONSENT, SAMPLES_STYLE = "audio_sample", "consent", "neutral"  # OpenAI's fields, and the style of its clip
-MOST_CLIPS: Final = 16
 LARGEST_CLIP: Final = 32 * 2**20  # bytes: a minute at 96 kHz, 24 bit, stereo
 LARGEST_UPLOAD: Final = 64 * 2**20  # bytes
 EXAMPLE: Final = "-F name=anna -F language=hu -F neutral=@clip.wav"
+CLIP: Final = "clip"  # the one field of a form that is only judged
+ONE_EXAMPLE: Final = f"-F {CLIP}=@clip.wav"
+
+_CLIP: Final[dict[str, Any]] = {
+    "type": "string",
+    "format": "binary",
+    "description": f"A clip; the field is its style, of any name. Up to {MOST_CLIPS}.",
+}
 
 # The body's schema for the documentation, as the form is read by hand.
 DOCUMENTED: Final[dict[str, Any]] = {
@@ -40,15 +48,12 @@ DOCUMENTED: Final[dict[str, Any]] = {
                     "type": "object",
                     "required": ["name"],
                     "properties": {
-                        "name": {"type": "string", "pattern": f"^{NAME.pattern}$", "example": "anna"},
+                        "name": {"type": "string", "maxLength": LONGEST, "description": NAME_RULE, "example": "anna"},
                         "language": {"type": "string", "example": "hu"},
-                        LATENTS: {"type": "string", "format": "binary", "description": "In place of clips."},
+                        **dict.fromkeys(("neutral", "excitement", "question"), _CLIP),
+                        LATENTS: {**_CLIP, "description": "In place of clips."},
                     },
-                    "additionalProperties": {
-                        "type": "string",
-                        "format": "binary",
-                        "description": f"A clip; the field is its style, such as `neutral`. Up to {MOST_CLIPS}.",
-                    },
+                    "additionalProperties": _CLIP,
                 }
             }
         },
@@ -65,11 +70,26 @@ OPENAI_FORM: Final[dict[str, Any]] = {
                     "type": "object",
                     "required": ["name", SAMPLE],
                     "properties": {
-                        "name": {"type": "string", "pattern": f"^{NAME.pattern}$", "example": "anna"},
+                        "name": {"type": "string", "maxLength": LONGEST, "example": "anna"},
                         SAMPLE: {"type": "string", "format": "binary"},
                         CONSENT: {"type": "string"},
                         "language": {"type": "string", "example": "hu"},
                     },
+                }
+            }
+        },
+    }
+}
+
+ONE_CLIP: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [CLIP],
+                    "properties": {CLIP: {"type": "string", "format": "binary"}},
                 }
             }
         },
@@ -91,8 +111,25 @@ async def read_form(request: Request) -> AsyncIterator[VoiceForm]:
 
     Raises WrongMediaType, BodyTooLarge, ClientGone, and InvalidInput that names the field and says what would be right.
     """
+    async with _form(request, EXAMPLE) as form:
+        yield _checked(_in_our_words(form) if request.scope["path"].startswith(OPENAI) else form)
+
+
+@asynccontextmanager
+async def read_clip(request: Request) -> AsyncIterator[UploadFile]:
+    """The one file of a form, its field `clip`. Raises what `read_form` raises."""
+    async with _form(request, ONE_EXAMPLE) as form:
+        clip = form.get(CLIP)
+        if not isinstance(clip, UploadFile):
+            raise InvalidInput(f"{CLIP}: a file is needed, as in {ONE_EXAMPLE}", param=CLIP)
+        _check_file(CLIP, clip)
+        yield clip
+
+
+@asynccontextmanager
+async def _form(request: Request, example: str) -> AsyncIterator[FormData]:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise WrongMediaType(f"A voice is uploaded as multipart/form-data, such as curl makes of {EXAMPLE}")
+        raise WrongMediaType(f"Clips are uploaded as multipart/form-data, such as curl makes of {example}")
     try:
         form = await request.form(max_files=MOST_CLIPS + 1, max_fields=16, max_part_size=1024)
     except ClientDisconnect:
@@ -100,7 +137,7 @@ async def read_form(request: Request) -> AsyncIterator[VoiceForm]:
     except HTTPException as error:
         raise InvalidInput(f"The form data is broken: {error.detail}") from error
     try:
-        yield _checked(_in_our_words(form) if request.scope["path"].startswith(OPENAI) else form)
+        yield form
     finally:
         await form.close()
 
@@ -111,6 +148,7 @@ def _in_our_words(form: FormData) -> FormData:
 
 
 def _checked(form: FormData) -> VoiceForm:
+    form = FormData([(composed(name), value) for name, value in form.multi_items()])
     fields = form.multi_items()
     for name in form:
         if len(form.getlist(name)) > 1:
@@ -122,17 +160,17 @@ def _checked(form: FormData) -> VoiceForm:
             raise InvalidInput(f"{name}: is sent as text; a clip is sent as a file, as in {EXAMPLE}", param=name)
     for name, file in files.items():
         _check_file(name, file)
-    if not NAME.fullmatch(texts.get("name", "")):
+    if not is_name(called := composed(texts.get("name", "").strip())):
         raise InvalidInput(f"name: {NAME_RULE}, as in {EXAMPLE}", param="name")
     latents = files.pop(LATENTS, None)
     _check_files(files, latents)
-    return VoiceForm(texts["name"], texts.get("language") or None, files, latents)
+    return VoiceForm(called, texts.get("language") or None, files, latents)
 
 
 def _check_file(name: str, file: UploadFile) -> None:
     if name in TEXTS:
         raise InvalidInput(f"{name}: is sent as a file; text is expected, as in {EXAMPLE}", param=name)
-    if not NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidInput(f"{name!r}: names a style; {NAME_RULE}.", param=name)
     largest = LARGEST_LATENTS if name == LATENTS else LARGEST_CLIP
     if (file.size or 0) > largest:

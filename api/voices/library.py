@@ -8,14 +8,16 @@ changed.
 import hashlib
 import logging
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from api.errors import UnknownVoice
+from api.names import NAME_RULE, composed, is_name
+from api.voices.blends import Blend, parse_blend
 from api.voices.folder import (
-    NAME,
-    NAME_RULE,
     BadBlend,
     BrokenVoice,
     VoiceProfile,
@@ -27,20 +29,27 @@ from runners.types import Reference, Voice
 
 log = logging.getLogger(__name__)
 
+MOST_KNOWN = 4096  # folders, and clips, that are remembered
 Stamp = tuple[int, int, int]  # inode, mtime in ns, bytes: another file or content has another one
 
 
 class VoiceLibrary:
     """The voices of some folders, of which one that does not exist holds none. May be shared by threads."""
 
-    def __init__(self, *folders: Path) -> None:
+    def __init__(self, *folders: Path, unlisted: Path | None = None) -> None:
+        """`unlisted`: a folder whose voices are found by their names only."""
         self._folders = tuple(folder.absolute() for folder in folders)
+        self._findable = (*self._folders, *([unlisted.absolute()] if unlisted else []))
         self._profiles: dict[Path, tuple[dict[str, Stamp], VoiceProfile]] = {}
         self._digests: dict[Path, tuple[Stamp, str]] = {}
 
     def profiles(self) -> list[VoiceProfile]:
         """Every usable voice, by name."""
         return [found for found in self._all() if isinstance(found, VoiceProfile)]
+
+    def names(self, speakers: Sequence[str]) -> list[str]:
+        """Of every usable voice, and of the checkpoint's `speakers`: each once."""
+        return list(dict.fromkeys((*(profile.name for profile in self.profiles()), *speakers)))
 
     def faults(self) -> list[BrokenVoice]:
         """Every folder that is no usable voice, and why: for the start-up log and for listings."""
@@ -63,9 +72,11 @@ class VoiceLibrary:
     def resolve(
         self, voice: str, style: str | Mapping[str, float] | None = None, *, speakers: Sequence[str] = ()
     ) -> Voice:
-        """What the runner needs to synthesize in `voice`: a folder's, or else one of the checkpoint's `speakers`.
+        """What the runner needs to synthesize in `voice`: a folder's, or else one of the checkpoint's `speakers`, or
+        else a blend of such (see blends.py).
 
-        `style`: None = the voice's default blend, a name = that reference alone, a mapping = those weights.
+        `style`: None = the voice's default blend, a name = that reference alone, a mapping = those weights; of a blend
+        each voice's own.
         Raises what `get` raises, and InvalidInput for a style that the voice does not have or weights that
         blend nothing.
         """
@@ -78,10 +89,22 @@ class VoiceLibrary:
                     raise
                 return self.resolve(voice, style, speakers=speakers)  # it was deleted or replaced meanwhile
         if voice not in speakers:
+            if (blend := parse_blend(voice)) is not None:
+                return self._mixed(blend, style, speakers)
             raise self._unknown(voice, speakers)
         if style is not None:
             raise InvalidInput(f"{voice!r} is a speaker of the model and has no styles.", param="style")
-        return Voice(speaker=voice)
+        return Voice.of_speaker(voice)
+
+    def _mixed(self, blend: Blend, style: str | Mapping[str, float] | None, speakers: Sequence[str]) -> Voice:
+        total = sum(weight for _, weight in blend)
+        return Voice(
+            tuple(
+                replace(reference, weight=reference.weight * weight / total)
+                for name, weight in blend
+                for reference in self.resolve(name, style, speakers=speakers).references
+            )
+        )
 
     def by_style(self, profile: VoiceProfile) -> dict[str, Voice]:
         """Each style as a voice of its own. Raises what `resolve` raises: the voice may be gone by now."""
@@ -111,16 +134,18 @@ class VoiceLibrary:
         stamp = _stamp(clip.stat())
         known = self._digests.get(clip)
         if known is None or known[0] != stamp:
+            if len(self._digests) > MOST_KNOWN:
+                self._digests.clear()
             known = self._digests[clip] = stamp, hashlib.sha256(clip.read_bytes()).hexdigest()
         return known[1]
 
     def _all(self) -> list[VoiceProfile | BrokenVoice]:
         entries = [entry for folder in self._folders if folder.is_dir() for entry in folder.iterdir()]
-        names = sorted({entry.name for entry in entries if entry.is_dir() and entry.name[0] not in "._"})
+        names = sorted({composed(entry.name) for entry in entries if entry.is_dir() and entry.name[0] not in "._"})
         return [found for name in names if (found := self._found(name)) is not None]
 
     def _found(self, name: str) -> VoiceProfile | BrokenVoice | None:
-        if not NAME.fullmatch(name):
+        if not is_name(composed(name)):
             return BrokenVoice(f"Voice {name!r} cannot be used: {NAME_RULE}.", param="voice")
         try:
             return self.find(name)
@@ -135,6 +160,8 @@ class VoiceLibrary:
         stamps = _stamps(folder)
         known = self._profiles.get(folder)
         if known is None or known[0] != stamps:
+            if len(self._profiles) > MOST_KNOWN:
+                self._profiles.clear()
             try:
                 known = self._profiles[folder] = stamps, read_voice(folder)
             except BrokenVoice:
@@ -143,14 +170,26 @@ class VoiceLibrary:
                 return self.find(name)  # it was deleted or replaced while it was read
         return known[1]
 
+    def leading(self, name: str) -> VoiceProfile | None:
+        """The voice whose language, respellings and loudness count: the one of that name, or else the first of a blend.
+
+        None for a speaker of the checkpoint, which has none of these. Raises BrokenVoice.
+        """
+        profile = self.find(name)
+        if profile is None and (blend := parse_blend(name)) is not None:
+            return self.find(blend[0][0])
+        return profile
+
     def folder_of(self, name: str) -> Path | None:
         """Where the voice lies, in order or not. The rule for names keeps it inside of the library's folders."""
-        if not NAME.fullmatch(name):
+        if not is_name(composed(name)):
             return None
-        return next((folder / name for folder in self._folders if (folder / name).is_dir()), None)
+        spelled = dict.fromkeys(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))  # some copies change it
+        there = (folder / each for folder in self._findable for each in spelled)
+        return next((folder for folder in there if folder.is_dir()), None)
 
     def _unknown(self, name: str, speakers: Sequence[str]) -> UnknownVoice:
-        names = ", ".join([*(profile.name for profile in self.profiles()), *speakers]) or "none"
+        names = ", ".join(self.names(speakers)) or "none"
         return UnknownVoice(f"There is no voice {name!r}. There are: {names}.", param="voice")
 
 

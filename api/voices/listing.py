@@ -4,9 +4,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from api.errors import UnknownVoice
+from api.voices import clip_judge
 from api.voices.clip_judge import ClipFacts, Verdict, judge
 from api.voices.folder import BrokenVoice, VoiceProfile
 from api.voices.library import VoiceLibrary
@@ -34,10 +35,37 @@ class VoiceDescription(BaseModel):
     licence: str | None = None
     warnings: list[str] = []
 
+    @computed_field(description="The name again, for livekit-plugins-xtts, as the next.")  # type: ignore[prop-decorator]
+    @property
+    def voice_id(self) -> str:
+        return self.name
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def category(self) -> Literal["premade", "cloned"]:
+        return "premade" if self.kind == "speaker" else "cloned"
+
 
 class VoiceList(BaseModel):
     voices: list[VoiceDescription]
     broken: list[str] = Field(description="Folders that are no usable voice, and why.")
+
+
+class Limits(BaseModel):
+    """Within the inner bounds a clip is good, outside of the outer ones it is refused."""
+
+    speech_seconds: tuple[float, ...] = (clip_judge.SPEECH[0], *clip_judge.GOOD_SPEECH, clip_judge.SPEECH[1])
+    snr_db: tuple[float, ...] = clip_judge.SNR
+    clipped: tuple[float, ...] = clip_judge.CLIPPED
+    level_db: float = clip_judge.QUIET
+    sample_rate: int = clip_judge.MODEL_RATE
+
+
+class Judgement(BaseModel):
+    facts: ClipFacts | None = Field(description="null: the clip cannot be read.")
+    faults: list[str] = Field(description="Why it would be refused.")
+    warnings: list[str]
+    limits: Limits = Limits()
 
 
 class VoiceListing:

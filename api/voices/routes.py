@@ -11,14 +11,15 @@ from starlette.responses import Response
 
 from api.described import errors
 from api.errors import BuiltInVoice
+from api.paths import prefix_of
 from api.runner_client import RunnerClient
 from api.voices.clip_judge import Verdict
-from api.voices.form import DOCUMENTED
+from api.voices.form import DOCUMENTED, ONE_CLIP
 from api.voices.library import VoiceLibrary
-from api.voices.listing import VoiceDescription, VoiceList, VoiceListing
+from api.voices.listing import Judgement, VoiceDescription, VoiceList, VoiceListing
 from api.voices.settings import VoiceSettings
 from api.voices.store import VoiceStore
-from api.voices.upload import VoiceUploads
+from api.voices.upload import Intake, VoiceUploads
 from runners.conditioning.voice_file import VoiceLatents
 from runners.types import ModelCard, Voice
 
@@ -28,13 +29,13 @@ SPEAKERS_STYLE = "neutral"  # what the one style of a model's speaker is called 
 class VoiceRoutes:
     """Files are read and written in the threads of `run_in_threadpool`: a volume that hangs stops no stream."""
 
-    def __init__(self, library: VoiceLibrary, store: VoiceStore, runner: RunnerClient) -> None:
+    def __init__(self, library: VoiceLibrary, store: VoiceStore, runner: RunnerClient, intake: Intake) -> None:
         self._library = library
         self._store = store
         self._runner = runner
         verdicts: dict[str, Verdict] = {}  # by the clips' digests
         self._listing = VoiceListing(library, store, verdicts)
-        self._uploads = VoiceUploads(store, library, runner, verdicts)
+        self._uploads = VoiceUploads(store, library, runner, verdicts, intake)
 
     async def all(self) -> VoiceList:
         return await run_in_threadpool(self._listing.all, await self._runner.model())
@@ -44,8 +45,12 @@ class VoiceRoutes:
 
     async def upload(self, request: Request, response: Response) -> VoiceDescription:
         name = await self._uploads.take(request)
-        response.headers["Location"] = f"/voices/{name}"
+        response.headers["Location"] = f"{prefix_of(request.scope)}/voices/{quote(name)}"
         return await self.one(name)
+
+    async def judge(self, request: Request) -> Judgement:
+        verdict = await self._uploads.judge(request)
+        return Judgement(facts=verdict.facts, faults=list(verdict.faults), warnings=list(verdict.warnings))
 
     async def delete(self, name: str) -> None:
         """Raises BuiltInVoice for one that was not uploaded, UnknownVoice where there is none."""
@@ -96,6 +101,12 @@ async def list_voices(routes: Routes) -> VoiceList:
 async def upload_voice(routes: Routes, request: Request, response: Response) -> VoiceDescription:
     """A new voice: a clip for each style, or a file of latents. What was judged and found poor is in `warnings`."""
     return await routes.upload(request, response)
+
+
+@router.post("/voices/judge", openapi_extra=ONE_CLIP)
+async def judge_clip(routes: Routes, request: Request) -> Judgement:
+    """Whether a clip is fit for a voice, and what was measured. It is not kept."""
+    return await routes.judge(request)
 
 
 @router.get("/voices/{name}", responses=errors(404))

@@ -6,15 +6,15 @@ judges nothing.
 
 import logging
 import shutil
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from api.age import age
 from api.errors import StorageFailure, VoiceExists
-from api.voices.folder import NAME, NAME_RULE
+from api.names import NAME_RULE, composed, is_name
 from runners.errors import InvalidInput
 from runners.whole_file import private_folder, sync_folder, write_whole
 
@@ -91,12 +91,12 @@ class VoiceStore:
         """Remove what crashed processes left half-way."""
         for left in [*self.folder.glob(f"{DRAFT}*"), *self.folder.glob(f"{DELETED}*")]:
             with suppress(FileNotFoundError):  # another process sweeps too
-                if time.time() - left.stat().st_mtime > ABANDONED:
+                if age(left.stat().st_mtime) > ABANDONED:
                     log.warning("Removing an upload that was left half-way: %s", left)
                     shutil.rmtree(left, ignore_errors=True)
 
     def _voice(self, name: str) -> Path | None:
-        return self.folder / name if NAME.fullmatch(name) else None
+        return self.folder / composed(name) if is_name(composed(name)) else None
 
 
 def already_there(name: str) -> VoiceExists:

@@ -19,7 +19,7 @@ from api.language import matched_language
 from api.runner_client import RunnerClient
 from api.voices.clip_judge import Verdict, judge
 from api.voices.folder import AUDIO, LATENTS_FILE, check_voice
-from api.voices.form import LATENTS, VoiceForm, read_form
+from api.voices.form import LATENTS, VoiceForm, read_clip, read_form
 from api.voices.library import VoiceLibrary
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, faults_of
 from api.voices.store import Draft, VoiceStore, already_there
@@ -34,16 +34,67 @@ class UnfitClip(InvalidInput):
     type = "unfit_clip"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Taken:
+    """What a draft holds now."""
+
+    settings: VoiceSettings
+    styles: dict[str, Voice]  # each by itself
+    verdicts: dict[str, Verdict]  # by the clips' digests
+
+
+class Intake:
+    """Judges what is sent, and writes it to a draft. One for all of a process, for the sake of its memory."""
+
+    def __init__(self) -> None:
+        self.judging = asyncio.Semaphore(AT_ONCE)
+
+    async def fill(self, form: VoiceForm, draft: Draft, model: ModelCard) -> Taken:
+        """Raises UnfitClip, UnreadableLatents, InvalidInput, StorageFailure."""
+        form = _matched_language(form, model)
+        if form.latents is None:
+            taken = await self._take_clips(form, draft)
+        else:
+            settings, styles = await run_in_threadpool(_take_latents, form.latents, form.language, draft)
+            taken = Taken(settings, styles, {})
+        if taken.settings.language is not None:
+            matched_language(taken.settings.language, model.languages)
+        return taken
+
+    async def _take_clips(self, form: VoiceForm, draft: Draft) -> Taken:
+        references: dict[str, Reference] = {}
+        verdicts: dict[str, Verdict] = {}
+        faults: list[tuple[str, str]] = []
+        for style, clip in form.clips.items():
+            async with self.judging:
+                verdict, reference = await run_in_threadpool(_take_clip, style, clip, draft)
+            faults += [(style, fault) for fault in verdict.faults]
+            if reference is not None:
+                references[style] = reference
+                verdicts[reference.digest] = verdict
+        if faults:
+            raise UnfitClip(" ".join(f"{style}: {fault}" for style, fault in faults), param=faults[0][0])
+        files = {style: PurePath(reference.path).name for style, reference in references.items()}
+        settings = VoiceSettings(language=form.language, references=files)
+        await run_in_threadpool(draft.write, SETTINGS_FILE, settings.to_yaml())
+        return Taken(settings, {style: Voice((reference,)) for style, reference in references.items()}, verdicts)
+
+
 class VoiceUploads:
     def __init__(
-        self, store: VoiceStore, library: VoiceLibrary, runner: RunnerClient, verdicts: dict[str, Verdict]
+        self,
+        store: VoiceStore,
+        library: VoiceLibrary,
+        runner: RunnerClient,
+        verdicts: dict[str, Verdict],
+        intake: Intake,
     ) -> None:
         """`verdicts`: of clips that are known to be fit, by their digests. Those of a new voice are added."""
         self._store = store
         self._library = library
         self._runner = runner
         self._verdicts = verdicts
-        self._judging = asyncio.Semaphore(AT_ONCE)
+        self._intake = intake
 
     async def take(self, request: Request) -> str:
         """The name of the voice that is there now, for all processes.
@@ -52,39 +103,22 @@ class VoiceUploads:
         ForeignLatents, StorageFailure, EngineFailure, and ModelLoading: latents are computed before a voice is taken.
         """
         model = await self._runner.model()
-        async with read_form(request) as sent:
-            form = _matched_language(sent, model)
+        async with read_form(request) as form:
             folder = await run_in_threadpool(self._library.folder_of, form.name)
             if folder is not None or form.name in model.speakers:
                 raise already_there(form.name)
             async with contextmanager_in_threadpool(self._store.draft()) as draft:
-                if form.latents is None:
-                    settings, styles = await self._take_clips(form, draft)
-                else:
-                    settings, styles = await run_in_threadpool(_take_latents, form.latents, form.language, draft)
-                if settings.language is not None:
-                    matched_language(settings.language, model.languages)
-                for style, voice in styles.items():
+                taken = await self._intake.fill(form, draft, model)
+                for style, voice in taken.styles.items():
                     await self._condition(voice, LATENTS if form.latents else style)
                 await run_in_threadpool(self._store.publish, draft, form.name)
+                self._verdicts |= taken.verdicts
         return form.name
 
-    async def _take_clips(self, form: VoiceForm, draft: Draft) -> tuple[VoiceSettings, dict[str, Voice]]:
-        references: dict[str, Reference] = {}
-        faults: list[tuple[str, str]] = []
-        for style, clip in form.clips.items():
-            async with self._judging:
-                verdict, reference = await run_in_threadpool(_take_clip, style, clip, draft)
-            faults += [(style, fault) for fault in verdict.faults]
-            if reference is not None:
-                references[style] = reference
-                self._verdicts[reference.digest] = verdict
-        if faults:
-            raise UnfitClip(" ".join(f"{style}: {fault}" for style, fault in faults), param=faults[0][0])
-        files = {style: PurePath(reference.path).name for style, reference in references.items()}
-        settings = VoiceSettings(language=form.language, references=files)
-        await run_in_threadpool(draft.write, SETTINGS_FILE, settings.to_yaml())
-        return settings, {style: Voice((reference,)) for style, reference in references.items()}
+    async def judge(self, request: Request) -> Verdict:
+        """Of a clip that is not to be kept. Raises WrongMediaType, BodyTooLarge, ClientGone, InvalidInput."""
+        async with read_clip(request) as clip, self._intake.judging:
+            return await run_in_threadpool(lambda: judge(clip.file.read()))
 
     async def _condition(self, voice: Voice, field: str) -> None:
         """What the model makes no latents of is refused now; what it does is in the cache when the voice is used."""

@@ -54,6 +54,7 @@ class Accuracy:
 @torch.inference_mode()
 def compare(xtts: Xtts, precision: Precision, lines: Items[Line], most: int) -> Accuracy:
     """`most`: codes of a line, at most. Leaves `xtts` as it is."""
+    torch.backends.cudnn.allow_tf32 = False  # as the service sets it: float32 is float32
     exact, other = _Model(xtts, FP32, lines), _Model(xtts, precision, lines)
     codes, states = exact.sample(most)
     counts = [_count(drawn, exact.stop_code) for drawn in codes.T.tolist()]

@@ -9,7 +9,7 @@ import torch
 from TTS.tts.models.xtts import Xtts
 
 from benchmarks.accuracy.comparison import MAX_DIVERGENCE, MIN_AGREEMENT, MIN_SNR, Accuracy, Line, compare
-from benchmarks.checkpoint import bench_checkpoint
+from benchmarks.checkpoint import FULL, Sizes, bench_checkpoint
 from benchmarks.hardware import hardware
 from benchmarks.options import Options
 from benchmarks.report import Report, Table, publish
@@ -33,7 +33,6 @@ COLUMNS = (
     f"vocoder SNR, dB (>= {MIN_SNR:.0f})",
     "within limits",
 )
-DEMO_LINES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,9 @@ class Plan:
     """Its codes are those of a checkpoint that other benchmarks make too."""
 
     codes: int  # of a line, at most
-    lines: int  # of the demo DEMO_LINES: it is quick
+    lines: int
+    demo_lines: int = 32  # of the demo: it is quick
+    sizes: Sizes = FULL  # of the checkpoint that is made up
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def run(options: Options) -> None:
     prepare_kernels(config.kernels_dir)
     plan = Plan(codes=43, lines=4) if options.quick else Plan(codes=107, lines=8)
     results = []
-    for name, folder, count in _checkpoints(config, options.cache, plan):
+    for name, folder, count in checkpoints(config, options.cache, plan):
         xtts = load_checkpoint(look_at(folder), device)
         for precision in precisions(options.precisions or ("auto",), xtts, device):
             found = compare(xtts, precision, list(lines(xtts, count)), plan.codes)
@@ -91,10 +92,10 @@ def data(plan: Plan, results: Items[Result]) -> dict[str, object]:
 
 
 def table(results: Items[Result]) -> Table:
-    return Table("Against float32", COLUMNS, [_row(result) for result in results])
+    return Table("Against float32", COLUMNS, [row(result) for result in results])
 
 
-def _row(result: Result) -> list[str]:
+def row(result: Result) -> list[str]:
     found = result.accuracy
     return [
         result.checkpoint,
@@ -108,11 +109,12 @@ def _row(result: Result) -> list[str]:
     ]
 
 
-def _checkpoints(config: EngineConfig, cache: Path, plan: Plan) -> Iterator[tuple[str, Path, int]]:
+def checkpoints(config: EngineConfig, cache: Path, plan: Plan) -> Iterator[tuple[str, Path, int]]:
     """A checkpoint of one's own, by XTTS_MODEL, or else the two that can be made up; and the lines for each."""
     if config.model == "demo":
-        yield "demo", land(cache / "demo", make_demo), DEMO_LINES
-        yield "full size, made-up weights", bench_checkpoint(cache, plan.codes), plan.lines
+        yield "demo", land(cache / "demo", make_demo), plan.demo_lines
+        size = "full size" if plan.sizes == FULL else "tiny"
+        yield f"{size}, made-up weights", bench_checkpoint(cache, plan.codes, plan.sizes), plan.lines
         return
     yield config.model, resolve_model(config.model, config.cache_dir, config.tos_agreed), plan.lines
 

@@ -48,7 +48,7 @@ class Take:
 
     seconds: float  # from the request to the last sample
     audio: float  # seconds of sound
-    first: tuple[float, ...]  # seconds from the request to the first samples of each text
+    first: tuple[float, ...]  # seconds from the request to the first samples of each text; ours: of streams, apart
     memory: int  # bytes, see `peak_memory`
     profile: Profile | None
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import statistics
 import time
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,32 @@ from runners.synthesizer import Synthesizer
 from runners.types import Audio, Utterance, Voice
 
 
-def stages(engine: Any) -> dict[str, tuple[object, str]]:
-    """Where the engine spends its time: the only place that knows the names."""
-    return {"prefill": (engine, "_prefill"), "step": (engine._decoder, "step"), "vocoder": (engine._vocoding, "start")}
+def stages(synthesizer: Any) -> dict[str, tuple[object, str]]:
+    """Where the time goes: the only place that knows the names."""
+    engine = synthesizer._engine
+    return {
+        "text and voice": (synthesizer, "_prepare"),
+        "prefill": (engine, "_prefill"),
+        "step": (engine._decoder, "step"),
+        "vocoder": (engine._vocoding, "start"),
+        "delivery": (engine, "_deliver"),
+    }
+
+
+def _utterances(job: Job) -> list[Utterance]:
+    voice = Voice.of_speaker(SPEAKERS[0])
+    return [Utterance(text, LANGUAGE, voice, job.seed + index) for index, text in enumerate(job.texts)]
 
 
 class Ours:
-    def __init__(self, folder: Path, device_name: str, precision: str, slots: int) -> None:
+    def __init__(self, folder: Path, device_name: str, precision: str, at_once: int) -> None:
+        """`at_once`: texts in a job, at most."""
         self._device = settle(device_name)
         asked = {
             "XTTS_MODEL": str(folder),
             "XTTS_DEVICE": device_name,
             "XTTS_PRECISION": precision,
-            "XTTS_SLOTS": str(slots),
+            "XTTS_SLOTS": str(at_once + 1),  # a file of many texts leaves one
             "XTTS_WORKERS": "1",
         }
         self._synthesizer = Synthesizer.load(EngineConfig.from_env({**os.environ, **asked}))
@@ -45,26 +58,44 @@ class Ours:
         return self._synthesizer.status().model.precision
 
     def speak(self, job: Job) -> Take:
-        engine = self._synthesizer._engine
-        watched = self._stopwatch.on(stages(engine)) if job.profile else nullcontext()
+        watched = self._stopwatch.on(stages(self._synthesizer)) if job.profile else nullcontext()
         reset_peak(self._device)
         with watched:
-            seconds, audio, first = asyncio.run(self._say(job))
+            seconds, audio = asyncio.run(self._say(job))
+        memory = peak_memory(self._device)
+        first = asyncio.run(self._begin(job))
         profile = self._profile(job, seconds) if job.profile else None
-        return Take(seconds, audio, first, peak_memory(self._device), profile)
+        return Take(seconds, audio, first, memory, profile)
 
-    async def _say(self, job: Job) -> tuple[float, float, tuple[float, ...]]:
-        voice = Voice(speaker=SPEAKERS[0])
-        utterances = [Utterance(text, LANGUAGE, voice, job.seed + index) for index, text in enumerate(job.texts)]
-        first: dict[int, float] = {}
+    def laps(self) -> dict[str, list[float]]:
+        """Seconds of each call, by stage, of the last job with a profile."""
+        return self._stopwatch.laps
+
+    async def _say(self, job: Job) -> tuple[float, float]:
+        """Seconds that files of all texts take, and seconds of audio that come out."""
         samples = 0
         begun = time.perf_counter()
-        async for event in self._synthesizer.synthesize(utterances):
+        async for event in self._synthesizer.synthesize(_utterances(job)):
             if isinstance(event, Audio):
-                first.setdefault(event.utterance, time.perf_counter() - begun)
                 samples += len(event.samples)
         seconds = time.perf_counter() - begun
-        return seconds, samples / self._synthesizer.status().model.sample_rate, tuple(first.values())
+        return seconds, samples / self._synthesizer.status().model.sample_rate
+
+    async def _begin(self, job: Job) -> tuple[float, ...]:
+        """Seconds to the first samples of each text, each a stream of its own. They play until all have begun."""
+        first: dict[int, float] = {}
+        begun = time.perf_counter()
+
+        async def follow(index: int, utterance: Utterance) -> None:
+            async with aclosing(self._synthesizer.synthesize([utterance], listening=True)) as events:
+                async for event in events:
+                    if isinstance(event, Audio):
+                        first.setdefault(index, time.perf_counter() - begun)
+                    if len(first) == len(job.texts):
+                        return
+
+        await asyncio.gather(*(follow(*each) for each in enumerate(_utterances(job))))
+        return tuple(first.values())
 
     def _profile(self, job: Job, seconds: float) -> Profile:
         watch = self._stopwatch

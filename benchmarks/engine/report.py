@@ -32,9 +32,10 @@ def report(plan: Plan, machine: Hardware, results: Results) -> Report:
     method = (
         "Upstream's `Xtts.inference`, one text after the other, and this engine, all texts of a row at once, took"
         f" turns {plan.repeats} times after a warm-up, on one full-size checkpoint with made-up weights where every"
-        f" text takes {length}; ours has {max(plan.concurrencies)} slots. Figures are medians and, in brackets, the"
-        " least and the greatest; ratios are of neighbours in time, upstream's first audio is its `inference_stream`'s,"
-        " and a step's floor is what it has to read (weights and live cache) over the memory bandwidth."
+        f" text takes {length}; ours has {max(plan.concurrencies) + 1} slots. Figures are medians and, in brackets, the"
+        " least and the greatest; ratios are of neighbours in time, first audio is that of streams, all begun at once"
+        " (upstream's: `inference_stream`), and a step's floor is what it has to read (weights and live cache) over the"
+        " memory bandwidth."
     )
     data = {
         "plan": asdict(plan),

@@ -33,9 +33,9 @@ def run(options: Options) -> None:
     folder = bench_checkpoint(options.cache, plan.codes)
     with ExitStack() as stack:
         upstream = stack.enter_context(Resident(Upstream, folder, str(device)))
-        slots = max(plan.concurrencies)
+        at_once = max(plan.concurrencies)
         engines = [
-            stack.enter_context(Resident(Ours, folder, str(device), precision, slots))
+            stack.enter_context(Resident(Ours, folder, str(device), precision, at_once))
             for precision in options.precisions or (("auto",) if options.quick else ("auto", "fp32"))
         ]
         ours = {f"ours, {engine.ask('precision')}": engine for engine in engines}

@@ -16,14 +16,19 @@ from benchmarks.texts import LANGUAGE
 from runners.xtts.checkpoint import sampling_defaults
 
 
+def load_upstream(folder: Path, device: torch.device) -> Xtts:
+    """As upstream loads it."""
+    config = XttsConfig()
+    config.load_json(str(folder / "config.json"))
+    xtts = Xtts(config)
+    xtts.load_checkpoint(config, checkpoint_dir=folder, eval=True)
+    return xtts.to(device)
+
+
 class Upstream:
     def __init__(self, folder: Path, device_name: str) -> None:
         self._device = settle(device_name)
-        config = XttsConfig()
-        config.load_json(str(folder / "config.json"))
-        self._xtts = Xtts(config)
-        self._xtts.load_checkpoint(config, checkpoint_dir=folder, eval=True)
-        self._xtts.to(self._device)
+        self._xtts = load_upstream(folder, self._device)
         self._stopwatch = Stopwatch(self._device)
         self._loading = peak_memory(self._device)
 

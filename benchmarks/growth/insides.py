@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -35,6 +35,7 @@ class Steps:
         self._voice = voice
         self._sampling = sampling
         self._live: list[int] = []
+        self.codes: list[int] = []  # of the last step
 
     @property
     def longest_prefix(self) -> int:
@@ -51,17 +52,25 @@ class Steps:
         """Positions in the cache of each slot; 1 when vacant."""
         return list(self._decoder._host_lengths)
 
+    @property
+    def step_bytes(self) -> int:
+        """What a step has to read: the weights, and the caches in use."""
+        return self._decoder.bytes_per_step([self.lengths[slot] for slot in self._live])
+
     def fill(self, live: int, length: int) -> None:
         """Vacates all and prefills the first `live` slots to `length` positions, at most `longest_prefix`."""
         for slot in self._live:
             self._decoder.vacate(slot)
         self._live = list(range(live))
         text = torch.full((length - PREFIX,), 10)
-        self._decoder.prefill(self._live, [text] * live, [self._voice] * live, [self._sampling] * live)
+        sampling = [replace(self._sampling, stream=slot) for slot in self._live]
+        self._decoder.prefill(self._live, [text] * live, [self._voice] * live, sampling)
 
     def step(self) -> float:
         """Seconds of one decode step over all live slots, from the last codes to the next."""
-        return _seconds(lambda: self._decoder.step(self._live))
+        begun = time.perf_counter()
+        self.codes = self._decoder.step(self._live)
+        return time.perf_counter() - begun
 
 
 @dataclass(frozen=True, slots=True)

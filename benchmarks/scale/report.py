@@ -56,7 +56,7 @@ def method(peak: float, price: float, node: float, rule: Rule, costs: Costs) -> 
 
 
 NO_GPU = (
-    " There is no table for a GPU, because none has been measured. On a machine with one, `python -m benchmarks engine"
+    " There is no table for a GPU: it is not measured yet. On a machine with one, `python -m benchmarks engine"
     " growth --out DIR` measures it, and `python -m benchmarks scale --measured DIR --price ... --peak ...` puts this"
     " page for it beside."
 )

@@ -18,7 +18,7 @@ from benchmarks.service.outcome import LOOK_EVERY, throughput
 from benchmarks.service.player import Chunk
 from benchmarks.statistics import Spread
 
-LOCK, BATCHING, OURS = "upstream behind a lock", "BentoML batching", "ours"
+LOCK, BATCHING, FIRST_COME, OURS = "upstream behind a lock", "BentoML batching", "ours, first come", "ours"
 BARE = "the bare engine"
 LONGEST = 600.0  # seconds for an answer that nobody competes with
 
@@ -164,7 +164,7 @@ async def _bare(engine: Entrant, plan: Plan, voice: str, seed: int) -> list[Hear
 
 
 async def _settle(entrant: Entrant, plan: Plan) -> None:
-    """Returns once what was left of the last measurement is through: all three answer in turn."""
+    """Returns once what was left of the last measurement is through: all answer in turn."""
     async for _ in entrant.say(mix.ask(mix.MIX[0], plan.characters, random.Random(2))):
         pass
 

@@ -19,6 +19,7 @@ class Outcome:
     unfinished: int
     latency: tuple[float, float, float]  # median, 95th and 99th percentile
     first_audio: tuple[float, float, float]
+    smooth: tuple[float, float, float]  # first audio and all gaps after it
     underrun: float  # share of the requests of which anything was heard that stalled at least once
     stalled: float  # seconds that they stalled, on average over those that did
     waiting_mean: float  # requests of which nothing had been heard yet
@@ -36,6 +37,7 @@ class Outcome:
             unfinished=sum(record.ended is None for record in heard),
             latency=_ranks([inf if record.latency is None else record.latency for record in heard]),
             first_audio=_ranks([inf if record.first_audio is None else record.first_audio for record in heard]),
+            smooth=_ranks([_smooth(record) for record in heard]),
             underrun=len(stalls) / len(plays) if plays else 0.0,
             stalled=sum(stalls) / len(stalls) if stalls else 0.0,
             waiting_mean=sum(depths) / len(depths) if depths else 0.0,
@@ -71,6 +73,13 @@ def _ranks(values: Sequence[float]) -> tuple[float, float, float]:
     if not values:
         return inf, inf, inf
     return nearest_rank(values, 50), nearest_rank(values, 95), nearest_rank(values, 99)
+
+
+def _smooth(record: Heard) -> float:
+    """Seconds from due that a listener would have had to wait with playing so as to hear no gap."""
+    if record.latency is None or record.first_audio is None:
+        return inf
+    return record.first_audio + play(record.chunks).stalled
 
 
 def _served(record: Heard) -> float:

@@ -6,7 +6,18 @@ from math import isinf
 from benchmarks import mix
 from benchmarks.report import Panel, Plot, Table
 from benchmarks.service.clients import Heard
-from benchmarks.service.contest import BARE, BATCHING, LOCK, OURS, Cell, Findings, Plan, first_audio, latency
+from benchmarks.service.contest import (
+    BARE,
+    BATCHING,
+    FIRST_COME,
+    LOCK,
+    OURS,
+    Cell,
+    Findings,
+    Plan,
+    first_audio,
+    latency,
+)
 from benchmarks.service.outcome import LOOK_EVERY, Outcome, waiting
 from benchmarks.service.player import play
 from benchmarks.statistics import Spread, ratios
@@ -16,11 +27,11 @@ def method(plan: Plan) -> str:
     shares = ", ".join(f"{kind.share * 10} % {kind.name} ({kind.texts})" for kind in mix.MIX)
     return (
         f"Requests are {shares} texts of {plan.codes} codes ({plan.codes / 21.53:.1f} s of audio) each, at Poisson "
-        f"times for {plan.window:g} s and {plan.patience:g} s more to finish, the same for all three schedulers on one "
+        f"times for {plan.window:g} s and {plan.patience:g} s more to finish, the same for all on one "
         f"full-size checkpoint with random weights; times count from when a request was due, and what had not ended "
         f"counts as ∞. A load is a share of the throughput of ours in a closed loop of {plan.slots} clients just "
-        f"before. All are heard through `/generate/stream`. The lock sends each text when it is said, a batch is "
-        "answered whole, and so it cannot stall."
+        f"before. All are heard through `/generate/stream`. Smooth speech begins so late that nothing stalls "
+        "after it: first audio and all gaps. A batch is answered whole, and so it cannot stall."
     )
 
 
@@ -33,6 +44,7 @@ def loads(found: Findings, plan: Plan) -> Table:
         "not finished",
         "latency, s: p50 / p95 / p99",
         "first audio, s: p50 / p95 / p99",
+        "smooth speech, s: p50 / p95 / p99",
         "stalled (for)",
         "waiting: mean / most",
     ]
@@ -49,6 +61,7 @@ def _row(found: Findings, cell: Cell, plan: Plan) -> list[str]:
         str(outcome.unfinished),
         _seconds(outcome.latency),
         _seconds(outcome.first_audio),
+        _seconds(outcome.smooth),
         f"{outcome.underrun:.0%} ({outcome.stalled:.1f} s)",
         f"{outcome.waiting_mean:.1f} / {outcome.waiting_most}",
     ]
@@ -67,7 +80,7 @@ def capacities(found: Findings) -> Table:
         "of the bare engine",
         "requests/s",
     ]
-    rows = [_capacity_row(found, name) for name in (LOCK, BATCHING, OURS)]
+    rows = [_capacity_row(found, name) for name in (LOCK, BATCHING, FIRST_COME, OURS)]
     bare = [BARE, *("" for _ in kinds), Spread.of(found.closed[BARE]).show(), "1", ""]
     return Table("Alone, and with as many clients as slots", columns, [*rows, bare])
 

@@ -1,7 +1,8 @@
-"""The service under load, over HTTP: requests at Poisson times, three schedulers on the same checkpoint in one run.
+"""The service under load, over HTTP: requests at Poisson times, several schedulers on the same checkpoint in one run.
 
-Upstream's `inference` behind a lock, BentoML's adaptive batching on our engine, and the service as it is. All three
-get the same requests at the same moments; a load is a share of what ours can do.
+BentoML's adaptive batching on our engine, the service without regard to who listens, and the service as it is get the
+same requests at the same moments; a load is a share of what the last can do. Upstream's `inference` behind a lock,
+which no such load leaves standing, is measured alone.
 """
 
 import asyncio
@@ -20,11 +21,12 @@ from benchmarks.options import Options
 from benchmarks.report import Report, publish
 from benchmarks.servers import started
 from benchmarks.service import contest, over_http, report
-from benchmarks.service.contest import BATCHING, LOCK, OURS, Entrant, Findings, Plan
+from benchmarks.service.contest import BATCHING, FIRST_COME, LOCK, OURS, Entrant, Findings, Plan
 
 SPECS = {
     LOCK: "benchmarks.service.schedulers.locked:Locked",
     BATCHING: "benchmarks.service.schedulers.batched:Batched",
+    FIRST_COME: "benchmarks.service.schedulers.first_come:XTTS",
     OURS: "service:XTTS",
 }
 VOICE = SPEAKERS[0]
@@ -55,7 +57,7 @@ def plan_for(device: str, *, quick: bool) -> Plan:
         case "cpu", True:
             return Plan(codes=8, slots=4, loads=(0.8,), window=6, patience=2, closed=3, rounds=1)
         case "cpu", False:
-            return Plan(codes=43, slots=8, loads=(0.5, 0.8, 0.95), window=45, patience=15, closed=20, rounds=2)
+            return Plan(codes=43, slots=8, loads=(0.5, 0.8, 0.95), window=80, patience=15, closed=20, rounds=2)
         case _, True:
             return Plan(codes=43, slots=32, loads=(0.8,), window=8, patience=3, closed=4, rounds=1)
         case _:
@@ -63,7 +65,7 @@ def plan_for(device: str, *, quick: bool) -> Plan:
 
 
 def _contest(plan: Plan, options: Options) -> Findings:
-    """Starts the three servers and measures."""
+    """Starts the servers and measures."""
     settings = {
         "XTTS_MODEL": str(bench_checkpoint(options.cache, plan.codes)),
         "XTTS_SLOTS": str(plan.slots),
@@ -87,11 +89,11 @@ async def _measure(urls: Mapping[str, str], plan: Plan) -> Findings:
         for name, url in urls.items():
             http = await stack.enter_async_context(over_http.connect(url))
             entrants.append(Entrant(name, http, over_http.speaker(http, VOICE)))
-        _, batching, ours = entrants
+        _, batching, first_come, ours = entrants
         await contest.warm_up(entrants, plan, VOICE)
         await contest.train(batching, plan)
         found = Findings()
         found.alone = await contest.alone(entrants, plan)
-        found.closed = await contest.closed([ours, batching], batching, plan, VOICE)
-        found.cells = await contest.loaded(entrants, plan, found.capacity(OURS))
+        found.closed = await contest.closed([ours, first_come, batching], batching, plan, VOICE)
+        found.cells = await contest.loaded(entrants[1:], plan, found.capacity(OURS))
         return found

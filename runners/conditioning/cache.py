@@ -58,8 +58,11 @@ class LatentsCache:
         self._lock = Lock()  # guards the two above
         self._count = count
 
-    def get(self, key: str, compute: Callable[[], Latents]) -> Latents:
-        """From memory, disk or `compute`, whose error goes to all who wait for it and is not kept."""
+    def get(self, key: str, compute: Callable[[], Latents], *, keep: bool = True) -> Latents:
+        """From memory, disk or `compute`, whose error goes to all who wait for it and is not kept.
+
+        Unless `keep`, no file is written of what is computed.
+        """
         with self._lock:
             if key in self._memory:
                 self._count("memory")
@@ -69,15 +72,15 @@ class LatentsCache:
             if mine := future is None:
                 future = self._in_flight[key] = Future()
         if mine:
-            self._fulfil(future, key, compute)
+            self._fulfil(future, key, compute, keep)
         try:
             return future.result()
         finally:
             del future  # an error's traceback holds this frame: without the way back both go, and with them the clip
 
-    def _fulfil(self, future: Future[Latents], key: str, compute: Callable[[], Latents]) -> None:
+    def _fulfil(self, future: Future[Latents], key: str, compute: Callable[[], Latents], keep: bool) -> None:
         try:
-            latents = self._find_or_compute(key, compute)
+            latents = self._find_or_compute(key, compute, keep)
         except BaseException as error:  # whatever it is, those who wait must not wait for ever
             with self._lock:
                 del self._in_flight[key]
@@ -91,13 +94,14 @@ class LatentsCache:
                 self._memory.popitem(last=False)
         future.set_result(latents)
 
-    def _find_or_compute(self, key: str, compute: Callable[[], Latents]) -> Latents:
+    def _find_or_compute(self, key: str, compute: Callable[[], Latents], keep: bool) -> Latents:
         found = self._files.read(key)
         self._count("miss" if found is None else "disk")
         if found is not None:
             return found
         latents = compute()
-        self._files.write(key, latents)
+        if keep:
+            self._files.write(key, latents)
         return latents
 
 

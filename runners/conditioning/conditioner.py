@@ -82,15 +82,13 @@ class Conditioner:
         return tuple(self._model.speaker_manager.speakers) if self._model.speaker_manager else ()
 
     def latents(self, voice: Voice) -> Latents:
-        """The weighted mean over the voice's references, or a stored speaker as it is.
+        """The weighted mean over the voice's references; one alone is used as it is.
 
         Blocks for as long as it takes to compute what is not cached yet. Raises InvalidInput for a speaker that
         the checkpoint does not have, UnreadableClip for a clip that cannot be decoded, UnreadableLatents and
         ForeignLatents for a latents file that cannot be used, EngineFailure for NaN.
         """
-        if voice.speaker is not None:
-            return self._stored(voice.speaker)
-        return blend([(self._cached(reference), reference.weight) for reference in voice.references])
+        return blend([(self._of(reference), reference.weight) for reference in voice.references])
 
     def compute_latents(self, clip: Clip) -> Latents:
         """One reference, as `get_conditioning_latents` does it for a file (TTS/tts/models/xtts.py)."""
@@ -106,6 +104,9 @@ class Conditioner:
             raise EngineFailure("The model made latents of this clip that are not numbers.")
         return latents
 
+    def _of(self, reference: Reference) -> Latents:
+        return self._cached(reference) if reference.speaker is None else self._stored(reference.speaker)
+
     def _stored(self, speaker: str) -> Latents:
         if speaker not in self.speakers:
             known = ", ".join(self.speakers) or "none"
@@ -114,12 +115,12 @@ class Conditioner:
         return Latents(_value(stored["gpt_cond_latent"]), _value(stored["speaker_embedding"]))
 
     def _cached(self, reference: Reference) -> Latents:
-        style, settings = reference.style, dataclasses.asdict(self._settings)
+        style, settings, cache = reference.style, dataclasses.asdict(self._settings), self._cache
         if style is None:
             key = cache_key(clip=reference.digest, checkpoint=self._checkpoint, settings=settings)
-            return self._cache.get(key, lambda: self._named(reference, lambda: self._compute(reference)))
+            return cache.get(key, lambda: self._named(reference, lambda: self._compute(reference)), keep=reference.kept)
         key = cache_key(latents=reference.digest, style=style, checkpoint=self._checkpoint)
-        return self._cache.get(key, lambda: self._named(reference, lambda: self._load(reference, style)))
+        return cache.get(key, lambda: self._named(reference, lambda: self._load(reference, style)), keep=False)
 
     def _named(self, reference: Reference, make: Callable[[], Latents]) -> Latents:
         """What `make` gives; what it finds wrong with the reference's file is said by the file's name."""

@@ -49,7 +49,7 @@ class VoiceLatents:
         for style, latents in self.styles.items():
             for part in _parts(style):
                 tensors[part] = getattr(latents, part.rpartition(".")[2])
-        return bytes(save(tensors, metadata=metadata))
+        return _in_order(bytes(save(tensors, metadata=metadata)))
 
     @classmethod
     def unpack(cls, raw: bytes) -> "VoiceLatents":
@@ -76,6 +76,16 @@ def safetensors_metadata(raw: bytes) -> dict[str, str]:
     length = int.from_bytes(raw[:8], "little")
     metadata: dict[str, str] = json.loads(raw[8 : 8 + length]).get("__metadata__") or {}
     return metadata
+
+
+def _in_order(raw: bytes) -> bytes:
+    """The same file for the same content: safetensors writes metadata in an order that is drawn anew each time."""
+    end = 8 + int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + raw[end:]
 
 
 def _parts(style: str) -> tuple[str, str]:

@@ -3,7 +3,9 @@
 Knows not what the files are for. Each filesystem raises what its client library does, hence the wide `except`s.
 """
 
+import os
 import re
+import ssl
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -55,7 +57,7 @@ class RemoteFolder:
     @classmethod
     def open(cls, url: str, required: Collection[str] = (), **options: Any) -> "RemoteFolder":
         """Raises ConfigurationError where nothing opens such a URL. `options` are its filesystem's own."""
-        settings = {"use_listings_cache": False, "skip_instance_cache": True, **_patience(url), **options}
+        settings = {"use_listings_cache": False, "skip_instance_cache": True, **_settings(url), **options}
         try:
             commit, location = _on_hub(url, options.get("endpoint")) if url.startswith(HUB) else ("", url)
             filesystem, path = fsspec.core.url_to_fs(location, **settings)
@@ -146,13 +148,22 @@ def _on_hub(url: str, endpoint: str | None) -> tuple[str, str]:
     return commit, f"{HUB}{repo}@{commit}/{folder}"
 
 
-def _patience(url: str) -> dict[str, Any]:
-    """Options by which a filesystem's client gives up on a server that says nothing."""
+def _settings(url: str) -> dict[str, Any]:
+    """Options by which a filesystem's client gives up on a server that says nothing, and by which it goes through the
+    proxy and trusts the authorities that the environment names.
+    """
     if url.startswith(_S3):  # s3fs repeats what fails: were its client to do so too, it would take many minutes
-        return {"config_kwargs": {"retries": {"max_attempts": 0}, "read_timeout": SILENCE}}
+        patience: dict[str, Any] = {"config_kwargs": {"retries": {"max_attempts": 0}, "read_timeout": SILENCE}}
+        return patience | ({"client_kwargs": {"verify": bundle}} if (bundle := _authorities_for_s3()) else {})
     if url.startswith("http"):  # by itself it gives every answer five minutes, also one that flows
-        return {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE)}
-    return {}  # the other clients have limits of their own
+        patience = {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE)}
+        return patience | {"client_kwargs": {"trust_env": True}}  # HTTPS_PROXY and its like
+    return {}  # the other clients have limits of their own, and heed what the environment says
+
+
+def _authorities_for_s3() -> str | None:
+    """Botocore, alone among the clients, does not look at SSL_CERT_FILE. What is set for AWS alone counts more."""
+    return None if os.environ.get("AWS_CA_BUNDLE") else os.environ.get("SSL_CERT_FILE")
 
 
 def _cause(error: Exception) -> Exception:
@@ -176,8 +187,20 @@ def _is_denied(error: Exception) -> bool:
     return isinstance(error, PermissionError) or _status(error) in (401, 403)
 
 
+def _is_distrusted(error: BaseException | None) -> bool:
+    """Whether it comes of a certificate by an authority that is not known here."""
+    return error is not None and (
+        isinstance(error, ssl.SSLCertVerificationError) or _is_distrusted(error.__cause__ or error.__context__)
+    )
+
+
 def _in_words(error: Exception, url: str) -> str:
     """What went wrong, and what to do about it."""
+    if _is_distrusted(error):
+        return (
+            "its certificate is by nobody who is trusted here. Behind a proxy that opens TLS, set SSL_CERT_FILE to a"
+            " file of certificates, the proxy's among them."
+        )
     match error:
         case ConfigurationError():
             return str(error)

@@ -65,17 +65,24 @@ def resolve_model(
     the remote filesystem. Raises ConfigurationError, whose message says what to do.
     """
     if not is_url(source) and not is_demo(source):
-        path = _from_store(source) if is_tag(source) else _from_disk(source)
-        if needs_consent(source, path if path.is_dir() else path.parent):
-            check_agreed(source, tos_agreed)
-        return path
+        return _at_hand(source, tos_agreed)
     models = cache_dir / "models"
     try:
         return _from_recipe(demo(), models) if is_demo(source) else _from_url(source, models, tos_agreed, options)
     except OSError as error:
         if error.errno is None:  # not the disk's
             raise
-        raise ConfigurationError(f"XTTS_CACHE_DIR={cache_dir} cannot be written: {error}") from error
+        raise ConfigurationError(
+            f"XTTS_CACHE_DIR={cache_dir}: must be a folder that the server may write to: {error}"
+        ) from error
+
+
+def check_source(source: str, tos_agreed: bool) -> None:
+    """What `resolve_model` can tell without a network. Raises ConfigurationError, whose message says what to do."""
+    if is_url(source):
+        check_agreed(locate(source)[0], tos_agreed)
+    elif not is_demo(source):
+        _at_hand(source, tos_agreed)
 
 
 def locate(source: str) -> tuple[str, str | None]:
@@ -86,7 +93,7 @@ def locate(source: str) -> tuple[str, str | None]:
     if source.partition("://")[0] not in fsspec.available_protocols():
         raise ConfigurationError(f"XTTS_MODEL={source}: must be {CHOICES}")
     if _holds_password(source):  # it would be in logs, and in /health
-        raise ConfigurationError("XTTS_MODEL holds a password: give it by its store's own environment variables")
+        raise ConfigurationError("XTTS_MODEL=***: must hold no password; its store's own environment variables do")
     path, at, revision = source.partition("@") if source.startswith(HUB) else (source, "", "")
     repo = path.removeprefix(HUB)
     if source.startswith(HUB) and not at:
@@ -123,8 +130,15 @@ def _holds_password(url: str) -> bool:
         return urlsplit(url).password is not None
     except ValueError:  # its text may hold parts of the URL, and so may this one's a password
         raise ConfigurationError(
-            "XTTS_MODEL begins as a URL does, but its host is none. Check [ and ] in it."
+            "XTTS_MODEL=***: must have a host, since it begins as a URL does. Check [ and ] in it."
         ) from None
+
+
+def _at_hand(source: str, tos_agreed: bool) -> Path:
+    path = _from_store(source) if is_tag(source) else _from_disk(source)
+    if needs_consent(source, path if path.is_dir() else path.parent):
+        check_agreed(source, tos_agreed)
+    return path
 
 
 def _from_store(source: str) -> Path:
@@ -146,4 +160,4 @@ def _from_disk(source: str) -> Path:
         if not os.access(path, os.R_OK | os.X_OK if is_folder else os.R_OK):
             raise ConfigurationError(f"XTTS_MODEL={source}: the server's user may not read it")
         return path
-    raise ConfigurationError(f"XTTS_MODEL={source}: there is no such folder. It may be {CHOICES}")
+    raise ConfigurationError(f"XTTS_MODEL={source}: there is no such folder; must be {CHOICES}")

@@ -39,6 +39,11 @@ def cuts(text: str, limit: int, code: str = "", *, brief_start: bool = False) ->
     return [(start, stop) for start, stop in (*found, (at, end)) if start < stop]
 
 
+def clause_ends(text: str) -> Iterable[int]:
+    """Each place where a clause ends within a sentence, after its sign."""
+    return (match.end() for match in _CLAUSE.finditer(text))
+
+
 def _stripped(text: str, start: int, stop: int) -> tuple[int, int]:
     while start < stop and text[start].isspace():
         start += 1
@@ -49,7 +54,7 @@ def _stripped(text: str, start: int, stop: int) -> tuple[int, int]:
 
 def _brief(text: str, code: str) -> int:
     """Where the first clause of BRIEF characters or more ends; 0 if none does in the first half."""
-    ends = (*sentence_ends(text, code), *(match.end() for match in _CLAUSE.finditer(text)))
+    ends = (*sentence_ends(text, code), *clause_ends(text))
     return min((end for end in ends if BRIEF <= end <= len(text) // 2), default=0)
 
 

@@ -29,7 +29,9 @@ def build_decoder(upstream: Any, slots: int, conditioning_length: int, precision
     """`upstream`: `Xtts.gpt` in eval mode, taken apart. conditioning_length: latent vectors of a voice (32)."""
     gpt = GPT(upstream)
     transformer = build_transformer(upstream.gpt.h, rows_of(slots), gpt, conditioning_length, precision)
-    return Decoder(gpt, transformer, slots)
+    decoder = Decoder(gpt, transformer, slots)
+    decoder.capture()
+    return decoder
 
 
 def build_transformer(blocks: Any, slots: int, gpt: GPT, conditioning_length: int, precision: Precision) -> Transformer:

@@ -134,8 +134,9 @@ def choose_device(name: str, worker: int, gpus: int) -> torch.device:
     _, _, number = name.partition(":")
     index = int(number) if number else worker
     if not gpus:
-        raise ConfigurationError(f"XTTS_DEVICE={name}: there is no CUDA device here; set XTTS_DEVICE=cpu or auto")
+        raise ConfigurationError(f"XTTS_DEVICE={name}: must be cpu or auto: there is no GPU that CUDA knows")
     if index >= gpus:
-        variable = f"XTTS_DEVICE={name}" if number else f"XTTS_WORKERS={worker + 1} or more"
-        raise ConfigurationError(f"{variable}: there are {gpus} CUDA devices here, counted from 0")
+        if number:
+            raise ConfigurationError(f"XTTS_DEVICE={name}: must be cuda:N with N below {gpus}, the GPUs that are here")
+        raise ConfigurationError(f"XTTS_WORKERS={worker + 1}: must be at most {gpus}, the GPUs that are here")
     return torch.device("cuda", index)

@@ -34,9 +34,12 @@ class Decoder:
         self._occupied = torch.zeros(rows, dtype=torch.int64, device=gpt.device)  # 1 or 0
         self._host_lengths = [1] * rows  # the same lengths, so that a step needs no transfer to know its span
         self._graphs: StepGraphs | None = None
-        if gpt.device.type == "cuda":
+
+    def capture(self) -> None:
+        """Before the first request: on a GPU, memory is reserved and steps become graphs. Elsewhere nothing is done."""
+        if self.device.type == "cuda":
             self._reserve()
-            self._graphs = StepGraphs(self._advance, slots, transformer)
+            self._graphs = StepGraphs(self._advance, self.slots, self._transformer)
 
     @torch.inference_mode()
     def prefill(

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from runners.config import ON_CPUS, ON_GPUS
 from runners.errors import ConfigurationError
 from runners.xtts.int10.tile import HAS_BFLOAT16, supported
 
@@ -32,7 +33,7 @@ def choose_precision(name: str, device: torch.device, block: Any) -> Precision:
 
 def _on_gpu(name: str) -> Precision:
     if name == "int10":
-        raise ConfigurationError("XTTS_PRECISION=int10 is for CPUs; on a GPU use auto, fp16, bf16 or fp32")
+        raise ConfigurationError(f"XTTS_PRECISION=int10: must be {ON_GPUS}")
     if name == "fp32":
         return FP32
     # bfloat16 has 8 bits of mantissa, which a vocoder's output would show.
@@ -42,9 +43,11 @@ def _on_gpu(name: str) -> Precision:
 
 def _on_cpu(name: str, block: Any) -> Precision:
     if name in ("fp16", "bf16"):
-        raise ConfigurationError(f"XTTS_PRECISION={name} is for GPUs; on a CPU use auto, int10 or fp32")
+        raise ConfigurationError(f"XTTS_PRECISION={name}: must be {ON_CPUS}")
     if name == "fp32" or (name == "auto" and not supported(block)):
         return FP32
     if not supported(block):
-        raise ConfigurationError("XTTS_PRECISION=int10 needs a CPU with AVX2, and heads of a multiple of 32; use fp32")
+        raise ConfigurationError(
+            "XTTS_PRECISION=int10: must be auto or fp32: the CPU has no AVX2, or the heads are no multiple of 32"
+        )
     return Precision("int10", True, torch.float32, torch.bfloat16 if HAS_BFLOAT16 else torch.float32)

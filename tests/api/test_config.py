@@ -19,7 +19,7 @@ def test_defaults():
         default_language="en",
         max_text=10_000,
         max_job_text=1_000_000,
-        max_body=1_048_576,
+        max_body=8_388_608,
         timeout=300.0,
         api_keys=(),
         open_metrics=False,
@@ -34,6 +34,7 @@ def test_defaults():
         strict_models=False,
         compatible=True,
         public_lists=True,
+        root_path="",
     )
     assert ServerConfig.from_env({}).uploads_dir == data / "voices"
 
@@ -76,6 +77,7 @@ def test_every_variable_reaches_its_field(tmp_path: Path):
             "XTTS_OPENAI_MODELS": "strict",
             "XTTS_COMPATIBLE": "off",
             "XTTS_PUBLIC_LISTS": "off",
+            "XTTS_ROOT_PATH": "/speech/",
             "XTTS_OPENAI_VOICES": "alloy = anna, nova=eva",
         }
     )
@@ -100,6 +102,7 @@ def test_every_variable_reaches_its_field(tmp_path: Path):
         strict_models=True,
         compatible=False,
         public_lists=False,
+        root_path="/speech",
     )
 
 

@@ -43,7 +43,7 @@ class Narrator(RunnerClient):
     async def model(self) -> ModelCard:
         return CARD
 
-    async def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
+    async def events(self, utterances: Sequence[Utterance], *, listening: bool = False) -> AsyncGenerator[Event, None]:
         self.listening, self.asked = True, list(utterances)
         try:
             while not isinstance(event := await self.script.get(), Finished):
@@ -84,7 +84,12 @@ def simple(**fields: Any) -> SimpleRequest:
 async def test_the_first_window_leaves_before_the_second_is_said(narrator: Narrator) -> None:
     narrator.say(window())
     live = await asyncio.wait_for(synthesis(narrator).live(simple(seed=5)), 10)
-    assert live.headers == {"X-Seed": "5", "X-Sample-Rate": "24000", "X-Language": "en"}
+    assert live.headers == {
+        "X-Seed": "5",
+        "X-Sample-Rate": "24000",
+        "X-Language": "en",
+        "Content-Disposition": 'attachment; filename="speech.pcm"',
+    }
     chunks = aiter(live.flow)
     assert len(await anext(chunks)) == 2 * (WINDOW - 240)
     narrator.say(window())
@@ -203,7 +208,7 @@ class Singer(Narrator):
         super().__init__()
         self.texts: list[str] = []
 
-    async def events(self, utterances: Sequence[Utterance]) -> AsyncGenerator[Event, None]:
+    async def events(self, utterances: Sequence[Utterance], *, listening: bool = False) -> AsyncGenerator[Event, None]:
         for number, utterance in enumerate(utterances):
             self.texts.append(utterance.text)
             samples = speech(2.0, level=0.1 if utterance.text == WORDS else 0.05)

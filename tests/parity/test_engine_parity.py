@@ -2,47 +2,17 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from TTS.tts.models.xtts import Xtts
 
-from tests.studio import LINES, Studio, snr, studio
+from tests.studio import LINES, Studio, snr, studio, upstream_codes, upstream_wave
 
 SPEAKERS = ("Demo Low", "Demo High")
 
 
 def speaker_of(index: int) -> str:
     return SPEAKERS[index % 2]
-
-
-def upstream_codes(xtts: Xtts, language: str, text: str, speaker: str) -> list[int]:
-    """What `inference` decodes, by the call that it makes."""
-    tokens = torch.IntTensor(xtts.tokenizer.encode(text.strip().lower(), lang=language))[None]
-    latent = xtts.speaker_manager.speakers[speaker]["gpt_cond_latent"]
-    codes = xtts.gpt.generate(
-        cond_latents=latent,
-        text_inputs=tokens,
-        do_sample=False,
-        num_beams=1,
-        repetition_penalty=5.0,
-        num_return_sequences=1,
-    )
-    return codes[0].tolist()
-
-
-def upstream_wave(xtts: Xtts, language: str, text: str, speaker: str, speed: float = 1.0) -> NDArray[np.float32]:
-    stored = xtts.speaker_manager.speakers[speaker]
-    return xtts.inference(
-        text,
-        language,
-        stored["gpt_cond_latent"],
-        stored["speaker_embedding"],
-        do_sample=False,
-        repetition_penalty=5.0,
-        speed=speed,
-    )["wav"]
 
 
 @pytest.fixture(scope="module")

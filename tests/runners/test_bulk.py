@@ -9,7 +9,7 @@ from runners.types import BulkUtterance, Utterance, Voice
 
 
 def utterance(text: str) -> Utterance:
-    return Utterance(text, "en", Voice(speaker="Demo Low"), 1)
+    return Utterance(text, "en", Voice.of_speaker("Demo Low"), 1)
 
 
 class Speaker:

@@ -75,6 +75,13 @@ def test_two_workers_cannot_share_one_named_gpu():
     assert EngineConfig.from_env({"XTTS_DEVICE": "cuda:3"}).device == "cuda:3"
 
 
+@pytest.mark.parametrize(("device", "precision"), [("cpu", "fp16"), ("cpu", "bf16"), ("cuda:1", "int10")])
+def test_a_precision_is_one_of_the_device(device: str, precision: str):
+    with pytest.raises(ConfigurationError, match=f"^XTTS_PRECISION={precision}: must be auto, .* on a"):
+        EngineConfig.from_env({"XTTS_DEVICE": device, "XTTS_PRECISION": precision})
+    assert EngineConfig.from_env({"XTTS_PRECISION": precision}).precision == precision
+
+
 def test_only_1_agrees_to_the_licence():
     for value in ("", "0"):
         assert not EngineConfig.from_env({"COQUI_TOS_AGREED": value}).tos_agreed

@@ -51,7 +51,7 @@ def synthesize(speech: Synthesizer, *utterances: Utterance) -> tuple[list[np.nda
 
 
 def said(text: str, language: str = "en", speaker: str = "Demo High", seed: int = 1) -> Utterance:
-    return Utterance(text, language, Voice(speaker=speaker), seed)
+    return Utterance(text, language, Voice.of_speaker(speaker), seed)
 
 
 def test_what_it_is(speech: Synthesizer, cache: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from runners.observer import Observer
 from runners.types import StopReason
 from runners.vocoder_queue import VocoderQueue
 from runners.xtts.vocoder import PendingAudio
-from tests.studio import LINES, Mute, Studio, Take, studio
+from tests.studio import LINES, Mute, Studio, Take, pacing, studio
 
 Wave = NDArray[np.float32]
 SPEAKERS = ("Demo Low", "Demo High")
@@ -58,7 +58,7 @@ def solo_waves(own_xtts: Xtts) -> dict[int, Wave]:
 def short_windows(room: Studio, at_once: int) -> None:
     """So that short utterances have several, and rows of different ones share a batch."""
     room.vocoder.at_once = at_once
-    room.engine._vocoding = VocoderQueue(room.vocoder, (20,))
+    room.engine._pacing.sizes = (20, 20, 20, 20)
 
 
 def wait_until(condition: "threading.Event | object", timeout: float = 20) -> None:
@@ -308,7 +308,7 @@ class TestQueue:
     def test_what_is_cancelled_leaves_within_two_steps(self, own_xtts: Xtts) -> None:
         ledger = Ledger()
         room = Studio(own_xtts, slots=4, mute=True)
-        room.engine = Engine(room.decoder, room.vocoder, 100, observer=ledger)
+        room.engine = Engine(room.decoder, room.vocoder, pacing(), 100, observer=ledger)
         room.engine.start()
         try:
             takes = [room.take(*LINES[3]) for _ in range(4)]  # equal, so that none ends before the others

@@ -135,6 +135,21 @@ def test_every_fault_is_named_at_once():
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["XTTS_A=x", "XTTS_B=y"]
 
 
+def test_what_takes_a_look_is_named_too_where_anything_is_wrong():
+    def look() -> None:
+        raise ConfigurationError("XTTS_MODEL=x: must be there")
+
+    Environment({}).check(look)
+    env = Environment({"XTTS_A": "x"})
+    env.integer("XTTS_A", 1, 0, 9)
+    with pytest.raises(ConfigurationError, match=r"^XTTS_A=x: must be .*\nXTTS_MODEL=x: must be there$"):
+        env.check(look)
+    env = Environment({})
+    env.note(look)
+    with pytest.raises(ConfigurationError, match=r"^XTTS_MODEL=x: must be there$"):
+        env.check()
+
+
 def test_a_home_is_where_the_user_says_or_where_it_always_was():
     env = Environment({"XDG_DATA_HOME": "/srv/data", "XDG_CACHE_HOME": "relative"})
     assert env.home("XDG_DATA_HOME", "~/.local/share") == "/srv/data"

@@ -12,7 +12,7 @@ from runners.errors import EngineFailure
 from runners.metrics import RunnerMetrics
 from runners.sequence import Request
 from runners.types import Audio, Event, Failed, PieceDone, StopReason
-from tests.studio import LINES, Mute, studio
+from tests.studio import LINES, Mute, pacing, studio
 
 RATE = 24_000
 
@@ -76,7 +76,7 @@ def test_the_engine_tells_its_load_its_waits_and_its_steps(own_xtts: Xtts) -> No
     scrape = Scrape()
     with studio(own_xtts, slots=2, mute=True) as room:
         room.engine.stop()
-        room.engine = Engine(room.decoder, Mute(), 100, observer=scrape.metrics)  # type: ignore[arg-type]
+        room.engine = Engine(room.decoder, Mute(), pacing(), 100, observer=scrape.metrics)  # type: ignore[arg-type]
         takes = [room.take(*line) for line in LINES[:5]]
         room.engine.submit(Request([take.sequence for take in takes], lambda _: None))
         assert (scrape["xtts_slots"], scrape["xtts_live_slots"], scrape["xtts_waiting_sequences"]) == (2, 0, 5)

@@ -26,7 +26,7 @@ from tests.studio import snr
 
 CLIPS = Path(__file__).resolve().parents[2] / "references" / "default"
 GREEDY = Sampling(temperature=0.0)
-LOW = Voice(speaker="Demo Low")
+LOW = Voice.of_speaker("Demo Low")
 
 
 def load(model: Path, cache: Path, slots: int = 4) -> Synthesizer:
@@ -112,7 +112,7 @@ async def test_faults_name_the_utterance(speech: Synthesizer) -> None:
     for bad in (
         replace(good, text="ქართული"),
         replace(good, language="xx"),
-        replace(good, voice=Voice(speaker="Nobody")),
+        replace(good, voice=Voice.of_speaker("Nobody")),
     ):
         with pytest.raises(InvalidInput) as refused:
             await say(speech, [good, good, bad])
@@ -152,7 +152,7 @@ async def test_a_voices_latents_are_a_file_that_says_the_same(speech: Synthesize
 
 async def test_latents_of_what_cannot_be_heard(speech: Synthesizer) -> None:
     with pytest.raises(InvalidInput, match="Nobody"):
-        await anext(speech.latents({"a": Voice(speaker="Nobody")}))
+        await anext(speech.latents({"a": Voice.of_speaker("Nobody")}))
 
 
 def variation(demo: Path, folder: Path, tensors: dict[str, int], **args: int) -> Path:
@@ -229,7 +229,11 @@ def test_devices(name: str, worker: int, gpus: int, device: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "worker", "gpus", "message"),
-    [("cuda", 0, 0, "no CUDA device"), ("cuda:2", 0, 2, "cuda:2"), ("auto", 2, 2, "XTTS_WORKERS=3")],
+    [
+        ("cuda", 0, 0, "XTTS_DEVICE=cuda: must be cpu or auto"),
+        ("cuda:2", 0, 2, "XTTS_DEVICE=cuda:2: must be cuda:N with N below 2"),
+        ("auto", 2, 2, "XTTS_WORKERS=3: must be at most 2"),
+    ],
 )
 def test_devices_that_are_not_there(name: str, worker: int, gpus: int, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):

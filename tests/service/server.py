@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +37,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(folder: Path, environ: Mapping[str, str], port: int) -> Server:
-    """The process is started, not ready; its output goes to `folder/server.log`."""
+def start(folder: Path, environ: Mapping[str, str], port: int, within: Sequence[str] = ()) -> Server:
+    """The process is started, not ready; its output goes to `folder/server.log`. `within`: a command that runs it."""
     log = folder / "server.log"
     home = str(folder / "bentoml")  # not the user's
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bentoml", "serve", "service:XTTS", "--host", "127.0.0.1", "--port", str(port)],
+            [
+                *within,
+                sys.executable,
+                "-m",
+                "bentoml",
+                "serve",
+                "service:XTTS",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ],
             cwd=ROOT,
             env={
                 **os.environ,
@@ -79,8 +90,8 @@ def wait_until_healthy(server: Server, timeout: float = 500) -> list[httpx.Respo
 
 
 @contextmanager
-def serving(folder: Path, environ: Mapping[str, str]) -> Iterator[Server]:
-    server = start(folder, environ, free_port())
+def serving(folder: Path, environ: Mapping[str, str], within: Sequence[str] = ()) -> Iterator[Server]:
+    server = start(folder, environ, free_port(), within)
     try:
         wait_until_healthy(server)
         yield server

@@ -18,7 +18,8 @@ from tests.service.server import Server, serving
 
 OWNERS = ("routes", "headers", "forms", "cors", "requests", "characters", "refused", "proxy", "client", "log")
 SITE = "https://app.example.com"
-OPEN = {"/livez", "/readyz", "/healthz", "/health", "/", "/docs.json", "/schema.json", "/static_content/swagger-ui.css"}
+PAGES = {"/", "/studio/app.js", "/favicon.ico", "/docs", "/docs.json", "/schema.json", "/static_content/swagger-ui.css"}
+OPEN = {"/livez", "/readyz", "/healthz", "/health", *PAGES}
 REQUESTS, CHARACTERS, WINDOW = 30, 40, 5  # of each caller
 
 
@@ -73,6 +74,16 @@ def test_every_route_but_the_open_ones_needs_a_key(guarded: Server) -> None:
         assert client.get("/metrics", headers=bearer("routes")).status_code == 200
 
 
+def test_the_document_shows_a_lock_where_a_key_is_needed(guarded: Server, server: Server) -> None:
+    for which, keys in ((guarded, True), (server, False)):
+        document = httpx.get(f"{which.url}/docs.json").json()
+        locked = {
+            path for path, methods in document["paths"].items() if any("security" in op for op in methods.values())
+        }
+        assert ("securitySchemes" in document["components"]) == keys
+        assert locked == (document["paths"].keys() - set(OPEN) if keys else set())
+
+
 def test_both_ways_to_send_a_key_and_what_is_said_without(guarded: Server) -> None:
     with guarded.client() as client:
         for headers in (bearer("headers"), {"X-API-Key": key("headers")}):
@@ -119,7 +130,7 @@ def test_a_preflight_needs_no_key_and_errors_can_be_read_across_origins(guarded:
             200: client.post(post, json={"text": "Hé!"}, headers=known),
             404: client.get("/nowhere", headers=known),
             405: client.get(post, headers=known),
-            413: client.post(post, content=b" " * 2_000_000, headers=known),
+            413: client.post(post, content=b" " * 10_000_000, headers=known),
             415: client.post(post, content=b"x", headers={"Content-Type": "application/vnd.bentoml+pickle", **known}),
             422: client.post(post, json={"text": ""}, headers=known),
             429: client.post(post, json={"text": "a" * (CHARACTERS - 2)}, headers=known),

@@ -1,10 +1,16 @@
 """The requests of other servers' clients, as they send them, and speech as an address."""
 
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
 import httpx
 import numpy as np
 import pytest
 
-from tests.service.server import Server
+from api.paths import LISTS
+from tests.service.server import Server, serving
 from tests.service.test_stream import close
 
 SLIDERS = {  # SillyTavern's: strings, all of them
@@ -68,3 +74,69 @@ def test_playback_is_the_stream(server: Server, fields: dict[str, object]) -> No
         assert client.head("/generate/stream", params=asked).status_code == 200
         assert client.get("/generate/stream").json()["error"]["param"] == "text"
         assert client.get("/generate/stream", params={"text": "a", "voice": "nobody"}).status_code == 404
+
+
+KNOWN = {"authorization": "Bearer the-only-key"}
+
+
+def routes(server: Server) -> set[tuple[str, str]]:
+    paths = httpx.get(f"{server.url}/docs.json", timeout=120).json()["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
+    environ = {
+        "XTTS_CACHE_DIR": str(cache_dir),
+        "XTTS_SLOTS": "1",
+        "XTTS_COMPATIBLE": "off",
+        "XTTS_PUBLIC_LISTS": "off",
+        "XTTS_API_KEYS": "the-only-key",
+    }
+    with serving(tmp_path_factory.mktemp("bare"), environ) as running:
+        yield running
+
+
+def test_other_servers_routes_and_open_lists_are_turned_off(server: Server, bare: Server) -> None:
+    with bare.client() as client:
+        gone = routes(server) - routes(bare)
+        assert gone == {
+            ("GET", "/speakers"),
+            ("GET", "/speakers_list"),
+            ("GET", "/languages"),
+            ("GET", "/get_tts_settings"),
+            ("POST", "/set_tts_settings"),
+            ("POST", "/tts_to_audio"),
+            ("GET", "/tts_stream"),
+            ("GET", "/sample/{name}"),
+            ("GET", "/studio_speakers"),
+            ("POST", "/clone_speaker"),
+            ("POST", "/tts"),
+            ("POST", "/tts_stream"),
+            ("POST", "/v1/tts/conditioning"),
+        }
+        for method, path in gone:
+            assert client.request(method, re.sub(r"{.*}", "x", path), headers=KNOWN).status_code == 404, path
+        for path in LISTS:
+            assert client.get(path).status_code == 401, path
+            assert client.get(path, headers=KNOWN).status_code == 200, path
+
+
+def test_a_link_stands_for_a_key_for_a_while(bare: Server) -> None:
+    asked = {"text": "Jó napot!", "seed": 7, "output_format": "pcm"}
+    with bare.client() as client:
+        assert client.get("/generate/stream", params=asked).status_code == 401
+        assert client.post("/generate/link", json=asked).status_code == 401
+        link = client.post("/generate/link", json=asked, headers=KNOWN).json()
+        assert link["expires_at"] == pytest.approx(time.time() + 300, abs=30)
+        played = client.get(link["url"])
+        assert (played.status_code, played.content) == (
+            200,
+            client.post("/generate/stream", json=asked, headers=KNOWN).content,
+        )
+        assert client.head(link["url"]).status_code == 200
+        assert client.get(link["url"].replace("seed=7", "seed=8")).status_code == 401
+        assert client.post(link["url"], json=asked).status_code == 401
+        brief = client.post("/generate/link", json={**asked, "seconds": 1}, headers=KNOWN).json()
+        time.sleep(max(0.0, brief["expires_at"] + 1.1 - time.time()))
+        assert client.get(brief["url"]).status_code == 401

@@ -55,7 +55,9 @@ def test_readme_and_requests_have_curl_and_python() -> None:
 
 @pytest.mark.parametrize(("language", "code"), SNIPPETS.values(), ids=SNIPPETS)
 def test_snippets_run(server: Server, shell: dict[str, object], tmp_path: Path, language: str, code: str) -> None:
-    code = code.replace("http://localhost:3000", server.url).replace("localhost:3000", server.url)
+    websocket = server.url.replace("http", "ws", 1)
+    code = code.replace("http://localhost:3000", server.url).replace("ws://localhost:3000", websocket)
+    code = code.replace("localhost:3000", server.url)
     command = ["bash", "-euo", "pipefail", "-c", code] if language == "bash" else [sys.executable, "-c", code]
     done = subprocess.run(command, check=False, **shell)  # type: ignore[call-overload]
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from typing import Any
 
@@ -240,3 +241,28 @@ def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Any, environ: d
     output = server.log.read_text()
     assert message in output
     assert "Traceback" not in output
+
+
+def test_one_start_names_every_wrong_setting_in_the_same_words(tmp_path: Any) -> None:
+    """Of the engine, of the service, of the machine and of the model."""
+    wrong = {
+        "XTTS_SLOTS": "8",
+        "XTTS_RESERVED_SLOTS": "9",
+        "XTTS_DEVICE": "cuda:63",
+        "XTTS_PRECISION": "int10",
+        "XTTS_MODEL": "/no/such/folder",
+        "XTTS_VOICES_DIR": "/no/such/voices",
+        "XTTS_DATA_DIR": "/dev/null/data",
+        "XTTS_TIMEOUT": "-1",
+        "XTTS_RATE_LIMIT": "fast",
+        "XTTS_SLOT": "4",
+        "COQUI_TOS_AGREED": "yes",
+    }
+    server = start(tmp_path, {"XTTS_CACHE_DIR": str(tmp_path / "cache"), **wrong}, free_port())
+    assert server.process.wait(timeout=180) == 1
+    lines = server.log.read_text().splitlines()
+    assert all(
+        re.match(r"\w+=\S+: (must be|there is no such folder; must be)|XTTS_SLOT: there is no", line) for line in lines
+    )
+    assert {line.partition("=")[0].partition(":")[0] for line in lines} == wrong.keys() - {"XTTS_SLOTS"}
+    assert len(lines) == len(wrong) - 1

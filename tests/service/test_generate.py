@@ -1,11 +1,13 @@
 """The generate routes over real HTTP: formats, headers, segments, seeds, concurrency."""
 
 import asyncio
+import base64
 import io
 import itertools
 import json
 import subprocess
 import wave
+import zipfile
 
 import httpx
 import imageio_ffmpeg
@@ -14,6 +16,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from api.audio.mastering import loudness_of
 from tests.service.server import Server
 from tests.studio import LINES
 
@@ -241,3 +244,32 @@ async def test_more_requests_than_an_http_pool_holds(server: Server) -> None:
         bodies = [{"text": "Hé!", "seed": index, "speed": 4} for index in range(130)]
         answers = await asyncio.gather(*(client.post("/generate/simple", json=body) for body in bodies))
     assert [answer.status_code for answer in answers] == [200] * 130
+
+
+def test_what_an_answer_may_be_besides_its_file(server: Server) -> None:
+    """JSON, subtitles, another rate and loudness; what a list of voices tells LiveKit's plugin; FLAC as it is made."""
+    wish = {"text": "Jó napot kívánok! Kezdődjön a játék.", "language": "hu", "seed": 1, "output_format": "wav"}
+    with server.client() as client:
+        leveled = {**wish, "loudness": -20, "sample_rate": 16_000}
+        asked = {"params": {"subtitles": "vtt"}, "headers": {"accept": "application/json"}}
+        told = client.post("/generate/simple", json=leveled, **asked).json()
+        zipped = client.post("/generate/stream", json={**wish, "subtitles": "srt"})
+        voices = client.get("/voices").json()["voices"]
+        flac = {"input": wish["text"], "language": "hu", "seed": 1, "response_format": "flac"}
+        whole, streamed = (client.post("/v1/audio/speech", json={**flac, "stream": live}) for live in (False, True))
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(told["audio"])), dtype="float32")
+    assert (rate, told["sample_rate"], told["format"], told["seed"]) == (16_000, 16_000, "wav", 1)
+    assert told["duration"] == pytest.approx(len(samples) / rate, abs=0.001)
+    assert loudness_of([samples], rate, rate) == pytest.approx(-20, abs=0.3)
+    assert [each["text"] for each in told["segments"]] == ["Jó napot kívánok!", "Kezdődjön a játék."]
+    assert told["subtitles"].startswith("WEBVTT")
+    assert zipped.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(zipped.content)) as archive:
+        assert archive.namelist() == ["audio.wav", "audio.srt"]
+        assert "Kezdődjön a játék." in archive.read("audio.srt").decode()
+    assert all(voice["voice_id"] == voice["name"] and voice["category"] for voice in voices)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "pipe:0", "-f", "s16le", "pipe:1"]
+    decoded = subprocess.run(command, input=streamed.content, capture_output=True, check=True)
+    assert not decoded.stderr
+    expected, _ = soundfile.read(io.BytesIO(whole.content), dtype="int16")
+    assert close(np.frombuffer(decoded.stdout, "<i2"), expected)

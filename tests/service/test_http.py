@@ -1,9 +1,12 @@
 """What is no request of any route: slashes too many, WebSockets where there are none, words of refusals."""
 
 import base64
+import codecs
 import json
 import os
+import re
 import socket
+from typing import Any
 
 import httpx
 import pytest
@@ -70,6 +73,63 @@ def test_json_by_another_name(small_server: Server, path: str, kind: str | None,
         small_server.url + path, content=mark + json.dumps(fields).encode(), headers=headers, timeout=120
     )
     assert answer.status_code == 200, answer.text
+
+
+def operations(server: Server) -> dict[str, dict[str, Any]]:
+    """By path, with a name where it has a parameter, and by method in small letters."""
+    paths = httpx.get(f"{server.url}/docs.json", timeout=120).json()["paths"]
+    return {re.sub(r"\{.*?\}", "x", path): methods for path, methods in paths.items()}
+
+
+def test_every_route_says_what_it_allows(small_server: Server) -> None:
+    routes = operations(small_server)
+    assert len(routes) > 30
+    with small_server.client() as client:
+        for path, documented in routes.items():
+            there = {method.upper() for method in documented}
+            if path == "/voices/judge":
+                there |= {"DELETE", "GET"}  # of a voice of that name
+            options = client.options(path)
+            assert options.status_code == 204, path
+            allowed = set(options.headers["allow"].split(", "))
+            assert allowed == there | {"OPTIONS"} | ({"HEAD"} if "GET" in there else set()), path
+            head = client.head(path)
+            assert head.content == b"", path
+            if "GET" in there:
+                got = client.get(path)
+                assert (head.status_code, head.headers["content-type"]) == (
+                    got.status_code,
+                    got.headers["content-type"],
+                ), path
+            else:
+                assert head.status_code == 405, path
+
+
+def test_every_json_route_reads_json_by_any_name(small_server: Server) -> None:
+    """What is missing is named alike, so it was read."""
+    ways: list[tuple[bytes, dict[str, str]]] = [
+        (b"{}", {"content-type": "application/x-www-form-urlencoded"}),  # `curl -d`
+        (b" {}", {"content-type": "text/plain;charset=UTF-8"}),
+        (b"{}", {}),
+        (codecs.BOM_UTF8 + b"{}", {"content-type": "application/json"}),
+        (codecs.BOM_UTF8 + b"{}", {}),
+    ]
+    routes = [
+        path
+        for path, methods in operations(small_server).items()
+        if "application/json" in methods.get("post", {}).get("requestBody", {}).get("content", {})
+    ]
+    assert len(routes) >= 13
+    with small_server.client() as client:
+        for path in routes:
+            named = client.post(path, json={})
+            assert named.status_code in (200, 400, 422), (path, named.text)
+            for body, headers in ways:
+                answer = client.post(path, content=body, headers=headers)
+                assert (answer.status_code, answer.content) == (named.status_code, named.content), (path, body, headers)
+            refused = client.post(path, content=b"Szia!", headers={"content-type": "text/plain"})
+            assert refused.status_code == 415, path
+            assert "send content-type: application/json" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/generate/simple", "/v1/audio/speech", "/normalize"])

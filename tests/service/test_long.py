@@ -94,6 +94,33 @@ def test_a_sample_sounds_as_it_does_alone(server: Server) -> None:
     assert files["s1.wav"] == alone.content
 
 
+def test_a_result_is_read_in_parts(server: Server) -> None:
+    with server.client() as client:
+        job = submit(client, SHORT[:1])
+        whole = done(client, job)
+        address = f"/generate/long/get?task_id={job}"
+
+        def part(ranges: str, method: str = "GET", **headers: str) -> httpx.Response:
+            return client.request(method, address, headers={"range": f"bytes={ranges}", **headers})
+
+        head = client.head(address)
+        assert (head.status_code, head.content) == (200, b"")
+        assert (head.headers["accept-ranges"], head.headers["content-length"]) == ("bytes", str(len(whole)))
+        for ranges, expected in (("10-19", whole[10:20]), ("100-", whole[100:]), ("-7", whole[-7:])):
+            answer = part(ranges)
+            assert (answer.status_code, answer.content) == (206, expected)
+        assert part("10-19").headers["content-range"] == f"bytes 10-19/{len(whole)}"
+        assert part("10-19", "HEAD").headers["content-length"] == "10"
+        for ranges in ("0-1,5-6", "0-1, 5-6, -2"):
+            answer = part(ranges)
+            assert (answer.status_code, answer.content) == (200, whole)
+            assert answer.headers["content-type"] == "application/zip"
+        assert part("10-19", **{"if-range": head.headers["etag"]}).status_code == 206
+        assert part("10-19", **{"if-range": '"another"'}).content == whole
+        beyond = part(f"{len(whole)}-")
+        assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(whole)}")
+
+
 def test_a_chapter_shows_how_far_it_is(server: Server) -> None:
     chapter = "Ez itt az első bekezdés. Nem hosszú. " * 20 + "\n\nEz pedig a második."
     samples = [{"id": "chapter", "text": chapter, "output_format": "wav", "paragraph_pause": 1.5}]
@@ -121,7 +148,7 @@ def test_a_canceled_job_frees_its_slots(server: Server) -> None:
         assert client.post("/generate/simple", json={"text": "Jó napot!"}).status_code == 200
         response = client.put("/generate/long/cancel", params={"task_id": job})
         assert response.json()["status"] == "canceled"
-        until(lambda: not any(server.slots()[kind] for kind in ("live", "waiting", "bulk_waiting")), within=5)
+        until(lambda: not any(server.slots()[kind] for kind in ("live", "waiting", "bulk_waiting")), within=60)
         answer = client.get("/generate/long/get", params={"task_id": job})
         assert (answer.status_code, answer.json()["error"]["type"]) == (409, "job_not_done")
         assert status(client, job)["status"] == "canceled"

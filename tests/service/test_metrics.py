@@ -36,7 +36,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterat
             client.get("/voices", headers={"X-API-Key": "wrong"})
             with pytest.raises(httpx.ReadTimeout):
                 client.post("/generate/simple", json={"text": LONG}, timeout=1)
-        while running.slots()["live"]:
+        while samples(running)["xtts_cancellations_total",] < 1 or any(map(running.slots().get, ("live", "waiting"))):
             time.sleep(0.05)
         yield running
 

@@ -150,6 +150,7 @@ def seed_and_samples(server: Server, **fields: Any) -> tuple[int, np.ndarray]:
         ({"model": "nova", "voice": openai.omit}, {"voice": "Demo High"}),
         ({"model": None, "voice": None, "speed": None, "instructions": None}, {}),
         ({"response_format": "PCM"}, {}),
+        ({"voice": "Default(2)+NOVA"}, {"voice": "default(2)+Demo High"}),
         ({"extra_body": {"language": "en"}}, {"language": "en"}),
         ({"extra_body": {"style": {"question": 1, "neutral": 2}}}, {"style": {"question": 1, "neutral": 2}}),
         ({"extra_body": {"normalize": False, "seed": -1}, "input": "1984"}, {"normalize": False, "text": "1984"}),
@@ -294,7 +295,7 @@ def test_errors_of_the_server_around_it(open_server: Server) -> None:
         for answer, status, code in (
             (http.post("/v1/chat/completions", json={}), 404, "unknown_url"),
             (http.get("/v1/audio/speech"), 405, "method_not_supported"),
-            (http.post("/v1/audio/speech", content=b" " * 2_000_000), 413, "request_too_large"),
+            (http.post("/v1/audio/speech", content=b" " * 10_000_000), 413, "request_too_large"),
             (http.post("/v1/audio/speech", content=b"{not json"), 400, None),
             (http.post("/v1/audio/speech", content=b"{}", headers={"content-encoding": "gzip"}), 415, None),
             (http.post("/v1/audio/speech", json=[]), 400, None),

@@ -1,5 +1,6 @@
 """Voices over HTTP on a real server: uploaded, used, deleted, there after a restart, seen by all who share a folder."""
 
+import base64
 import io
 import json
 import re
@@ -82,6 +83,29 @@ def test_an_uploaded_voice_speaks_as_its_clips_do(site: Server, anna: str) -> No
     for style in (None, "question", {"question": 0.7, "neutral": 0.3}):
         assert alike(spoken(site, voice=anna, style=style), spoken(site, voice="default", style=style))
     assert not alike(spoken(site, voice=anna, style="question"), spoken(site, voice=anna, style="neutral"))
+
+
+def test_a_segment_brings_its_own_voice(site: Server) -> None:
+    """Speaks as the stored voice of the same clip does, beside segments in other voices, and is not listed."""
+    sent = {"clips": [base64.b64encode(CLIPS["question"].read_bytes()).decode()], "language": "hu"}
+    body = {
+        "segments": [{"text": SAY["text"], "voice": sent}, {"text": SAY["text"]}],
+        "seed": 11,
+        "output_format": "wav",
+    }
+    named = {**body, "segments": [{"text": SAY["text"], "style": "question"}, {"text": SAY["text"]}]}
+    with site.client() as client:
+        answers = [client.post("/generate/segmented", json=each) for each in (body, named)]
+        assert [answer.status_code for answer in answers] == [200, 200], answers[0].text
+        assert alike(*(answer.content for answer in answers))
+        short = {"clips": [base64.b64encode(file_of(speech(1))).decode()]}
+        wrong = {"segments": [{"text": "a"}, {"text": "b", "voice": short}]}
+        assert check(client.post("/generate/segmented", json=wrong), 422, "unfit_clip")["param"] == "segments.1.voice"
+        job = {"samples": [{"id": "a", "segments": [{"text": "a", "voice": sent}]}]}
+        refused = check(client.post("/generate/long/submit", json=job), 422, "invalid_request")
+        assert refused["param"] == "samples.0.segments.0.voice"
+        assert "upload the voice first" in refused["message"]
+        assert {voice["kind"] for voice in client.get("/voices").json()["voices"]} == {"folder", "speaker"}
 
 
 def test_what_the_docs_type(site: Server, tmp_path: Path) -> None:
@@ -280,7 +304,7 @@ def test_too_large_an_upload_is_refused_before_it_is_read(site: Server) -> None:
         raw.sendall(b"POST /voices HTTP/1.1\r\nhost: x\r\ncontent-length: 70000000\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 413")
     with site.client() as client:  # elsewhere the limit is what it was
-        check(client.post("/generate/simple", json={"text": "a" * 2**20}), 413, "body_too_large")
+        check(client.post("/generate/simple", json={"text": "a" * 2**23}), 413, "body_too_large")
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(site: Server, shared: Path) -> None:

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from api.audio.formats import encode
 from api.schemas import SegmentedRequest
+from api.sent_voice import name_of
 from benchmarks.mix import Ask, asks
 from benchmarks.service.clients import Heard, closed_loop
 from benchmarks.service.schedulers.utterances import in_order, utterances
@@ -81,7 +82,7 @@ class Batched:
     @app.post("/generate/stream")
     async def stream(self, body: SegmentedRequest) -> Response:
         texts = [segment.text for segment in body.segments]
-        request = [dataclasses.asdict(utterance) for utterance in utterances(texts, body.voice)]
+        request = [dataclasses.asdict(utterance) for utterance in utterances(texts, name_of(body.voice))]
         answer = await self.http.post("/synthesize", json={"requests": [request]})
         if answer.is_error:
             return Response(answer.content, answer.status_code)

@@ -19,6 +19,7 @@ from TTS.tts.models.xtts import Xtts
 
 from api.audio.formats import encode
 from api.schemas import SegmentedRequest
+from api.sent_voice import name_of
 from benchmarks.texts import LANGUAGE
 from runners.config import EngineConfig
 from runners.xtts.checkpoint import choose_device, sampling_defaults
@@ -42,9 +43,10 @@ class Locked:
 
     async def _say(self, body: SegmentedRequest) -> AsyncIterator[bytes]:
         loop, language = asyncio.get_running_loop(), body.language or LANGUAGE
+        voice = name_of(body.voice)
         async with self.lock:
             for segment in body.segments:
-                yield await loop.run_in_executor(self.thread, self._inference, segment.text, body.voice, language)
+                yield await loop.run_in_executor(self.thread, self._inference, segment.text, voice, language)
 
     def _inference(self, text: str, voice: str, language: str) -> bytes:
         speaker = self.xtts.speaker_manager.speakers[voice]

@@ -12,7 +12,7 @@ from runners.types import Audio, Event, PieceDone, Utterance, Voice
 
 def utterances(texts: Sequence[str], speaker: str) -> list[Utterance]:
     """In the voice of a speaker of the checkpoint, drawn as the checkpoint says."""
-    return [Utterance(text, LANGUAGE, Voice(speaker=speaker), seed) for seed, text in enumerate(texts)]
+    return [Utterance(text, LANGUAGE, Voice.of_speaker(speaker), seed) for seed, text in enumerate(texts)]
 
 
 async def in_order(events: AsyncIterator[Event]) -> AsyncIterator[NDArray[np.float32]]:

@@ -124,6 +124,25 @@ async def test_what_is_given_back_late_does_not_swell_the_next_window():
     assert (await limit.take("a", 1)).remaining == 4
 
 
+async def test_a_clock_that_is_set_back_locks_nobody_out(monkeypatch: pytest.MonkeyPatch):
+    limit, now = characters("5/minute"), time.time()
+    taken = await limit.take("a", 5)
+    monkeypatch.setattr(time, "time", lambda: now - 86_400)
+    assert (await limit.take("a", 3)).remaining == 2
+    with pytest.raises(RateLimited) as refused:
+        await limit.take("a", 3)
+    assert refused.value.standing.seconds_left <= 60
+    assert (await limit.refund("a", 5, taken)).remaining == 2, "it was taken from another window"
+
+
+async def test_a_clock_that_is_set_forward_begins_a_window(monkeypatch: pytest.MonkeyPatch):
+    limit, now = characters("5/minute"), time.time()
+    taken = await limit.take("a", 5)
+    monkeypatch.setattr(time, "time", lambda: now + 86_400)
+    assert (await limit.take("a", 3)).remaining == 2
+    assert (await limit.refund("a", 5, taken)).remaining == 2
+
+
 class TestRedis:
     """Where there is a redis-server to start: the same rules, shared by two replicas."""
 

@@ -120,7 +120,8 @@ def test_a_websocket_needs_a_key_too():
 
 
 @pytest.mark.parametrize(
-    "path", ["/livez", "/readyz", "/healthz", "/health", "/", "/docs.json", "/static_content/a.js"]
+    "path",
+    ["/livez", "/readyz", "/healthz", "/health", "/", "/studio/a.js", "/docs", "/docs.json", "/static_content/a.js"],
 )
 def test_open_paths(path: str):
     assert is_open(path)

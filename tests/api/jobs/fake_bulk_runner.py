@@ -55,14 +55,14 @@ class FakeBulkRunner:
     def _say(self, utterance: dict[str, Any]) -> str:
         self.said[utterance["text"]] += 1
         if "?!" in utterance["text"]:
-            return _packed(Failed(InvalidInput("There is nothing to say here.", param="text")))
+            return packed(Failed(InvalidInput("There is nothing to say here.", param="text")))
         if self.broken:
             self.broken -= 1
-            return _packed(Failed(EngineFailure("The engine was lost.")))
+            return packed(Failed(EngineFailure("The engine was lost.")))
         samples = np.full(len(utterance["text"]) * 240, 0.1, np.float32)  # 10 ms a character
         done = PieceDone(0, 0, 3, StopReason.STOP_CODE)
-        return _packed(Audio(0, 0, samples), done, Finished())
+        return packed(Audio(0, 0, samples), done, Finished())
 
 
-def _packed(*events: Any) -> str:
+def packed(*events: Any) -> str:
     return base64.b64encode(b"".join(map(pack, events))).decode()

@@ -19,7 +19,7 @@ RATE = 24_000
 
 def task(folder: Path, passages: int, seconds: float, pause: float = 0.0) -> RenderTask:
     sample = Sample(id="a", text="\n\n".join("x" * passages), paragraph_pause=pause, output_format="wav", seed=1)
-    utterance = Utterance("x", "en", Voice(speaker="x"), 1)
+    utterance = Utterance("x", "en", Voice.of_speaker("x"), 1)
     phrases = [Phrase(part, utterance, pause, f"{part + 1}.") for part in range(passages)]
     audio = AudioSpec("wav", RATE, [pause] * (passages - 1) + [0.0], trim=False)
     made = RenderTask(sample, [Passage(part, utterance) for part in range(passages)], phrases, audio, folder / "0")

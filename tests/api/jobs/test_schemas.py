@@ -68,6 +68,15 @@ def test_a_sample_as_the_body_of_a_generate_route() -> None:
     assert Sample(id="a", segments=[{"text": "x"}]).request.trim_silence
 
 
+def test_a_job_takes_voices_by_name() -> None:
+    sent = {"clips": ["QUJD"]}
+    found = faults({"text": "a", "voice": sent}, {"segments": [{"text": "a"}, {"text": "b", "voice": sent}]})
+    assert [path for path, _ in found] == ["samples.0.voice", "samples.1.segments.1.voice"]
+    assert all("must be a voice's name here; upload the voice first" in message for _, message in found)
+    [(path, _)] = faults({"text": "a"}, defaults={"voice": sent})
+    assert path == "defaults.voice"
+
+
 def test_the_digest_changes_with_all_but_the_name() -> None:
     one = Sample(id="a", text="x", seed=1)
     assert one.digest == Sample(id="b", seed=1, text="x").digest
@@ -75,6 +84,10 @@ def test_the_digest_changes_with_all_but_the_name() -> None:
     assert one.digest != Sample(id="a", segments=[{"text": "x"}], seed=1).digest
 
 
-@pytest.mark.parametrize("id", ["", "../a", ".a", "a b", "é", "a\n", "a" * 101])
+@pytest.mark.parametrize("id", ["", "../a", ".a", "a:b", " a", "a\n", "a" * 101])
 def test_ids_are_safe_names_of_files(id: str) -> None:
     assert faults({"id": id, "text": "x"})[0][0] == "samples.0.id"
+
+
+def test_ids_are_in_peoples_own_letters() -> None:
+    assert Sample(id="ke\u0301rde\u0301s 1", text="x").id == "kérdés 1"

@@ -80,6 +80,19 @@ def test_what_was_over_a_day_ago_is_removed(store: JobStore) -> None:
     assert {path.name for path in store.folder.iterdir()} == {kept.id, waiting.id}
 
 
+@pytest.mark.parametrize("days", [-30, 30])
+def test_a_clock_that_is_set_removes_no_results(store: JobStore, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    before, after = (store.create(REQUEST) for _ in range(2))
+    before.cancel()
+    then = time.time() + days * 86_400
+    monkeypatch.setattr(time, "time", lambda: then)
+    store.sweep()
+    after.cancel()
+    os.utime(after.folder, (then, then))
+    store.sweep()
+    assert {path.name for path in store.folder.iterdir()} == {before.id, after.id}
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "jobs").write_text("not a folder")
     with pytest.raises(StorageFailure):

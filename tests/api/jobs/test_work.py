@@ -14,10 +14,13 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.audio.mastering import loudness_of
 from api.jobs.store import Job, JobStore, State
 from api.jobs.work import Work
+from api.loudness import WORDS
+from runners.types import Audio, Finished, PieceDone, StopReason
 from tests.api.jobs.conftest import long_request
-from tests.api.jobs.fake_bulk_runner import RATE, FakeBulkRunner
+from tests.api.jobs.fake_bulk_runner import RATE, FakeBulkRunner, packed
 
 Works = Callable[[Job], Work]
 SENTENCE = "This is a sentence of some length, and it goes on. "
@@ -169,3 +172,61 @@ async def test_subtitles_lie_beside_the_audio_sentence_by_sentence(store: JobSto
     assert said == ["It is sentence 1, truly.", "It is another one!", "A paragraph."]
     assert entry["spans"][2][0] - entry["spans"][1][1] == pytest.approx(0.5)
     assert entry["spans"][0][1] == entry["spans"][1][0]
+
+
+class Choir(FakeBulkRunner):
+    """Sings what it is given, a text with `loud` in it four times as loudly."""
+
+    def _say(self, utterance: dict[str, Any]) -> str:
+        text = utterance["text"]
+        self.said[text] += 1
+        tone = np.sin(np.arange(len(text) * 480) * (2 * np.pi * 440 / RATE)) * (0.2 if "loud" in text else 0.05)
+        return packed(Audio(0, 0, tone.astype(np.float32)), PieceDone(0, 0, 3, StopReason.STOP_CODE), Finished())
+
+
+LOUD, SOFT = "A loud one. " * 30, "A soft one. " * 30
+
+
+def heard(file: bytes) -> np.ndarray:
+    return soundfile.read(io.BytesIO(file), dtype="float32")[0]
+
+
+@pytest.mark.parametrize("runner", [Choir()])
+async def test_one_gain_for_all_passages_of_a_file(store: JobStore, work: Works) -> None:
+    """What is said softly stays softer; a file by itself is as loud as was asked for."""
+    chapter = {"id": "both", "text": f"{LOUD}\n\n{SOFT}", "paragraph_pause": 0, "loudness": -20}
+    job = store.create(long_request(chapter))
+    await work(job).run()
+    manifest, files = unzipped(job)
+    assert len(manifest["samples"][0]["spans"]) == 2
+    both = heard(files["both.wav"])
+    assert loudness_of([both], RATE, RATE) == pytest.approx(-20, abs=0.3)
+    (_, end), _ = manifest["samples"][0]["spans"]
+    first, second = np.split(both, [round(end * RATE)])
+    assert np.std(first) / np.std(second) == pytest.approx(4, rel=0.02)
+
+
+@pytest.mark.parametrize("runner", [Choir()])
+async def test_one_gain_for_all_files_of_a_job(
+    store: JobStore, work: Works, runner: Choir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its voice's, which says a few words softly; of what is too short to be measured too, and after a crash again."""
+    texts = {"soft": SOFT, "loud": LOUD, "short": "Hm."}
+    samples = [{"id": id, "text": text, "loudness": -20} for id, text in texts.items()]
+    job = store.create(long_request(*samples, {"id": "as made", "text": LOUD}))
+    with monkeypatch.context() as crash:
+        crash.setattr(Job, "complete", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await work(job).run()
+    entries = job.folder / "entries.jsonl"
+    [before] = [line for line in entries.read_text().splitlines(keepends=True) if '"soft"' in line]
+    entries.write_text(before)
+    await work(job).run()
+    manifest, files = unzipped(job)
+    assert len(manifest["samples"]) == 4
+    assert runner.said[WORDS] == 2  # once an attempt
+    soft, loud, short, as_made = (heard(files[f"{name}.wav"]) for name in (*texts, "as made"))
+    assert loudness_of([soft], RATE, RATE) == pytest.approx(-20, abs=0.3)
+    assert np.std(loud) / np.std(soft) == pytest.approx(4, rel=0.02)
+    assert np.abs(short).max() == pytest.approx(np.abs(soft).max(), rel=0.02)
+    assert np.std(as_made) == pytest.approx(0.2 / np.sqrt(2), rel=0.02)

@@ -17,8 +17,10 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocket
 
 from api.error_bodies import ErrorBodies
 from api.error_responses import answer
@@ -48,6 +50,7 @@ class Site:
                 Route("/cut", self.cut),
                 Route("/broken", self.broken),
                 Route("/refused", self.refused),
+                WebSocketRoute("/talk/{name}", self.talk),
                 Mount("/files", StaticFiles(packages=[("bentoml", "_internal/server/static_content")])),
                 PassiveMount("/", mounted),
             ],
@@ -55,7 +58,7 @@ class Site:
         )
 
     async def say(self, request: Request) -> Response:
-        record().asked([Utterance(await request.json(), "hu", Voice(), 1)])
+        record().asked([Utterance(await request.json(), "hu", Voice(()), 1)])
         record().voices["anna"] = None
         await asyncio.sleep(0.05)
         record().arrived(1.5)
@@ -83,6 +86,15 @@ class Site:
 
     async def refused(self, request: Request) -> Response:
         return answer(Overloaded("busy", retry_after=3))
+
+    async def talk(self, socket: WebSocket) -> None:
+        await socket.accept()
+        record().caller = socket.path_params["name"]
+        await socket.send_text("árvíz")
+        if await socket.receive_text() == "no more":
+            await socket.close()
+        else:
+            await socket.receive()
 
     async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
@@ -160,6 +172,30 @@ async def test_a_stream_whose_client_leaves(site: Site) -> None:
     (line,) = site.lines
     assert (line["outcome"], line["bytes"]) == ("client_closed_request", 5)
     assert site.counts() == {("GET", "/stream", "client_closed_request"): 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"), [(None, "ok"), (1000, "ok"), (1001, "ok"), (1006, "client_closed_request")]
+)
+def test_a_websocket_is_over_when_it_closes(site: Site, code: int | None, outcome: str) -> None:
+    with TestClient(site.app).websocket_connect("/talk/anna", headers={"X-Request-ID": "mine-1"}) as socket:
+        assert socket.receive_text() == "árvíz"
+        assert site.counts() == {}
+        socket.send_text("no more" if code is None else "more")
+        if code is not None:
+            socket.close(code)
+    (line,) = site.lines
+    assert (line["message"], line["status"], line["outcome"]) == ("WEBSOCKET /talk/{name}", 101, outcome)
+    assert (line["bytes"], line["caller"]) == (len("árvíz".encode()), "anna")
+    assert dict(socket.extra_headers)[b"x-request-id"] == b"mine-1"
+    assert site.counts() == {("WEBSOCKET", "/talk/{name}", outcome): 1}
+    assert site.registry.get_sample_value("xtts_requests_in_progress") == 0
+
+
+def test_a_websocket_that_there_is_not(site: Site) -> None:
+    with pytest.raises(WebSocketDenialResponse), TestClient(site.app).websocket_connect("/nowhere"):
+        pass
+    assert site.counts() == {("WEBSOCKET", OTHER, "unauthorized"): 1}
 
 
 @pytest.mark.parametrize(

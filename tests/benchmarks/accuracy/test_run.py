@@ -24,7 +24,7 @@ def test_the_precisions_are_those_asked_for_as_the_server_takes_them(own_xtts: X
 
 
 def test_what_no_cpu_can_do_in_a_day_is_refused(own_xtts: Xtts) -> None:
-    with pytest.raises(ConfigurationError, match="fp16 is for GPUs"):
+    with pytest.raises(ConfigurationError, match="XTTS_PRECISION=fp16: must be auto, int10 or fp32 on a CPU"):
         list(precisions(("fp16",), own_xtts, CPU))
 
 

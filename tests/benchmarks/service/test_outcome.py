@@ -49,6 +49,12 @@ def test_the_share_of_those_that_stalled_is_of_those_that_were_heard() -> None:
     assert outcome.stalled == 2
 
 
+def test_smooth_speech_begins_with_the_first_audio_and_all_gaps() -> None:
+    gaps = Heard("long", 0, [Chunk(1, 1), Chunk(4, 1), Chunk(5.5, 1)], 6)
+    assert Outcome.of([gaps], 6).smooth[0] == 1 + 2 + 0.5
+    assert Outcome.of([heard(0, 1)], 6).smooth[0] == inf
+
+
 def test_they_wait_from_due_to_their_first_audio_or_to_their_error_or_for_ever() -> None:
     depths = waiting([heard(0.5, 1.0, 3), heard(0.5, end=1.5, error="500"), heard(1.25)], 2)
     assert depths == [0, 0, 2, 2, 1, 2, 1, 1]

@@ -10,7 +10,7 @@ from benchmarks.options import SPEED
 from benchmarks.report import Report, between_markers, publish
 from benchmarks.service import report
 from benchmarks.service.clients import Heard
-from benchmarks.service.contest import BARE, BATCHING, LOCK, OURS, Cell, Findings
+from benchmarks.service.contest import BARE, BATCHING, FIRST_COME, LOCK, OURS, Cell, Findings
 from benchmarks.service.player import Chunk
 from benchmarks.service.run import plan_for
 from tests.benchmarks.machine import MACHINE
@@ -27,9 +27,9 @@ def found() -> Findings:
     """A text takes 2 s behind the lock, 1 s elsewhere, and is a second of audio."""
     alone = {
         name: {kind.name: [answered(kind.name, pace * kind.texts, kind.texts)] for kind in mix.MIX}
-        for name, pace in ((LOCK, 2.0), (BATCHING, 1.0), (OURS, 1.0))
+        for name, pace in ((LOCK, 2.0), (BATCHING, 1.0), (FIRST_COME, 1.0), (OURS, 1.0))
     }
-    closed = {BARE: [10.0, 12.0], BATCHING: [4.0, 6.0], OURS: [9.0, 10.8]}
+    closed = {BARE: [10.0, 12.0], BATCHING: [4.0, 6.0], FIRST_COME: [9.0, 9.0], OURS: [9.0, 10.8]}
     unfinished = Heard("short", 1.0)
     cells = [Cell(0.8, 2.0, name, [answered("short", 3.0, 1.0), unfinished], []) for name in (LOCK, BATCHING, OURS)]
     return Findings(alone=alone, closed=closed, cells=cells)
@@ -53,7 +53,7 @@ def test_every_cell_is_a_row_and_what_did_not_finish_is_infinite(found: Findings
 def test_ratios_to_the_bare_engine_are_taken_round_by_round(found: Findings) -> None:
     table = report.capacities(found)
     assert {len(row) for row in table.rows} == {len(table.columns)}
-    assert table.rows[2][5] == "0.90"
+    assert table.rows[3][5] == "0.90"
     assert table.rows[1][5] == "0.45 (0.40 to 0.50)"
 
 

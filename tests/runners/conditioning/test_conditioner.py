@@ -212,7 +212,7 @@ def test_latents_are_plain_values(tmp_path: Path, conditioner: Conditioner) -> N
 def test_a_stored_speaker_is_used_as_it_is(xtts: Xtts, conditioner: Conditioner) -> None:
     assert conditioner.speakers == tuple(xtts.speaker_manager.speakers)
     for name in conditioner.speakers:
-        latents = conditioner.latents(Voice(speaker=name))
+        latents = conditioner.latents(Voice.of_speaker(name))
         assert torch.equal(latents.gpt_cond_latent, xtts.speaker_manager.speakers[name]["gpt_cond_latent"])
         assert torch.equal(latents.speaker_embedding, xtts.speaker_manager.speakers[name]["speaker_embedding"])
         assert latents.shapes == latent_shapes(xtts)
@@ -220,7 +220,7 @@ def test_a_stored_speaker_is_used_as_it_is(xtts: Xtts, conditioner: Conditioner)
 
 def test_an_unknown_speaker_is_named_beside_those_there_are(conditioner: Conditioner) -> None:
     with pytest.raises(InvalidInput, match=conditioner.speakers[0]) as refused:
-        conditioner.latents(Voice(speaker="Nobody"))
+        conditioner.latents(Voice.of_speaker("Nobody"))
     assert refused.value.param == "voice"
 
 
@@ -363,3 +363,23 @@ def test_numbers_that_are_none_are_an_engine_failure(tmp_path: Path, xtts: Xtts)
 def test_xtts_v1_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="XTTS v1"):
         latent_shapes(SimpleNamespace(args=SimpleNamespace(gpt_use_perceiver_resampler=False)))
+
+
+def test_a_clip_and_a_speaker_blend(tmp_path: Path, conditioner: Conditioner) -> None:
+    clip = write_clip(tmp_path / "clip.wav", voiced(0.5, 22_050), 22_050)
+    speaker = conditioner.speakers[0]
+    both = conditioner.latents(Voice((reference(clip, 3), Reference(speaker=speaker))))
+    one, other = conditioner.latents(voice(clip)), conditioner.latents(Voice.of_speaker(speaker))
+    torch.testing.assert_close(both.gpt_cond_latent, 0.75 * one.gpt_cond_latent + 0.25 * other.gpt_cond_latent)
+
+
+def test_what_is_not_to_be_kept_leaves_no_file(tmp_path: Path, xtts: Xtts) -> None:
+    clip = write_clip(tmp_path / "clip.wav", voiced(0.5, 22_050), 22_050)
+    found: list[str] = []
+    cache = LatentsCache(tmp_path / "latents", latent_shapes(xtts), count=found.append)
+    conditioner = Conditioner(xtts, checkpoint="demo", cache=cache)
+    passing = Voice((dataclasses.replace(reference(clip), kept=False),))
+    conditioner.latents(passing)
+    conditioner.latents(passing)
+    assert found == ["miss", "memory"]
+    assert not list(tmp_path.rglob("*.safetensors"))

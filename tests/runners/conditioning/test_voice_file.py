@@ -108,3 +108,10 @@ def test_a_flipped_byte_is_refused_or_harmless(at: int, flip: int) -> None:
 def test_it_needs_no_torch() -> None:
     script = "import sys, runners.conditioning.voice_file; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
+def test_equal_latents_are_equal_files() -> None:
+    latents = StyleLatents(np.ones((1, 32, 4), np.float32), np.ones((1, 8, 1), np.float32))
+    packed = {VoiceLatents("identity", "model", {"calm": latents, "glad": latents}).pack() for _ in range(20)}
+    assert len(packed) == 1
+    assert list(VoiceLatents.unpack(packed.pop()).styles) == ["calm", "glad"]

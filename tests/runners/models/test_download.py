@@ -21,6 +21,7 @@ from runners.models.download import MANIFEST, download
 from runners.models.remote_folder import RemoteFolder
 from tests.fake_hub import COMMIT, hub_files
 from tests.file_server import FileServer
+from tests.tls import authority
 
 ROOT = Path(__file__).parents[3]
 MODEL = random.Random(1).randbytes(12_000_000)
@@ -29,6 +30,9 @@ FILES = {**TEXTS, "model.pth": MODEL, "LICENSE.txt": b"CPML", "dvae.pth": b"not 
 LANDED = {name: body for name, body in FILES.items() if name != "dvae.pth"}
 SUMS = "".join(f"{hashlib.sha256(body).hexdigest()}  {name}\n" for name, body in FILES.items()).encode()
 REPO = "someone/tuned"
+EVERYWHERE = hub_files(REPO, FILES) | {
+    f"{at}/{name}": FILES[name] for at in ("tuned", "models/tuned") for name in FILES
+}
 QUICK = {"timeout": aiohttp.ClientTimeout(sock_read=0.3)}
 
 LAND = """
@@ -291,3 +295,57 @@ def test_environment_is_enough_for_s3(tmp_path: Path) -> None:
         environ = os.environ | keys | {"AWS_ENDPOINT_URL": server.url}
         subprocess.run([sys.executable, "-c", LAND, "s3://models/tuned", tmp_path], cwd=ROOT, env=environ, check=True)
     assert len(whole(tmp_path)) == 1
+
+
+class TestSurroundings:
+    """What the environment says to all clients, in a process that starts with it."""
+
+    SOURCES = (f"hf://{REPO}", "s3://models/tuned", "{web}/tuned")
+
+    def land(self, server: FileServer, source: str, models: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "eu-central-1"}
+        where = {"AWS_ENDPOINT_URL": server.url, "HF_ENDPOINT": server.url}
+        command = [sys.executable, "-c", LAND, source.format(web=server.url), models]
+        ours = ("_proxy", "_ca_bundle", "ssl_cert_file", "ssl_cert_dir")
+        inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith(ours)}
+        environ = inherited | keys | where | environ
+        return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300)
+
+    @pytest.mark.parametrize("source", SOURCES)
+    def test_an_authority_of_the_operators_own(self, tmp_path: Path, source: str) -> None:
+        bundle, tls = authority(tmp_path)
+        with FileServer(EVERYWHERE, {"ETag": '"1"'}, tls=tls) as server:
+            told = self.land(server, source, tmp_path / "told", SSL_CERT_FILE=str(bundle))
+            assert told.returncode == 0, told.stderr
+            assert contents(Path(told.stdout.strip()))["model.pth"] == MODEL
+            untold = self.land(server, source, tmp_path / "untold", SSL_CERT_FILE="")
+        assert untold.returncode == 1
+        assert "its certificate is by nobody who is trusted here" in untold.stderr
+        assert "set SSL_CERT_FILE" in untold.stderr
+        assert "Traceback" not in untold.stderr
+
+    def test_a_bundle_for_aws_counts_more(self, tmp_path: Path) -> None:
+        bundle, tls = authority(tmp_path)
+        with FileServer(EVERYWHERE, {"ETag": '"1"'}, tls=tls) as server:
+            environ = {"AWS_CA_BUNDLE": str(bundle), "SSL_CERT_FILE": "/no/such/file"}
+            done = self.land(server, "s3://models/tuned", tmp_path / "models", **environ)
+        assert done.returncode == 0, done.stderr
+
+    @pytest.mark.parametrize("source", ["http://models.example/tuned", "s3://models/tuned", f"hf://{REPO}"])
+    def test_a_proxy(self, tmp_path: Path, source: str) -> None:
+        """Which is asked for whole addresses, of hosts that only it can find."""
+        host = "http://models.example"
+        with FileServer({f"{host}/{name}": body for name, body in EVERYWHERE.items()}, {"ETag": '"1"'}) as proxy:
+            environ = {"http_proxy": proxy.url, "AWS_ENDPOINT_URL": host, "HF_ENDPOINT": host}
+            done = self.land(proxy, source, tmp_path, **environ)
+        assert done.returncode == 0, done.stderr
+
+    @pytest.mark.parametrize("source", SOURCES)
+    def test_the_next_start_takes_no_network(self, tmp_path: Path, source: str) -> None:
+        with FileServer(EVERYWHERE, {"ETag": '"1"'}) as server:
+            first = self.land(server, source, tmp_path)
+            assert first.returncode == 0, first.stderr
+        nobody = "http://127.0.0.1:9"
+        proxies = {"HTTP_PROXY": nobody, "HTTPS_PROXY": nobody, "http_proxy": nobody, "https_proxy": nobody}
+        again = self.land(server, source, tmp_path, **proxies)
+        assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr

@@ -8,7 +8,7 @@ from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
 from runners.xtts.frames import stretch_for
 from runners.xtts.vocoder import Vocoder, context_frames
-from runners.xtts.windows import WindowPlan
+from runners.xtts.windows import next_window
 from tests.studio import vocoder_of
 
 HOP, DIM, SPEAKER = 256, 12, 6
@@ -37,10 +37,11 @@ def narrow_generator() -> HifiganGenerator:
 
 
 def speak_in_windows(vocoder: Vocoder, frames: Tensor, speaker: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    plan = WindowPlan(sizes, vocoder.context)
+    left = [*sizes]  # then as the last
     parts: list[Tensor] = []
     delivered = 0
-    while window := plan.next(delivered, len(frames), finished=True):
+    while window := next_window(delivered, len(frames), left[0], vocoder.context, finished=True):
+        left = left[1:] or left
         samples = vocoder.vocode(frames[None, window.start : window.stop], speaker)[0]
         parts.append(samples[(window.first - window.start) * HOP : (window.last - window.start) * HOP])
         delivered = window.last

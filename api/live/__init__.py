@@ -1,0 +1,1 @@
+"""Text that arrives in pieces, spoken while it comes: the WebSocket."""

@@ -1,0 +1,1 @@
+"""Every figure of the CUDA path, in ten minutes."""
