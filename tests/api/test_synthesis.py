@@ -88,6 +88,7 @@ async def test_the_first_window_leaves_before_the_second_is_said(narrator: Narra
         "X-Seed": "5",
         "X-Sample-Rate": "24000",
         "X-Language": "en",
+        "X-Queue-Wait": "0.000",
         "Content-Disposition": 'attachment; filename="speech.pcm"',
     }
     chunks = aiter(live.flow)

@@ -1,9 +1,11 @@
 """A request's timer ends with it, and one that goes off answers: in the application that BentoML builds."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
+from unittest.mock import patch
 
 import bentoml
 import httpx
@@ -51,7 +53,8 @@ ROUTES = {"/once": at_once, "/never": never, "/stream": slow_stream, "/late-answ
 
 @asynccontextmanager
 async def client(seconds: float) -> AsyncIterator[httpx.AsyncClient]:
-    install()
+    with patch.dict(os.environ):  # servers that other tests start inherit what is left there
+        install()
     mounted = Starlette(routes=[Route(path, answer) for path, answer in ROUTES.items()])
 
     @bentoml.asgi_app(mounted)

@@ -125,11 +125,9 @@ async def test_leaving_frees_the_slots(speech: Synthesizer) -> None:
     async with aclosing(speech.synthesize([long] * 3)) as events:
         async for _ in events:
             break
-    for _ in range(100):
-        if not (speech.status().load.live or speech.status().load.waiting):
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("the slots are still taken")
+    async with asyncio.timeout(60):
+        while speech.status().load.live or speech.status().load.waiting:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_voices_latents_are_a_file_that_says_the_same(speech: Synthesizer, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ async def labour(store: JobStore) -> AsyncIterator[Labour]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  (what is waited for is on disk)
             await asyncio.sleep(0.01)
 
