@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import torch
 from TTS.tts.models.xtts import Xtts
@@ -82,7 +83,10 @@ def give_memory_back() -> None:
 
 def prepare_kernels(folder: Path) -> None:
     """Before the CPU kernels are first imported: where they are kept once compiled (ten seconds; every version of them
-    has a folder of its own), and on how many threads they run. Those are torch's: numba would set both."""
+    has a folder of its own), on how many threads they run, and that the CPU's multiply-add is one instruction, where
+    LLVM thinks that two finish sooner. The threads are torch's: numba would set both."""
     settings: Any = numba.config
     settings.CACHE_DIR = str(folder / sources_identity(Path(__file__).parent / "int10"))
     settings.NUMBA_NUM_THREADS = torch.get_num_threads()
+    if settings.CPU_FEATURES is None:
+        settings.CPU_FEATURES = f"{llvm.get_host_cpu_features().flatten()},+fast-dpwssd"

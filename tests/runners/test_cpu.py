@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runners.cpu import cores, settle_openmp
+from runners.cpu import WAITING, cores, settle_openmp
 
 AFFINE = len(os.sched_getaffinity(0))
 
@@ -52,22 +52,23 @@ def test_no_cgroups(tmp_path: Path) -> None:
     assert cores(tmp_path) == AFFINE
 
 
-def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
-    environ = {"OMP_WAIT_POLICY": "ACTIVE", "OMP_NUM_THREADS": "7"}
+@pytest.mark.parametrize("way", [{"OMP_WAIT_POLICY": "PASSIVE"}, {"GOMP_SPINCOUNT": "0"}])
+def test_what_the_user_has_set_stays(tmp_path: Path, way: dict[str, str]) -> None:
+    environ = {**way, "OMP_NUM_THREADS": "7"}
     settle_openmp(environ, v2(tmp_path, "1000 100000"))
-    assert environ == {"OMP_WAIT_POLICY": "ACTIVE", "OMP_NUM_THREADS": "7"}
+    assert environ == {**way, "OMP_NUM_THREADS": "7"}
 
 
 def test_without_a_quota_the_number_of_threads_is_left_to_the_libraries(tmp_path: Path) -> None:
     environ: dict[str, str] = {}
     settle_openmp(environ, tmp_path)
-    assert environ == {"OMP_WAIT_POLICY": "PASSIVE"}
+    assert environ == WAITING
 
 
 def run(code: str, **more: str) -> subprocess.CompletedProcess[str]:
     ours = ("OMP_", "GOMP_", "NUMBA_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    environ |= {"OMP_DISPLAY_ENV": "true", **more}  # OpenMP reports its settings as it is loaded
+    environ |= {"OMP_DISPLAY_ENV": "verbose", **more}  # OpenMP reports its settings as it is loaded
     return subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
 
 
@@ -77,7 +78,8 @@ def test_openmp_obeys(tmp_path: Path) -> None:
         "from pathlib import Path; from runners.cpu import settle_openmp; "
         f"settle_openmp(cgroups=Path({str(folder)!r})); import torch; print(torch.get_num_threads())"
     )
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+    assert "OMP_WAIT_POLICY = 'ACTIVE'" in done.stderr
+    assert "GOMP_SPINCOUNT = '3000'" in done.stderr
     assert done.stdout == "1\n"
 
 
@@ -105,4 +107,4 @@ assert openmp_is_loaded()
 
 def test_the_runner_sets_it_before_openmp_is_loaded(tmp_path: Path) -> None:
     """As BentoML's worker does it: the module is imported, then the service is made."""
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in run(RUNNER, XTTS_MODEL=str(tmp_path)).stderr
+    assert "GOMP_SPINCOUNT = '3000'" in run(RUNNER, XTTS_MODEL=str(tmp_path)).stderr

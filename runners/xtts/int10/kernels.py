@@ -13,7 +13,7 @@ from numba import njit, prange, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from runners.xtts.int10.tile import COLUMNS, WEIGHT_LIMIT, make_tile
+from runners.xtts.int10.tile import COLUMNS, WEIGHT_LIMIT, fetch, make_tile
 
 Floats = NDArray[np.float32]
 
@@ -194,8 +194,9 @@ def _attend(joined: Floats, slots: Any, positions: Any, keys: Any, values: Any, 
                 _remember(joined[row, 2 * dim + here :], values[slots[row], head, positions[row]])
             for row in range(rows):
                 query, to = joined[row, here : here + head_dim], out[row, here : here + head_dim]
-                slot = slots[row]
-                _attend_row(query, keys[slot, head], values[slot, head], positions[row] + 1, scores[worker], to)
+                own_keys, own_values = keys[slots[row], head], values[slots[row], head]
+                following = keys[slots[min(row + 1, rows - 1)], head]
+                _attend_row(query, own_keys, own_values, following, positions[row] + 1, scores[worker], to)
 
 
 @_compiled()
@@ -205,9 +206,12 @@ def _remember(vector: Floats, cached: Any) -> None:
 
 
 @_summing()
-def _attend_row(query: Floats, keys: Any, values: Any, length: int, scores: Floats, out: Floats) -> None:
-    """Softmax attention of one query over the first `length` positions."""
+def _attend_row(
+    query: Floats, keys: Any, values: Any, following: Any, length: int, scores: Floats, out: Floats
+) -> None:
+    """Softmax attention of one query over the first `length` positions. `following`: the next row's keys."""
     for at in range(length):
+        fetch(values, at)
         scores[at] = _dot(query, keys[at])
     largest = _largest(scores[:length])
     share = np.float32(1) / np.sqrt(np.float32(len(query)))
@@ -218,6 +222,8 @@ def _attend_row(query: Floats, keys: Any, values: Any, length: int, scores: Floa
     out[:] = np.float32(0)
     whole = length - length % 4
     for at in range(0, whole, 4):  # four at a time, so that `out` is read and written less often
+        for ahead in range(at, at + 4):
+            fetch(following, ahead)
         for i in range(len(out)):
             out[i] += (
                 scores[at] * _from_bfloat16(values[at, i])

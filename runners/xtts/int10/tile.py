@@ -80,6 +80,22 @@ def make_tile(rows: int) -> Callable[..., None]:
     return tile
 
 
+@intrinsic
+def fetch(typing: Any, array: Any, at: Any) -> Any:
+    """Begin to read row `at` of a two-dimensional array of 64 x 16 bits into the CPU's cache."""
+
+    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, b, args[0])
+        start = b.bitcast(array.data, ir.PointerType(_I8))
+        prefetch = b.module.declare_intrinsic("llvm.prefetch", (), _PREFETCH)
+        for line in (0, 64):
+            where = b.gep(start, [b.add(b.mul(args[1], _I64(128)), _I64(line))])
+            b.call(prefetch, [where, _I32(0), _I32(3), _I32(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
 def _emit(b: Any, rows: int, inputs: Any, stride: Any, *, x: Any, packed: Any, sums: Any) -> None:
     """A loop over the inputs, four at a time: each row's pairs, repeated over the lanes, times all blocks' weights."""
     entry, loop, done = b.block, b.append_basic_block("inputs"), b.append_basic_block("done")
