@@ -18,13 +18,13 @@ from uuid import uuid4
 import fsspec
 
 from runners.errors import ConfigurationError, StorageAway
-from runners.remote import causes, client_settings, in_words, is_denied, version_of
+from runners.remote import S3, causes, client_settings, in_words, is_denied, version_of
 from runners.whole_file import private_folder, whole_file, write_whole
 
-SILENCE: Final = 3.0  # seconds in which a bucket sends nothing, after which it counts as gone
+SILENCE: Final = 5.0  # seconds in which a bucket sends nothing, after which it counts as gone
 CONNECT: Final = 2.0  # seconds
 ATTEMPTS: Final = 2
-DEADLINE: Final = 8.0  # seconds for a call, over all attempts, and those that its bytes take
+DEADLINE: Final = 12.0  # seconds for a call, over all attempts, and those that its bytes take
 SLOWEST: Final = 2**20  # bytes a second
 PAUSE: Final = 2.0  # seconds in which one that has failed is not asked again
 AWAY: Final = "The store of this server's files does not answer. Try again in a few seconds."
@@ -54,8 +54,9 @@ class Storage:
         """Raises ConfigurationError where nothing opens such a URL."""
         self.url = str(url).rstrip("/")
         settings = client_settings(self.url, silence=SILENCE)
-        if "config_kwargs" in settings:  # S3
+        if self.url.startswith(S3):
             settings["config_kwargs"]["connect_timeout"] = CONNECT
+            settings["max_concurrency"] = 1  # else each file is asked for its size before it is read
         self._away_until = 0.0  # by time.monotonic; 0: it answers
         try:
             files, path = fsspec.core.url_to_fs(
@@ -66,7 +67,7 @@ class Storage:
         self._files: Any = files  # AbstractFileSystem
         self._root = path.rstrip("/")
         self._local = "file" in _protocols(files)
-        if "config_kwargs" in settings:
+        if self.url.startswith(S3):
             files.retries = ATTEMPTS
 
     def url_of(self, key: str) -> str:
@@ -231,7 +232,7 @@ def check_bucket(url: str) -> None:
             cause = error.__cause__ if isinstance(error, StorageAway) and error.__cause__ else error
             if _is_away(cause):
                 return  # a line of the log has said so
-            action = step if url.startswith("s3") else step.partition(" (")[0]
+            action = step if url.startswith(S3) else step.partition(" (")[0]
             raise ConfigurationError(f"XTTS_DATA_DIR={url}: cannot be {action}: {_reason(cause, url)}") from error
 
 

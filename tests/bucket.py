@@ -1,14 +1,29 @@
 """A real S3 server on 127.0.0.1 (moto's) that can be taken away, and comes back with what it holds."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import boto3
+import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from runners import storage
+
 REGION = "eu-central-1"
+
+
+@contextmanager
+def bucket_here(name: str) -> Iterator["Bucket"]:
+    """For storages of this process. A busy machine takes its time."""
+    with Bucket(name) as bucket, pytest.MonkeyPatch.context() as patch:
+        for variable, value in bucket.environ.items():
+            patch.setenv(variable, value)
+        for limit in ("SILENCE", "DEADLINE"):
+            patch.setattr(storage, limit, 90.0)
+        yield bucket
 
 
 class Bucket:
@@ -23,6 +38,7 @@ class Bucket:
         self._one = threading.Lock()  # moto looks for a key and writes it in two steps
         self.mute = threading.Event()  # set: requests come in and are never answered
         self.going = threading.Event()
+        self.gone = True
         self.requests: list[str] = []  # method and path, without what signs them
         self.before: Callable[[str], None] = lambda request: None  # called before each is done
         self.refused = ""  # the method that access is denied to
@@ -33,13 +49,14 @@ class Bucket:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for key in self.keys():
+        for key in self.objects():
             self.client().delete_object(Bucket=self.name, Key=key)
         self.client().delete_bucket(Bucket=self.name)
         self.go()
 
     def come(self) -> None:
         self.going.clear()
+        self.gone = False
         server = make_server("127.0.0.1", self._port, self._answer, threaded=True, request_handler=MotoRequestHandler)
         server.daemon_threads = True
         self._server, self._port = server, server.port
@@ -51,6 +68,7 @@ class Bucket:
         assert self._server is not None
         assert self._thread is not None
         self.going.set()
+        self.gone = True
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -82,6 +100,6 @@ class Bucket:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
         return boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self._port}", **keys)
 
-    def keys(self) -> list[str]:
-        """Of all its objects."""
+    def objects(self) -> list[str]:
+        """Their keys."""
         return [each["Key"] for each in self.client().list_objects_v2(Bucket=self.name).get("Contents", [])]

@@ -95,7 +95,7 @@ def test_a_voice_of_one_speaks_on_the_other_until_either_deletes_it(
     assert say(second, "Éva (2)").status_code == 404
     eventually(lambda: say(first, "Éva (2)").status_code == 404)
     assert "Éva (2)" not in names(first)
-    assert [key for key in bucket.keys() if "/latents/" not in key] == []
+    assert [key for key in bucket.objects() if "/latents/" not in key] == []
 
 
 def test_one_name_is_given_to_one_of_two(first: Server, second: Server) -> None:
