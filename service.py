@@ -35,7 +35,7 @@ from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
 from api.studio.page import router as studio_router
 from api.synthesis import Synthesis
-from api.voices.library import VoiceLibrary
+from api.voices.library import voices_of
 from api.voices.routes import VoiceRoutes
 from api.voices.routes import router as voice_router
 from api.voices.store import VoiceStore
@@ -90,11 +90,8 @@ class XTTS:
     def __init__(self) -> None:
         write_as(LINES)
         log_as_bentoml_does("api", "bentoml_patches")
-        store = VoiceStore(CONFIG.uploads_dir)
-        store.sweep()
         VoiceStore(CONFIG.visitors_dir).sweep()
-        voices = VoiceLibrary(CONFIG.voices_dir, CONFIG.uploads_dir, unlisted=CONFIG.visitors_dir)
-        voices.report()
+        store, voices = voices_of(CONFIG)
         report(CONFIG.api_keys)
         self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
         planner = app.state.planner = Planner(CONFIG, self.client, voices, LanguageDetector())

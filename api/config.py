@@ -14,7 +14,7 @@ from api.auth.rates import MEMORY, parse_limit, parse_store
 from api.auth.security import parse_proxies
 from api.paths import parse_prefix
 from api.pronunciations import parse_lexicon_file
-from runners.config import read_language
+from runners.config import read_data_dir, read_language
 from runners.environment import Environment
 from runners.logs import read_format
 
@@ -46,6 +46,7 @@ class ServerConfig:
     compatible: bool  # XTTS_COMPATIBLE: `on`, the routes of other XTTS servers are there too
     root_path: str  # XTTS_ROOT_PATH: what a proxy puts before this server's paths, such as /speech; else empty
     public_lists: bool  # XTTS_PUBLIC_LISTS: `on`, the lists of models and voices under /v1/ need no key
+    bucket: str | None = None  # XTTS_DATA_DIR, where it is a URL: uploads are there, and data_dir is in XTTS_CACHE_DIR
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "ServerConfig":
@@ -58,9 +59,11 @@ class ServerConfig:
     @classmethod
     def read(cls, env: Environment) -> "ServerConfig":
         """`env` notes the faults."""
+        data_dir, bucket = read_data_dir(env)
         return cls(
             voices_dir=env.folder("XTTS_VOICES_DIR", str(REFERENCES), there=True),
-            data_dir=env.folder("XTTS_DATA_DIR", f"{env.home('XDG_DATA_HOME', '~/.local/share')}/xtts-bento"),
+            data_dir=data_dir,
+            bucket=bucket,
             default_language=read_language(env),
             max_text=env.integer("XTTS_MAX_TEXT", 10_000, 1, 10_000_000),
             max_job_text=env.integer("XTTS_MAX_JOB_TEXT", 1_000_000, 1, 100_000_000),

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 
 from api.errors import BodyTooLarge, RateLimited, Unauthorized, status_of
 from api.observe.record import record
-from runners.errors import ModelLoading, Overloaded, SpeechError
+from runners.errors import ModelLoading, Overloaded, SpeechError, StorageAway
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def answer(error: SpeechError, **extra: Any) -> JSONResponse:
 def refuse(error: SpeechError) -> JSONResponse:
     """The error's response. What is not the client's fault is logged with its cause."""
     response = answer(error)
-    if response.status_code >= 500 and not isinstance(error, ModelLoading):
+    if response.status_code >= 500 and not isinstance(error, ModelLoading | StorageAway):
         log.error("%s: %s", error.type, error.message, exc_info=error.__cause__)
     return response
 
@@ -58,7 +58,7 @@ def _headers(error: SpeechError) -> dict[str, str]:
             return {"WWW-Authenticate": "Bearer"}
         case RateLimited():
             return {"Retry-After": str(error.standing.seconds_left)}
-        case Overloaded():
+        case Overloaded() | StorageAway():
             return {"Retry-After": str(math.ceil(error.retry_after))}
         case ModelLoading():
             return {"Retry-After": "5"}

@@ -21,7 +21,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from runners.errors import DeadlineExceeded, EngineFailure, InvalidInput, ModelLoading, Overloaded, SpeechError
+from runners.errors import (
+    DeadlineExceeded,
+    EngineFailure,
+    InvalidInput,
+    ModelLoading,
+    Overloaded,
+    SpeechError,
+    StorageAway,
+)
 
 CLIENT_CLOSED_REQUEST: Final = 499  # nginx's number for it
 
@@ -107,6 +115,7 @@ STATUSES: Final[dict[type[SpeechError], int]] = {
     WrongMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     ModelLoading: HTTPStatus.SERVICE_UNAVAILABLE,
+    StorageAway: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     EngineFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
     StorageFailure: HTTPStatus.INSUFFICIENT_STORAGE,

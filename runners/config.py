@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import fsspec
+
 from runners.environment import Environment
 from runners.logs import read_format
 
+NO_BUCKETS = ("data", "file", "hf", "http", "https", "local", "memory")  # of what fsspec opens
 PRECISIONS = ("auto", "fp32", "int10", "fp16", "bf16")
 ON_CPUS = "auto, int10 or fp32 on a CPU"
 ON_GPUS = "auto, fp16, bf16 or fp32 on a GPU"
@@ -29,6 +32,7 @@ class EngineConfig:
     log_format: str  # XTTS_LOG_FORMAT: one of logs.FORMATS
     default_language: str  # XTTS_DEFAULT_LANGUAGE: the language of requests and voices that name none
     tos_agreed: bool  # COQUI_TOS_AGREED: the operator has read and accepted the weights' licence (CPML)
+    bucket: str | None = None  # XTTS_DATA_DIR, where it is a URL; else None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "EngineConfig":
@@ -49,7 +53,8 @@ class EngineConfig:
             reserved_slots=env.integer_or_auto("XTTS_RESERVED_SLOTS", 0, 512),
             max_waiting=env.integer("XTTS_MAX_WAITING", 256, 1, 1_000_000),
             workers=env.integer("XTTS_WORKERS", 1, 1, 64),
-            cache_dir=env.folder("XTTS_CACHE_DIR", f"{env.home('XDG_CACHE_HOME', '~/.cache')}/xtts-bento"),
+            cache_dir=read_cache_dir(env),
+            bucket=read_data_dir(env)[1],
             latents_in_memory=env.integer("XTTS_LATENTS_IN_MEMORY", 256, 1, 1_000_000),
             log_format=read_format(env),
             default_language=read_language(env),
@@ -82,6 +87,28 @@ class EngineConfig:
         if (self.reserved_slots or 0) >= slots:
             env.fault("XTTS_RESERVED_SLOTS", self.reserved_slots, _fewer(slots))
         env.check()
+
+
+def read_cache_dir(env: Environment) -> Path:
+    return env.folder("XTTS_CACHE_DIR", f"{env.home('XDG_CACHE_HOME', '~/.cache')}/xtts-bento")
+
+
+def read_data_dir(env: Environment) -> tuple[Path, str | None]:
+    """A folder, and the URL of a bucket where it is one: then the folder is for what this machine alone needs."""
+    value = env.text("XTTS_DATA_DIR", "")
+    if "://" not in value:
+        return env.folder("XTTS_DATA_DIR", f"{env.home('XDG_DATA_HOME', '~/.local/share')}/xtts-bento"), None
+    return read_cache_dir(env) / "data", env.parsed("XTTS_DATA_DIR", None, parse_bucket, secret="@" in value)
+
+
+def parse_bucket(url: str) -> str:
+    """Raises ValueError, which says what would be right."""
+    scheme, _, path = url.partition("://")
+    if scheme in NO_BUCKETS or scheme not in fsspec.available_protocols() or not path.strip("/"):
+        raise ValueError("a folder, or a bucket and what stands before the keys in it, such as s3://bucket/prefix")
+    if "@" in path.partition("/")[0]:
+        raise ValueError("without a user or a password; the store's own environment variables hold them")
+    return url.rstrip("/")
 
 
 def read_language(env: Environment) -> str:

@@ -102,7 +102,7 @@ class Environment:
         if self._faults:
             for look in looks:
                 self.note(look)
-            raise ConfigurationError("\n".join(self._faults))
+            raise ConfigurationError("\n".join(dict.fromkeys(self._faults)))  # both sides read some
 
     def _number(
         self,

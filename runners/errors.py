@@ -7,6 +7,7 @@ SpeechError
 │   └── ForeignLatents  latents that another checkpoint made
 ├── Overloaded          the queue is full: come back in `retry_after` seconds
 ├── ModelLoading        the model is not there yet
+├── StorageAway         the bucket does not answer: come back in `retry_after` seconds
 ├── DeadlineExceeded    the request's time is up; its slots are free again
 └── EngineFailure       the step this request was in failed (out of memory, NaN); the engine goes on
 
@@ -65,6 +66,11 @@ class Overloaded(SpeechError):
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after  # seconds
+
+
+class StorageAway(SpeechError):
+    type = "storage_away"
+    retry_after: ClassVar[float] = 5.0  # seconds
 
 
 class ModelLoading(SpeechError):

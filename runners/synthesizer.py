@@ -25,6 +25,7 @@ from runners.models.source import is_demo, resolve_model
 from runners.pacing import Pacing, window_lengths
 from runners.playback import Playback
 from runners.sequence import Request, Sequence
+from runners.storage import Storage
 from runners.text.pieces import TextFrontend
 from runners.threads import in_fresh_thread
 from runners.types import (
@@ -90,8 +91,15 @@ class Synthesizer:
         xtts = load_checkpoint(checkpoint, device)
         shapes = latent_shapes(xtts)
         metrics = RunnerMetrics(xtts.args.output_sample_rate, _memory_of(device))
-        cache = LatentsCache(config.latents_dir, shapes, capacity=config.latents_in_memory, count=metrics.looked_up)
-        conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(checkpoint), cache=cache)
+        storage = Storage(config.bucket) if config.bucket else None
+        cache = LatentsCache(
+            config.latents_dir,
+            shapes,
+            capacity=config.latents_in_memory,
+            storage=storage,
+            count=metrics.looked_up,
+        )
+        conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(checkpoint), cache=cache, storage=storage)
         precision = choose_precision(config.precision, device, xtts.gpt.gpt.h[0])
         decoder, vocoder = cls._parts_of(xtts, shapes.gpt_cond_latent[1], precision, config)
         slots = decoder.slots

@@ -85,6 +85,10 @@ class XTTSRunner:
         ENVIRONMENT.note(look_for_devices)
         ENVIRONMENT.check(look_for_source)
         write_as(LINES)
+        if CONFIG.bucket:
+            from runners.storage import check_bucket  # its clients take a while to import
+
+            check_bucket(CONFIG.bucket)
         look_at(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
         watch_workers()
 

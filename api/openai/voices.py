@@ -46,7 +46,7 @@ class VoiceNames:
         small = name.lower()
         if theirs := self._mapping.get(small):
             return theirs
-        if name in speakers or self._library.folder_of(name):
+        if name in speakers or self._library.holds(name):
             return name
         alike = next((each for each in self.all(speakers) if each.lower() == small), None)
         return alike or ("default" if small in VOICES else None)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.names import NAME_RULE, composed, is_name
+from api.voices.clip_judge import Verdict
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, read_settings
 from runners.conditioning.voice_file import VoiceLatents
 from runners.errors import SpeechError, UnreadableLatents
@@ -32,11 +33,27 @@ class BadBlend(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredClip:
+    """A voice's file in a bucket."""
+
+    url: str
+    digest: str  # sha256, hex
+    verdict: Verdict  # of its upload
+
+    @property
+    def name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceProfile:
     name: str
-    folder: Path
+    folder: Path | None  # None: it is in a bucket
     language: str | None  # None: the request, or the server's default, names it
-    styles: Mapping[str, Path]  # at least one: style -> clip, or the latents file for all
+    styles: Mapping[str, Path | StoredClip]  # at least one: style -> clip, or the latents file for all
     default_blend: Mapping[str, float]  # style -> weight > 0; they sum to 1
     licence: str | None
     pronunciations: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)  # see runners/text/lexicon.py
@@ -65,14 +82,24 @@ def check_voice(folder: Path) -> VoiceProfile:
         checkpoint, styles = _stored(folder, settings)
     else:
         styles = _listed(folder, settings.references) if settings.references is not None else _found(folder)
+    return profile_of(composed(folder.name), folder, settings, styles, checkpoint)
+
+
+def profile_of(
+    name: str,
+    folder: Path | None,
+    settings: VoiceSettings,
+    styles: Mapping[str, Path | StoredClip],
+    checkpoint: str | None,
+) -> VoiceProfile:
+    """Raises Fault."""
     blend = settings.default_blend if settings.default_blend is not None else dict.fromkeys(styles, 1.0)
-    weights = _default_blend(blend, styles)
     return VoiceProfile(
-        composed(folder.name),
+        name,
         folder,
         settings.language,
         styles,
-        weights,
+        _default_blend(blend, styles),
         settings.licence,
         settings.pronunciations or {},
         settings.loudness,
@@ -142,7 +169,7 @@ def _found(folder: Path) -> dict[str, Path]:
     return styles
 
 
-def _default_blend(blend: Mapping[str, float], styles: Mapping[str, Path]) -> dict[str, float]:
+def _default_blend(blend: Mapping[str, float], styles: Collection[str]) -> dict[str, float]:
     try:
         return normalise(blend, styles)
     except BadBlend as error:

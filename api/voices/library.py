@@ -1,8 +1,8 @@
 """All voices by name, as their folders lie there right now. Reads clips only to know their digests.
 
 Of equal names the first counts: a folder of the operator's hides an uploaded voice, and both hide a speaker of the
-checkpoint. Nothing is polled and nothing needs a restart: a look-up compares inodes, times and sizes and reads what has
-changed.
+checkpoint. No folder is polled and nothing needs a restart: a look-up compares inodes, times and sizes and reads what
+has changed. Voices in a bucket are those that it had a moment ago (see bucket.py).
 """
 
 import hashlib
@@ -14,17 +14,22 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from api.config import ServerConfig
 from api.errors import UnknownVoice
 from api.names import NAME_RULE, composed, is_name
 from api.voices.blends import Blend, parse_blend
+from api.voices.bucket import BucketVoices
 from api.voices.folder import (
     BadBlend,
     BrokenVoice,
+    StoredClip,
     VoiceProfile,
     normalise,
     read_voice,
 )
+from api.voices.store import VoiceStore
 from runners.errors import InvalidInput
+from runners.storage import Storage
 from runners.types import Reference, Voice
 
 log = logging.getLogger(__name__)
@@ -36,8 +41,10 @@ Stamp = tuple[int, int, int]  # inode, mtime in ns, bytes: another file or conte
 class VoiceLibrary:
     """The voices of some folders, of which one that does not exist holds none. May be shared by threads."""
 
-    def __init__(self, *folders: Path, unlisted: Path | None = None) -> None:
-        """`unlisted`: a folder whose voices are found by their names only."""
+    def __init__(self, *folders: Path, bucket: BucketVoices | None = None, unlisted: Path | None = None) -> None:
+        """`bucket`: what it holds comes after the folders. `unlisted`: a folder whose voices are found by their names
+        only."""
+        self._bucket = bucket
         self._folders = tuple(folder.absolute() for folder in folders)
         self._findable = (*self._folders, *([unlisted.absolute()] if unlisted else []))
         self._profiles: dict[Path, tuple[dict[str, Stamp], VoiceProfile]] = {}
@@ -77,8 +84,8 @@ class VoiceLibrary:
 
         `style`: None = the voice's default blend, a name = that reference alone, a mapping = those weights; of a blend
         each voice's own.
-        Raises what `get` raises, and InvalidInput for a style that the voice does not have or weights that
-        blend nothing.
+        Raises what `get` raises, StorageAway where nobody can tell whether there is such a voice, and InvalidInput for
+        a style that the voice does not have or weights that blend nothing.
         """
         profile = self.find(voice)
         if profile is not None:
@@ -91,6 +98,8 @@ class VoiceLibrary:
         if voice not in speakers:
             if (blend := parse_blend(voice)) is not None:
                 return self._mixed(blend, style, speakers)
+            if self._bucket and self._bucket.look(voice):  # it came a moment ago
+                return self.resolve(voice, style, speakers=speakers)
             raise self._unknown(voice, speakers)
         if style is not None:
             raise InvalidInput(f"{voice!r} is a speaker of the model and has no styles.", param="style")
@@ -130,7 +139,9 @@ class VoiceLibrary:
                 param="voice",
             ) from error
 
-    def _digest(self, clip: Path) -> str:
+    def _digest(self, clip: Path | StoredClip) -> str:
+        if isinstance(clip, StoredClip):
+            return clip.digest
         stamp = _stamp(clip.stat())
         known = self._digests.get(clip)
         if known is None or known[0] != stamp:
@@ -141,8 +152,10 @@ class VoiceLibrary:
 
     def _all(self) -> list[VoiceProfile | BrokenVoice]:
         entries = [entry for folder in self._folders if folder.is_dir() for entry in folder.iterdir()]
-        names = sorted({composed(entry.name) for entry in entries if entry.is_dir() and entry.name[0] not in "._"})
-        return [found for name in names if (found := self._found(name)) is not None]
+        names = {composed(entry.name) for entry in entries if entry.is_dir() and entry.name[0] not in "._"}
+        if self._bucket:
+            names |= self._bucket.names()
+        return [found for name in sorted(names) if (found := self._found(name)) is not None]
 
     def _found(self, name: str) -> VoiceProfile | BrokenVoice | None:
         if not is_name(composed(name)):
@@ -153,10 +166,10 @@ class VoiceLibrary:
             return broken
 
     def find(self, name: str) -> VoiceProfile | None:
-        """None when `name` is no voice's folder. Raises BrokenVoice when it is not in order."""
-        folder = self.folder_of(name)
+        """None when there is no such voice. Raises BrokenVoice when it is not in order."""
+        folder = self._folder_of(name)
         if folder is None:
-            return None
+            return self._bucket.find(name) if self._bucket else None
         stamps = _stamps(folder)
         known = self._profiles.get(folder)
         if known is None or known[0] != stamps:
@@ -180,7 +193,11 @@ class VoiceLibrary:
             return self.find(blend[0][0])
         return profile
 
-    def folder_of(self, name: str) -> Path | None:
+    def holds(self, name: str) -> bool:
+        """Whether there is such a voice, in order or not."""
+        return self._folder_of(name) is not None or (self._bucket is not None and self._bucket.holds(name))
+
+    def _folder_of(self, name: str) -> Path | None:
         """Where the voice lies, in order or not. The rule for names keeps it inside of the library's folders."""
         if not is_name(composed(name)):
             return None
@@ -191,6 +208,21 @@ class VoiceLibrary:
     def _unknown(self, name: str, speakers: Sequence[str]) -> UnknownVoice:
         names = ", ".join(self.names(speakers)) or "none"
         return UnknownVoice(f"There is no voice {name!r}. There are: {names}.", param="voice")
+
+
+def voices_of(config: ServerConfig) -> tuple[VoiceStore | BucketVoices, VoiceLibrary]:
+    """Where uploads go, and all voices that can be asked for. Says what an operator should know of them."""
+    store: VoiceStore | BucketVoices
+    if config.bucket:
+        store = BucketVoices(Storage(config.bucket), config.uploads_dir)
+        library = VoiceLibrary(config.voices_dir, bucket=store, unlisted=config.visitors_dir)
+        store.watch()
+    else:
+        store = VoiceStore(config.uploads_dir)
+        library = VoiceLibrary(config.voices_dir, config.uploads_dir, unlisted=config.visitors_dir)
+        store.sweep()
+    library.report()
+    return store, library
 
 
 def _stamp(status: os.stat_result) -> Stamp:

@@ -8,8 +8,9 @@ from pydantic import BaseModel, Field, computed_field
 
 from api.errors import UnknownVoice
 from api.voices import clip_judge
+from api.voices.bucket import BucketVoices
 from api.voices.clip_judge import ClipFacts, Verdict, judge
-from api.voices.folder import BrokenVoice, VoiceProfile
+from api.voices.folder import BrokenVoice, StoredClip, VoiceProfile
 from api.voices.library import VoiceLibrary
 from api.voices.store import VoiceStore
 from runners.errors import InvalidInput
@@ -71,7 +72,7 @@ class Judgement(BaseModel):
 class VoiceListing:
     """May be shared by threads. Blocks while it judges clips that are new to it, one at a time."""
 
-    def __init__(self, library: VoiceLibrary, store: VoiceStore, verdicts: dict[str, Verdict]) -> None:
+    def __init__(self, library: VoiceLibrary, store: VoiceStore | BucketVoices, verdicts: dict[str, Verdict]) -> None:
         """`verdicts`: of clips that were judged already, by their digests. Others are added."""
         self._library = library
         self._store = store
@@ -101,7 +102,7 @@ class VoiceListing:
         return _speaker(name)
 
     def _described(self, profile: VoiceProfile, model: ModelCard) -> VoiceDescription:
-        uploaded = profile.folder.parent == self._store.folder
+        uploaded = self._store.owns(profile)
         warnings = [] if profile.language else [NO_LANGUAGE]
         if not uploaded and self._store.holds(profile.name):
             warnings.append("it hides an uploaded voice of the same name.")
@@ -110,11 +111,10 @@ class VoiceListing:
         styles = {}
         for style, voice in self._library.by_style(profile).items():
             (reference,) = voice.references
-            verdict = self._verdict(reference)
+            clip = profile.styles[style]
+            verdict = clip.verdict if isinstance(clip, StoredClip) else self._verdict(reference)
             warnings += [f"{style}: {sentence}" for sentence in (*verdict.faults, *verdict.warnings)]
-            styles[style] = StyleDescription(
-                file=profile.styles[style].name, sha256=reference.digest, clip=verdict.facts
-            )
+            styles[style] = StyleDescription(file=clip.name, sha256=reference.digest, clip=verdict.facts)
         return VoiceDescription(
             name=profile.name,
             kind="uploaded" if uploaded else "folder",

@@ -13,6 +13,7 @@ from api.described import errors
 from api.errors import BuiltInVoice
 from api.paths import prefix_of
 from api.runner_client import RunnerClient
+from api.voices.bucket import BucketVoices
 from api.voices.clip_judge import Verdict
 from api.voices.form import DOCUMENTED, ONE_CLIP
 from api.voices.library import VoiceLibrary
@@ -29,7 +30,9 @@ SPEAKERS_STYLE = "neutral"  # what the one style of a model's speaker is called 
 class VoiceRoutes:
     """Files are read and written in the threads of `run_in_threadpool`: a volume that hangs stops no stream."""
 
-    def __init__(self, library: VoiceLibrary, store: VoiceStore, runner: RunnerClient, intake: Intake) -> None:
+    def __init__(
+        self, library: VoiceLibrary, store: VoiceStore | BucketVoices, runner: RunnerClient, intake: Intake
+    ) -> None:
         self._library = library
         self._store = store
         self._runner = runner
@@ -56,7 +59,7 @@ class VoiceRoutes:
         """Raises BuiltInVoice for one that was not uploaded, UnknownVoice where there is none."""
         if await run_in_threadpool(self._store.delete, name):
             return
-        if await run_in_threadpool(self._library.folder_of, name) is None:
+        if not await run_in_threadpool(self._library.holds, name):
             speakers = (await self._runner.model()).speakers
             await run_in_threadpool(self._library.resolve, name, speakers=speakers)
         raise BuiltInVoice(f"Voice {name!r} was not uploaded: whoever runs this server put it there.", param="name")

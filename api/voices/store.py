@@ -7,7 +7,7 @@ judges nothing.
 import logging
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,8 @@ from typing import Final
 from api.age import age
 from api.errors import StorageFailure, VoiceExists
 from api.names import NAME_RULE, composed, is_name
+from api.voices.clip_judge import Verdict
+from api.voices.folder import VoiceProfile
 from runners.errors import InvalidInput
 from runners.whole_file import private_folder, sync_folder, write_whole
 
@@ -54,11 +56,14 @@ class VoiceStore:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def publish(self, draft: Draft, name: str) -> None:
-        """The draft becomes voice `name`. Raises VoiceExists, InvalidInput for no name, StorageFailure."""
+    def publish(self, draft: Draft, name: str, verdicts: Mapping[str, Verdict] | None = None) -> None:
+        """The draft becomes voice `name`. Raises VoiceExists, InvalidInput for no name, StorageFailure.
+
+        `verdicts`: of its clips, by their digests, for a store that keeps them.
+        """
         target = self._voice(name)
         if target is None:
-            raise InvalidInput(f"{name!r} is no name for a voice: {NAME_RULE}.", param="name")
+            raise no_name(name)
         with _storage("written"):
             try:
                 draft.folder.rename(target)
@@ -87,6 +92,9 @@ class VoiceStore:
         voice = self._voice(name)
         return voice is not None and voice.is_dir()
 
+    def owns(self, profile: VoiceProfile) -> bool:
+        return profile.folder is not None and profile.folder.parent == self.folder
+
     def sweep(self) -> None:
         """Remove what crashed processes left half-way."""
         for left in [*self.folder.glob(f"{DRAFT}*"), *self.folder.glob(f"{DELETED}*")]:
@@ -97,6 +105,10 @@ class VoiceStore:
 
     def _voice(self, name: str) -> Path | None:
         return self.folder / composed(name) if is_name(composed(name)) else None
+
+
+def no_name(name: str) -> InvalidInput:
+    return InvalidInput(f"{name!r} is no name for a voice: {NAME_RULE}.", param="name")
 
 
 def already_there(name: str) -> VoiceExists:

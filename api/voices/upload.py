@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from api.language import matched_language
 from api.runner_client import RunnerClient
+from api.voices.bucket import BucketVoices
 from api.voices.clip_judge import Verdict, judge
 from api.voices.folder import AUDIO, LATENTS_FILE, check_voice
 from api.voices.form import LATENTS, VoiceForm, read_clip, read_form
@@ -83,7 +84,7 @@ class Intake:
 class VoiceUploads:
     def __init__(
         self,
-        store: VoiceStore,
+        store: VoiceStore | BucketVoices,
         library: VoiceLibrary,
         runner: RunnerClient,
         verdicts: dict[str, Verdict],
@@ -100,18 +101,18 @@ class VoiceUploads:
         """The name of the voice that is there now, for all processes.
 
         Raises WrongMediaType, BodyTooLarge, ClientGone, InvalidInput, VoiceExists, UnfitClip, UnreadableLatents,
-        ForeignLatents, StorageFailure, EngineFailure, and ModelLoading: latents are computed before a voice is taken.
+        ForeignLatents, StorageFailure, StorageAway, EngineFailure, and ModelLoading: latents are computed before a
+        voice is taken.
         """
         model = await self._runner.model()
         async with read_form(request) as form:
-            folder = await run_in_threadpool(self._library.folder_of, form.name)
-            if folder is not None or form.name in model.speakers:
+            if form.name in model.speakers or await run_in_threadpool(self._library.holds, form.name):
                 raise already_there(form.name)
             async with contextmanager_in_threadpool(self._store.draft()) as draft:
                 taken = await self._intake.fill(form, draft, model)
                 for style, voice in taken.styles.items():
                     await self._condition(voice, LATENTS if form.latents else style)
-                await run_in_threadpool(self._store.publish, draft, form.name)
+                await run_in_threadpool(self._store.publish, draft, form.name, taken.verdicts)
                 self._verdicts |= taken.verdicts
         return form.name
 

@@ -47,6 +47,20 @@ def test_a_line_opens_the_way_to_private_addresses(changed: Callable[[Change], R
     assert all(rule["to"] and rule["ports"] for rule in policy["spec"]["egress"])  # either, left empty, means all
 
 
+def test_a_line_puts_a_bucket_in_place_of_shared_volumes(changed: Callable[[Change], Rendered]):
+    assert "`- ../../components/bucket`" in README
+    rendered = changed(lambda kustomization: kustomization["components"].append("../../components/bucket"))
+    assert rendered.of("PersistentVolumeClaim") == []
+    for server in rendered.servers():
+        kubernetes_validate.validate(server, kubernetes_validate.latest_version(), strict=True)
+        volumes = {each["name"]: each for each in server["spec"]["template"]["spec"]["volumes"]}
+        assert volumes["cache"].keys() == {"name", "emptyDir"}
+        assert volumes.keys() == {each["name"] for each in container(server)["volumeMounts"]} == {"cache", "keys", "tmp"}
+        (data,) = [each for each in container(server)["env"] if each["name"] == "XTTS_DATA_DIR"]
+        assert data["valueFrom"] == {"secretKeyRef": {"name": "xtts-storage", "key": "bucket"}}
+    assert re.search(r"kubectl .*create secret generic xtts-storage --from-literal=bucket=s3://", README)
+
+
 def test_without_our_redis_the_secret_may_name_another(changed: Callable[[Change], Rendered]):
     rendered = changed(lambda kustomization: kustomization["components"].remove("../../components/redis"))
     for server in rendered.servers():

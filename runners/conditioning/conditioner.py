@@ -32,6 +32,7 @@ from runners.errors import (
     UnreadableClip,
     UnreadableLatents,
 )
+from runners.storage import Storage
 from runners.threads import in_fresh_thread
 from runners.types import Reference, Voice
 
@@ -62,7 +63,8 @@ def latent_shapes(model: Xtts) -> LatentShapes:
 class Conditioner:
     """`latents(voice)` is all that the engine needs. `checkpoint` is the identity that keys the cache."""
 
-    def __init__(self, model: Xtts, *, checkpoint: str, cache: LatentsCache) -> None:
+    def __init__(self, model: Xtts, *, checkpoint: str, cache: LatentsCache, storage: Storage | None = None) -> None:
+        """`storage`: where references lie whose path is a URL."""
         config = model.config
         self._model = model
         self._settings = ConditioningSettings(
@@ -71,6 +73,7 @@ class Conditioner:
         self._shapes = latent_shapes(model)
         self._checkpoint = checkpoint
         self._cache = cache
+        self._storage = storage
 
     @property
     def checkpoint(self) -> str:
@@ -86,7 +89,8 @@ class Conditioner:
 
         Blocks for as long as it takes to compute what is not cached yet. Raises InvalidInput for a speaker that
         the checkpoint does not have, UnreadableClip for a clip that cannot be decoded, UnreadableLatents and
-        ForeignLatents for a latents file that cannot be used, EngineFailure for NaN.
+        ForeignLatents for a latents file that cannot be used, StorageAway for a file in a bucket that does not answer,
+        EngineFailure for NaN.
         """
         return blend([(self._of(reference), reference.weight) for reference in voice.references])
 
@@ -131,11 +135,11 @@ class Conditioner:
 
     def _compute(self, reference: Reference) -> Latents:
         # A second more than the latents need, so that resampling meets no edge there.
-        clip = decode_clip(_read(reference, UnreadableClip), longest=self._settings.max_ref_len + 1)
+        clip = decode_clip(self._read(reference, UnreadableClip), longest=self._settings.max_ref_len + 1)
         return in_fresh_thread(lambda: self.compute_latents(clip))
 
     def _load(self, reference: Reference, style: str) -> Latents:
-        file = VoiceLatents.unpack(_read(reference, UnreadableLatents))
+        file = VoiceLatents.unpack(self._read(reference, UnreadableLatents))
         if file.checkpoint != self._checkpoint:
             raise ForeignLatents(
                 f"the latents were made by another checkpoint ({file.checkpoint[:12]}, {file.model[:100]!r}) than this "
@@ -149,6 +153,18 @@ class Conditioner:
             raise UnreadableLatents(f"the latents have {latents.shapes} where this model has {self._shapes}.")
         return latents
 
+    def _read(self, reference: Reference, unreadable: type[SpeechError]) -> bytes:
+        """The file's bytes, if they are still those that the digest (and so the cache's key) stands for."""
+        key = self._storage.key_of(reference.path) if self._storage else None
+        try:
+            raw = self._storage.read(key) if self._storage and key else Path(reference.path).read_bytes()
+        except OSError as error:
+            reason = "it is gone" if isinstance(error, FileNotFoundError) else error.strerror
+            raise unreadable(f"the file cannot be read ({reason}).") from error
+        if hashlib.sha256(raw).hexdigest() != reference.digest:
+            raise unreadable("the file changed while the request was on its way. Send it again.")
+        return raw
+
 
 def at_model_rate(clip: Clip) -> Tensor:
     """(1, time) at 22050 Hz in [-1, 1]: upstream's `load_audio` from the resampling on.
@@ -161,17 +177,6 @@ def at_model_rate(clip: Clip) -> Tensor:
     else:
         audio = torch.from_numpy(soxr.resample(clip.samples, clip.rate, RATE))[None]
     return audio.clamp(-1, 1)
-
-
-def _read(reference: Reference, unreadable: type[SpeechError]) -> bytes:
-    """The file's bytes, if they are still those that the digest (and so the cache's key) stands for."""
-    try:
-        raw = Path(reference.path).read_bytes()
-    except OSError as error:
-        raise unreadable(f"the file cannot be read ({error.strerror}).") from error
-    if hashlib.sha256(raw).hexdigest() != reference.digest:
-        raise unreadable("the file changed while the request was on its way. Send it again.")
-    return raw
 
 
 def _value(tensor: Tensor) -> Tensor:

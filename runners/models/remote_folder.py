@@ -3,9 +3,7 @@
 Knows not what the files are for. Each filesystem raises what its client library does, hence the wide `except`s.
 """
 
-import os
 import re
-import ssl
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,13 +23,11 @@ from huggingface_hub.errors import (
 
 from runners.errors import ConfigurationError
 from runners.models.progress import progress
+from runners.remote import SILENCE, client_settings, in_words, is_denied, is_distrusted, is_missing, version_of
 
 HUB = "hf://"
-SILENCE = 10.0  # seconds in which a server sends nothing, after which it counts as gone
 ATTEMPTS = 3  # over plain HTTP; the other clients try again by themselves
 BLOCK = 2**20  # bytes that come at once of a file that is looked into
-_S3 = ("s3://", "s3a://")
-_VERSIONS = ("ETag", "etag", "Last-Modified", "mtime", "created")  # what filesystems call it, the best first
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ class RemoteFolder:
     @classmethod
     def open(cls, url: str, required: Collection[str] = (), **options: Any) -> "RemoteFolder":
         """Raises ConfigurationError where nothing opens such a URL. `options` are its filesystem's own."""
-        settings = {"use_listings_cache": False, "skip_instance_cache": True, **_settings(url), **options}
+        settings = {"use_listings_cache": False, "skip_instance_cache": True, **client_settings(url), **options}
         try:
             commit, location = _on_hub(url, options.get("endpoint")) if url.startswith(HUB) else ("", url)
             filesystem, path = fsspec.core.url_to_fs(location, **settings)
@@ -75,7 +71,7 @@ class RemoteFolder:
         try:
             return sorted(path.rpartition("/")[2] for path in self.filesystem.ls(self.path, detail=False))
         except Exception as error:
-            if _is_missing(error) or _is_denied(error):
+            if is_missing(error) or is_denied(error):
                 return []
             raise self.fault("its list of files", error) from error
 
@@ -88,14 +84,13 @@ class RemoteFolder:
             info = self.filesystem.info(f"{self.path}/{name}")
         except Exception as error:
             cause = _cause(error)
-            if _is_missing(cause) or (_is_denied(cause) and name not in self.required):
+            if is_missing(cause) or (is_denied(cause) and name not in self.required):
                 return None
             raise self.fault(name, cause) from error
         if info.get("size") is None:
             raise ConfigurationError(f"XTTS_MODEL={self.url}: its server does not say how large {name} is")
-        version = next((str(info[key]) for key in _VERSIONS if info.get(key)), "")
         digest = (info.get("lfs") or {}).get("sha256") or info.get("blob_id") or ""
-        return RemoteFile(name, info["size"], version, digest)
+        return RemoteFile(name, info["size"], version_of(info), digest)
 
     def open_file(self, name: str) -> BinaryIO:
         """To read and to seek in. Raises OSError."""
@@ -123,7 +118,7 @@ class RemoteFolder:
                     self.filesystem.get_file(f"{self.path}/{file.name}", str(path), callback=callback)
                 return
             except Exception as error:
-                if attempt == attempts or _is_missing(error) or _is_denied(error):
+                if attempt == attempts or is_missing(error) or is_denied(error):
                     raise self.fault(file.name, error) from error
             time.sleep(attempt)
 
@@ -148,24 +143,6 @@ def _on_hub(url: str, endpoint: str | None) -> tuple[str, str]:
     return commit, f"{HUB}{repo}@{commit}/{folder}"
 
 
-def _settings(url: str) -> dict[str, Any]:
-    """Options by which a filesystem's client gives up on a server that says nothing, and by which it goes through the
-    proxy and trusts the authorities that the environment names.
-    """
-    if url.startswith(_S3):  # s3fs repeats what fails: were its client to do so too, it would take many minutes
-        patience: dict[str, Any] = {"config_kwargs": {"retries": {"max_attempts": 0}, "read_timeout": SILENCE}}
-        return patience | ({"client_kwargs": {"verify": bundle}} if (bundle := _authorities_for_s3()) else {})
-    if url.startswith("http"):  # by itself it gives every answer five minutes, also one that flows
-        patience = {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=SILENCE, sock_read=SILENCE)}
-        return patience | {"client_kwargs": {"trust_env": True}}  # HTTPS_PROXY and its like
-    return {}  # the other clients have limits of their own, and heed what the environment says
-
-
-def _authorities_for_s3() -> str | None:
-    """Botocore, alone among the clients, does not look at SSL_CERT_FILE. What is set for AWS alone counts more."""
-    return None if os.environ.get("AWS_CA_BUNDLE") else os.environ.get("SSL_CERT_FILE")
-
-
 def _cause(error: Exception) -> Exception:
     """fsspec's HTTP says of whatever fails that there is no such file; what it was is the cause of that."""
     if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, aiohttp.ClientError | TimeoutError):
@@ -173,39 +150,9 @@ def _cause(error: Exception) -> Exception:
     return error
 
 
-def _status(error: Exception) -> int | None:
-    response = getattr(error, "response", None)
-    status = getattr(error, "status", None) or getattr(response, "status_code", None)
-    return status if isinstance(status, int) else None
-
-
-def _is_missing(error: Exception) -> bool:
-    return isinstance(error, FileNotFoundError) or _status(error) in (404, 410)
-
-
-def _is_denied(error: Exception) -> bool:
-    return isinstance(error, PermissionError) or _status(error) in (401, 403)
-
-
-def _is_distrusted(error: BaseException | None) -> bool:
-    """Whether it comes of a certificate by an authority that is not known here."""
-    return error is not None and (
-        isinstance(error, ssl.SSLCertVerificationError) or _is_distrusted(error.__cause__ or error.__context__)
-    )
-
-
 def _in_words(error: Exception, url: str) -> str:
     """What went wrong, and what to do about it."""
-    if _is_distrusted(error):
-        return (
-            "its certificate is by nobody who is trusted here. Behind a proxy that opens TLS, set SSL_CERT_FILE to a"
-            " file of certificates, the proxy's among them."
-        )
     match error:
-        case ConfigurationError():
-            return str(error)
-        case ImportError():
-            return f"this takes a package that is not here: {error}"
         case GatedRepoError():
             return "its owner asks for conditions to be accepted: do so on its page and set HF_TOKEN."
         case RepositoryNotFoundError():
@@ -216,13 +163,7 @@ def _in_words(error: Exception, url: str) -> str:
             return "it is not in the cache yet, and HF_HUB_OFFLINE forbids to fetch it."
         case HFValidationError():
             return f"no such name is possible on the hub. {error}"
-    advice = "Check the URL, the network and any proxy, and what lets you in."
-    if url.startswith(HUB):
-        advice = "Check the network and any proxy, HF_ENDPOINT and HF_TOKEN."
-    if url.startswith(_S3):
-        advice = "Check the credentials (AWS_ACCESS_KEY_ID and its like, or a role) and AWS_ENDPOINT_URL."
-    if _is_denied(error):
-        hint = " S3 also says so of a file that is not there to who may not list the bucket (s3:ListBucket)."
-        return f"access is denied ({_status(error) or 403}). {advice}{hint if url.startswith(_S3) else ''}"
-    first, *_ = str(error).splitlines() or [""]
-    return f"{type(error).__name__}: {first}. {advice} Files that have come are kept."
+    hub = "Check the network and any proxy, HF_ENDPOINT and HF_TOKEN."
+    words = in_words(error, url, hub if url.startswith(HUB) else None)
+    known = is_distrusted(error) or is_denied(error) or isinstance(error, ConfigurationError | ImportError)
+    return words if known else f"{words} Files that have come are kept."

@@ -44,6 +44,11 @@ def test_data_follow_the_users_own_base_directory():
     assert ServerConfig.from_env({"XDG_DATA_HOME": "srv"}) == ServerConfig.from_env({})  # a relative one does not count
 
 
+def test_data_in_a_bucket_leave_what_only_this_machine_needs_in_the_cache():
+    config = ServerConfig.from_env({"XTTS_DATA_DIR": "s3://bucket/prefix/", "XTTS_CACHE_DIR": "/srv/cache"})
+    assert (config.bucket, config.data_dir) == ("s3://bucket/prefix", Path("/srv/cache/data"))
+
+
 def test_default_voices_do_not_depend_on_the_working_directory(tmp_path: Path):
     home = Path.cwd()
     os.chdir(tmp_path)
@@ -110,6 +115,10 @@ def test_every_variable_reaches_its_field(tmp_path: Path):
     ("name", "value", "right"),
     [
         ("XTTS_DEFAULT_LANGUAGE", "auto", "a language code"),
+        ("XTTS_DATA_DIR", "s4://bucket/prefix", "a folder, or a bucket and"),
+        ("XTTS_DATA_DIR", "s3://", "a folder, or a bucket and"),
+        ("XTTS_DATA_DIR", "https://bucket.example.com/prefix", "a folder, or a bucket and"),
+        ("XTTS_DATA_DIR", "memory://bucket", "a folder, or a bucket and"),
         ("XTTS_DEFAULT_LANGUAGE", "Hungarian", "a language code"),
         ("XTTS_MAX_TEXT", "0", "a whole number"),
         ("XTTS_MAX_BODY", "2MB", "a whole number"),
@@ -132,6 +141,7 @@ def test_wrong_value_names_the_variable_the_value_and_what_is_right(name: str, v
     [
         ("XTTS_API_KEYS", "open sesame", "keys of visible ASCII"),
         ("XTTS_API_KEYS", "@/no/such/sesame", "@ and the path"),
+        ("XTTS_DATA_DIR", "s3://anna:sesame@bucket/prefix", "without a user or a password"),
         ("XTTS_RATE_LIMIT_STORE", "redis://:sesame@cache:port", "memory, or a URL"),
     ],
 )
