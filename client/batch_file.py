@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from api.jobs.schemas import LongRequest, NamedPart, Sample
+from api.jobs.schemas import NamedPart, Sample, Samples
 from api.names import composed
 from api.wording import nearest, shown
 from client.document import BatchFileError, Document, Fault, read
@@ -20,7 +20,7 @@ def _with_address(made: dict[str, Any]) -> None:
     made["properties"]["$schema"] = {"type": "string", "description": "Where this schema lies, for editors."}
 
 
-class BatchFile(LongRequest):
+class BatchFile(Samples):
     """Samples, each with a `text` or with `segments`, and defaults for all of them if wanted."""
 
     model_config = ConfigDict(json_schema_extra=_with_address)
