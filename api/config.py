@@ -120,7 +120,7 @@ def parse_database(text: str) -> str:
     """Raises ValueError, which says what would be right and no password."""
     try:
         parsed = urlsplit(text)
-        if parsed.scheme in ("postgresql", "postgres") and parsed.path.strip("/") and (parsed.port or 1):
+        if parsed.scheme in ("postgresql", "postgres") and parsed.path.strip("/") and parsed.port != 0:
             return parsed._replace(scheme="postgresql").geturl()
     except ValueError:
         pass

@@ -124,7 +124,11 @@ class Engine:
             progress.passages,
         )
         if webhook:
-            options: EnqueueOptions = {"workflow_name": WEBHOOK, "queue_name": WEBHOOK, "workflow_id": f"{id}-{WEBHOOK}"}
+            options: EnqueueOptions = {
+                "workflow_name": WEBHOOK,
+                "queue_name": WEBHOOK,
+                "workflow_id": f"{id}-{WEBHOOK}",
+            }
             self._client.enqueue(options, id, webhook)
 
     def find(self, id: str) -> JobStatus:

@@ -67,7 +67,10 @@ class JobFiles:
     def complete(self, id: str, manifest: Manifest) -> None:
         """Put the files and the manifest into the result, unless that is there already."""
         if not self.result(id).exists():
-            content = {"totals": manifest.totals.model_dump(), "samples": [entry.as_json() for entry in manifest.samples]}
+            content = {
+                "totals": manifest.totals.model_dump(),
+                "samples": [entry.as_json() for entry in manifest.samples],
+            }
             with whole_file(self.result(id)) as file, zipfile.ZipFile(file, "w") as archive:
                 archive.writestr(NAME, json.dumps(content, ensure_ascii=False, indent=2))
                 for entry in manifest.samples:

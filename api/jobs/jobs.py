@@ -148,7 +148,7 @@ class Jobs:
         try:
             async with asyncio.timeout(self._config.timeout):
                 id = await asyncio.shield(submitting)
-                while not (await self.status(id)).over:
+                while not (await self.status(id)).over:  # noqa: ASYNC110  (another server may do it)
                     await asyncio.sleep(GLANCE)
             return id
         except TimeoutError:
@@ -172,7 +172,7 @@ class Jobs:
             raise JobsAway("The jobs' database cannot be reached. Try again later.") from error
 
     async def _run(self) -> None:
-        """Opens the database, and keeps this server's part of it in order. Says when it is away, and when it is back."""
+        """Opens the database, and keeps this server's part of it in order. Tells when it is away, and when back."""
         swept, away = 0.0, False
         loop = asyncio.get_running_loop()
         while True:

@@ -200,8 +200,8 @@ class LongRequest(Samples):
     webhook: str | None = Field(
         None,
         max_length=2000,
-        description="An address that is told when the job is over: a POST of its status, signed. Its origin must be one "
-        "of `XTTS_WEBHOOKS`.",
+        description="An address that is told when the job is over: a POST of its status, signed. Its origin must be "
+        "one of `XTTS_WEBHOOKS`.",
     )
 
 

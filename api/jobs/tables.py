@@ -24,7 +24,9 @@ def open_database(url: str) -> sa.Engine:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         return engine
     driver = parsed.set(drivername="postgresql+psycopg")
-    return sa.create_engine(driver, connect_args=CONNECT, pool_pre_ping=True, pool_size=8, max_overflow=8, pool_timeout=5)
+    return sa.create_engine(
+        driver, connect_args=CONNECT, pool_pre_ping=True, pool_size=8, max_overflow=8, pool_timeout=5
+    )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

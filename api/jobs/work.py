@@ -84,7 +84,7 @@ class Work:
 
         async def take() -> None:
             for step, batch in waiting:  # shared: each takes the next
-                await self._over(batch, await step(partial(self._make, batch, plan["loudness"], calls)))
+                await self._over(batch, **await step(partial(self._make, batch, plan["loudness"], calls)))
 
         await _all(take() for _ in range(at_once))
         await last(self._complete)
@@ -151,11 +151,11 @@ class Work:
                     task.error = outcome
         await self._tell()
 
-    async def _over(self, batch: Sequence[Sample], made: dict[str, Any]) -> None:
-        for sample, facts in zip(batch, made.pop("samples"), strict=True):
+    async def _over(self, batch: Sequence[Sample], samples: list[dict[str, Any]], **counted: float) -> None:
+        for sample, facts in zip(batch, samples, strict=True):
             self._entries[sample.id] = Entry.of(sample, **facts)
         self._live.pop(batch[0].id, None)
-        self._progress += Progress(**made)
+        self._progress += Progress(**counted)  # type: ignore[arg-type]
         await self._tell()
 
     async def _tell(self) -> None:

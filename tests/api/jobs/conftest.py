@@ -94,7 +94,7 @@ def opened(tmp_path: Path, runner: FakeBulkRunner, planner: Planner) -> Callable
 
 async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
     async with asyncio.timeout(60):
-        while not (found := await condition()):
+        while not (found := await condition()):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         return found
 

@@ -49,7 +49,7 @@ class FakeBulkRunner:
         items = (await request.json())["items"]
         self.calls.append(len(items))
         try:
-            while not self.may_answer.is_set():
+            while not self.may_answer.is_set():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         except asyncio.CancelledError:
             self.dropped += 1

@@ -154,11 +154,15 @@ async def test_the_database_has_no_texts_and_is_for_its_owner_only(opened: Any, 
     async with opened() as jobs:
         id = await jobs.submit(long_request({"id": "a", "text": "Secret words."}), "anna")
         await over(jobs, id)
-        for file in tmp_path.glob("jobs.sqlite*"):
-            assert file.stat().st_mode & 0o777 == 0o600, file
-            assert b"Secret" not in file.read_bytes()
-        for path in [tmp_path / "jobs" / id, *(tmp_path / "jobs" / id).iterdir()]:
-            assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+        private(tmp_path, id)
+
+
+def private(folder: Path, id: str) -> None:
+    for file in folder.glob("jobs.sqlite*"):
+        assert file.stat().st_mode & 0o777 == 0o600, file
+        assert b"Secret" not in file.read_bytes()
+    for path in [folder / "jobs" / id, *(folder / "jobs" / id).iterdir()]:
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
 @pytest.mark.parametrize("after", [0.0, 0.01, 0.05, 0.1, 0.3])
