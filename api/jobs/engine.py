@@ -3,11 +3,12 @@
 DBOS takes seconds to import and waits for a database that is away: import this and make an Engine in a thread.
 """
 
+import asyncio
 import logging
-import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -73,7 +74,6 @@ class Engine:
         pool = open_database(url)
         self._tables = Tables(pool, self.id)
         serializer = DBOSPortableJSONSerializer()  # the default unpickles what it finds
-        os.environ.pop("DBOS__CLOUD", None)
         DBOS(
             config={
                 "name": NAME,
@@ -86,7 +86,7 @@ class Engine:
                 "log_level": "CRITICAL",  # what matters is told here; it logs traces for what is no fault
             }
         )
-        DBOS.workflow(name=JOB, max_recovery_attempts=MOST_ATTEMPTS - 1)(_job(do))
+        DBOS.workflow(name=JOB, max_recovery_attempts=MOST_ATTEMPTS - 1)(_job(do, self._tables))
         DBOS.workflow(name=WEBHOOK, max_recovery_attempts=None)(_webhook(tell))
         DBOS.launch()
         DBOS.register_queue(JOB, worker_concurrency=AT_ONCE, polling_interval_sec=POLL, on_conflict="always_update")
@@ -99,7 +99,8 @@ class Engine:
             lazy=True,
             retry_connection_errors=False,
         )
-        self._beats: dict[str, tuple[int | None, float]] = {}  # of the servers that do something, and since when
+        self._beats: dict[str, tuple[int | None, float]] = {}  # of each server, and since when it is that
+        self._looked = 0.0
 
     def stop(self) -> None:
         """Other servers go on with what this one did, and it does not count as an attempt."""
@@ -109,9 +110,9 @@ class Engine:
             self._client.resume_workflow(job.workflow_id, queue_name=job.name)
         self._tables.remove_server(self.id)
 
-    def enqueue(self, id: str, owner: str, progress: Progress, webhook: str | None = None, created: float = 0) -> None:
+    def enqueue(self, id: str, owner: str, progress: Progress, webhook: str | None = None) -> None:
         """Harmless where it was before."""
-        facts = {"created": created or time.time(), "progress": asdict(progress)}
+        facts = {"created": time.time(), "progress": asdict(progress)}
         self._client.enqueue(
             {
                 "workflow_name": JOB,
@@ -154,8 +155,6 @@ class Engine:
 
     def note(self, id: str, progress: Progress) -> None:
         self._client.update_workflow_attributes(id, {"progress": asdict(progress)}, merge=True)
-        if progress.done:
-            self._tables.gets_on(id)
 
     def job_of(self, key: str, digest: str) -> str | None:
         """The job that was submitted with this Idempotency-Key. Raises InvalidInput where that was of another body."""
@@ -168,13 +167,12 @@ class Engine:
 
     def beat(self) -> int:
         """This server is alive; what those do that are not is enqueued again. How many jobs are not over."""
-        try:
-            beats = self._tables.beat()
-            unfinished = self._list(status=UNFINISHED)
-        except SQLAlchemyError:
-            self._beats.clear()  # who was not seen may have been there
-            raise
+        beats = self._tables.beat()
+        unfinished = self._list(status=UNFINISHED)
         now = time.monotonic()
+        if now - self._looked > LATE / 2:
+            self._beats.clear()  # who was not seen may have been there
+        self._looked = now
         working = {job.executor_id for job in unfinished if job.status == "PENDING" and job.executor_id}
         last = {id: self._beats.get(id, (None, now)) for id in beats.keys() | working}
         self._beats = {id: at if at[0] == beats.get(id) else (beats.get(id), now) for id, at in last.items()}
@@ -206,11 +204,21 @@ def _same(claim: Claim, digest: str) -> str:
     return claim.job
 
 
-def _job(do: Do) -> Callable[[str, int], Awaitable[None]]:
+def _job(do: Do, tables: Tables) -> Callable[[str, int], Awaitable[None]]:
     async def job(id: str, passages: int) -> None:
         def next_step() -> Step:
             reserved = DBOS.reserve_step()
-            return lambda function: reserved.run_async(DISK, function)
+
+            async def step(function: Callable[[], Awaitable[Any]]) -> Any:
+                async def done() -> Any:  # for the first time
+                    made = await function()
+                    with suppress(SQLAlchemyError):
+                        await asyncio.to_thread(tables.gets_on, id)
+                    return made
+
+                return await reserved.run_async(DISK, done)
+
+            return step
 
         log.info("Job %s: begun", id)
         try:

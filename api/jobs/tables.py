@@ -1,12 +1,10 @@
 """What DBOS does not keep: which servers are alive, which job an Idempotency-Key has made, and that a job gets on."""
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from runners.whole_file import PRIVATE, private_folder
 
@@ -20,19 +18,11 @@ def open_database(url: str) -> sa.Engine:
     if parsed.database and parsed.get_backend_name() == "sqlite":
         private_folder(Path(parsed.database).parent)
         Path(parsed.database).touch(PRIVATE)
-        engine = sa.create_engine(parsed, connect_args={"timeout": 30, "isolation_level": "IMMEDIATE"})
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        return engine
+        return sa.create_engine(parsed, connect_args={"timeout": 30, "isolation_level": "IMMEDIATE"})
     driver = parsed.set(drivername="postgresql+psycopg")
     return sa.create_engine(
         driver, connect_args=CONNECT, pool_pre_ping=True, pool_size=8, max_overflow=8, pool_timeout=5
     )
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    """Readers and a writer do not wait for each other; commits last through a crash of the server."""
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,12 @@ async def test_a_job_that_has_ended_its_server_three_times_is_failed_with_its_re
         id = await jobs.submit(REQUEST, "anna")
         await until(lambda: asyncio.sleep(0, runner.calls))
     with sqlite3.connect(tmp_path / "jobs.sqlite") as database:  # as servers that were killed leave it
+        database.execute("UPDATE workflow_status SET recovery_attempts = 2")
+    async with opened() as jobs:  # what was done before is no progress
+        await until(lambda: asyncio.sleep(0, len(runner.calls) == 2))
+        with sqlite3.connect(tmp_path / "jobs.sqlite") as database:
+            assert database.execute("SELECT recovery_attempts FROM workflow_status").fetchone() == (3,)
+    with sqlite3.connect(tmp_path / "jobs.sqlite") as database:
         database.execute("UPDATE workflow_status SET recovery_attempts = 3")
     async with opened() as jobs:
         job = await over(jobs, id)
