@@ -25,7 +25,7 @@ serve: .venv/serve  ## start the server on :3000 (PORT=8080, HOST=127.0.0.1; set
 		{ echo "BENTOML_HOME=$${BENTOML_HOME:-$$HOME/bentoml}: must be a folder that the server may make or write to"; exit 1; }
 	$(BIN)/bentoml serve service:XTTS --host $(HOST) --port $(PORT)
 
-batch: .venv/serve  ## synthesize a whole file (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
+batch: .venv/serve  ## synthesize a whole file, JSON, JSON Lines or CSV (FILE=examples/input_samples.json OUTPUT=output SERVER=http://localhost:3000)
 	$(BIN)/python -m client $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
 
 test: .venv/dev  ## run the tests (ARGS='-k name', WORKERS=1)

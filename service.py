@@ -18,8 +18,9 @@ from api.compatible.xtts_vllm import router as xtts_vllm_router
 from api.config import ServerConfig
 from api.delivery import comes_whole
 from api.docs.page import router as docs_router
-from api.jobs.routes import Jobs
+from api.jobs.jobs import Jobs
 from api.jobs.routes import router as job_router
+from api.jobs.routes import whole as whole_job
 from api.jobs.schemas import LongRequest
 from api.language import LanguageDetector
 from api.live.routes import router as live_router
@@ -93,10 +94,11 @@ class XTTS:
         VoiceStore(CONFIG.visitors_dir).sweep()
         store, voices = voices_of(CONFIG)
         report(CONFIG.api_keys)
-        self.client = app.state.runner = RunnerClient(connect(self.runner.to_async.url))
+        runner = self.runner.to_async.url
+        self.client = app.state.runner = RunnerClient(connect(runner))
         planner = app.state.planner = Planner(CONFIG, self.client, voices, LanguageDetector())
         self.synthesis = app.state.synthesis = Synthesis(planner, self.client, CONFIG.timeout)
-        self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client)
+        self.jobs = app.state.jobs = Jobs(CONFIG, planner, self.client, RunnerClient(connect(runner)))
         app.state.config = CONFIG
         app.state.openai = OpenAIRoutes(CONFIG, self.synthesis, self.client, voices)
         app.state.xtts_api_server = XttsApiServer(self.synthesis, self.client, voices)
@@ -123,8 +125,8 @@ class XTTS:
 
     @bentoml.task(route="/generate/long", input_spec=LongRequest)
     async def long(self, ctx: bentoml.Context, **body: Any) -> ZipFile:
-        """Synthesize up to 1,000 samples where the server is idle. Returns a zip of files and `manifest.json`."""
-        return await respond(ctx, self.jobs.whole(LongRequest(**body)))  # type: ignore[return-value]
+        """Synthesize up to 10,000 samples where the server is idle. Returns a zip of files and `manifest.json`."""
+        return await respond(ctx, whole_job(self.jobs, LongRequest(**body), ctx.request))  # type: ignore[return-value]
 
     @bentoml.on_startup
     async def start(self) -> None:

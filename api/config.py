@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from limits import RateLimitItem
 
@@ -12,6 +13,7 @@ from api.auth.cors import parse_origins
 from api.auth.keys import ApiKey, read_keys
 from api.auth.rates import MEMORY, parse_limit, parse_store
 from api.auth.security import parse_proxies
+from api.jobs.webhook import parse_callable, parse_secret
 from api.paths import parse_prefix
 from api.pronunciations import parse_lexicon_file
 from runners.config import read_data_dir, read_language
@@ -27,6 +29,9 @@ class ServerConfig:
 
     voices_dir: Path  # XTTS_VOICES_DIR: absolute; a folder for every voice
     data_dir: Path  # XTTS_DATA_DIR: absolute; holds voices/ (uploads) and jobs/; servers may share it
+    database: str = field(repr=False)  # XTTS_DATABASE: of the jobs, a Postgres' URL; empty: a SQLite file in data_dir
+    webhooks: tuple[str, ...]  # XTTS_WEBHOOKS: origins that jobs may have called when they are over; none: no webhooks
+    webhook_secret: bytes = field(repr=False)  # XTTS_WEBHOOK_SECRET: signs those calls
     default_language: str  # XTTS_DEFAULT_LANGUAGE: where neither the request nor the voice names one
     max_text: int  # XTTS_MAX_TEXT: characters a request may hold, over all its segments
     max_job_text: int  # XTTS_MAX_JOB_TEXT: characters a long job may hold, over all its samples
@@ -60,10 +65,13 @@ class ServerConfig:
     def read(cls, env: Environment) -> "ServerConfig":
         """`env` notes the faults."""
         data_dir, bucket = read_data_dir(env)
-        return cls(
+        config = cls(
             voices_dir=env.folder("XTTS_VOICES_DIR", str(REFERENCES), there=True),
             data_dir=data_dir,
             bucket=bucket,
+            database=env.parsed("XTTS_DATABASE", "", parse_database, secret=True),
+            webhooks=env.parsed("XTTS_WEBHOOKS", (), parse_callable),
+            webhook_secret=env.parsed("XTTS_WEBHOOK_SECRET", b"", parse_secret, secret=True),
             default_language=read_language(env),
             max_text=env.integer("XTTS_MAX_TEXT", 10_000, 1, 10_000_000),
             max_job_text=env.integer("XTTS_MAX_JOB_TEXT", 1_000_000, 1, 100_000_000),
@@ -84,6 +92,9 @@ class ServerConfig:
             root_path=env.parsed("XTTS_ROOT_PATH", "", parse_prefix),
             public_lists=env.matching("XTTS_PUBLIC_LISTS", "on", "on|off", "on or off") == "on",
         )
+        if config.webhooks and not config.webhook_secret:
+            env.fault("XTTS_WEBHOOK_SECRET", "", "set where XTTS_WEBHOOKS is: receivers know our calls by it")
+        return config
 
     @property
     def max_job_body(self) -> int:
@@ -95,6 +106,10 @@ class ServerConfig:
         return self.data_dir / "jobs"
 
     @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.data_dir / 'jobs.sqlite'}"
+
+    @property
     def visitors_dir(self) -> Path:
         """Of voices that came inside of requests."""
         return self.data_dir / "visitors"
@@ -102,6 +117,17 @@ class ServerConfig:
     @property
     def uploads_dir(self) -> Path:
         return self.data_dir / "voices"
+
+
+def parse_database(text: str) -> str:
+    """Raises ValueError, which says what would be right and no password."""
+    try:
+        parsed = urlsplit(text)
+        if parsed.scheme in ("postgresql", "postgres") and parsed.path.strip("/") and parsed.port != 0:
+            return parsed._replace(scheme="postgresql").geturl()
+    except ValueError:
+        pass
+    raise ValueError("the URL of a Postgres database, such as postgresql://user:password@host:5432/xtts")
 
 
 def parse_voice_names(text: str) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from api.errors import BodyTooLarge, RateLimited, Unauthorized, status_of
+from api.errors import BodyTooLarge, JobsAway, RateLimited, Unauthorized, status_of
 from api.observe.record import record
 from runners.errors import ModelLoading, Overloaded, SpeechError, StorageAway
 
@@ -28,7 +28,7 @@ def answer(error: SpeechError, **extra: Any) -> JSONResponse:
 def refuse(error: SpeechError) -> JSONResponse:
     """The error's response. What is not the client's fault is logged with its cause."""
     response = answer(error)
-    if response.status_code >= 500 and not isinstance(error, ModelLoading | StorageAway):
+    if response.status_code >= 500 and not isinstance(error, ModelLoading | StorageAway | JobsAway):
         log.error("%s: %s", error.type, error.message, exc_info=error.__cause__)
     return response
 
@@ -60,7 +60,7 @@ def _headers(error: SpeechError) -> dict[str, str]:
             return {"Retry-After": str(error.standing.seconds_left)}
         case Overloaded() | StorageAway():
             return {"Retry-After": str(math.ceil(error.retry_after))}
-        case ModelLoading():
+        case ModelLoading() | JobsAway():
             return {"Retry-After": "5"}
         case BodyTooLarge():
             return {"Connection": "close"}  # or else the rest of it is received, however long it is

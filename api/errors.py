@@ -12,6 +12,7 @@ SpeechError
 ├── JobNotDone      a long job has no result, not yet or not ever; the message says which
 ├── VoiceExists     an upload without `replace`
 ├── BuiltInVoice    a voice that cannot be replaced or deleted
+├── JobsAway        the database of the jobs cannot be reached; all else goes on
 └── StorageFailure  the disk is full, read-only or gone; the log says which
 """
 
@@ -96,6 +97,10 @@ class BuiltInVoice(SpeechError):
     type = "built_in_voice"
 
 
+class JobsAway(SpeechError):
+    type = "jobs_away"
+
+
 class StorageFailure(SpeechError):
     type = "storage_failure"
 
@@ -116,6 +121,7 @@ STATUSES: Final[dict[type[SpeechError], int]] = {
     Overloaded: HTTPStatus.TOO_MANY_REQUESTS,
     ModelLoading: HTTPStatus.SERVICE_UNAVAILABLE,
     StorageAway: HTTPStatus.SERVICE_UNAVAILABLE,
+    JobsAway: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
     EngineFailure: HTTPStatus.INTERNAL_SERVER_ERROR,
     StorageFailure: HTTPStatus.INSUFFICIENT_STORAGE,

@@ -9,18 +9,19 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from api.jobs.schemas import LongRequest, NamedPart, Sample
+from api.jobs.schemas import NamedPart, Sample, Samples
 from api.names import composed
 from api.wording import nearest, shown
-from client.document import BatchFileError, Document, Fault, read
+from client.document import BatchFileError, Document, Fault
 from client.document import Path as Place
+from client.tables import reader_of
 
 
 def _with_address(made: dict[str, Any]) -> None:
     made["properties"]["$schema"] = {"type": "string", "description": "Where this schema lies, for editors."}
 
 
-class BatchFile(LongRequest):
+class BatchFile(Samples):
     """Samples, each with a `text` or with `segments`, and defaults for all of them if wanted."""
 
     model_config = ConfigDict(json_schema_extra=_with_address)
@@ -39,7 +40,7 @@ def load(path: Path, output_format: str | None = None) -> tuple[Document, list[S
 
     Raises BatchFileError with every fault of the file, OSError where it cannot be read.
     """
-    document = read(path.read_bytes())
+    document = reader_of(path.name)(path.read_bytes())
     faults = {(fault.line, fault.column): fault for fault in (*document.faults, *_twice_named(document))}
     try:
         samples = BatchFile.model_validate(document.value, strict=True).samples

@@ -70,14 +70,14 @@ class Document:
 
 def read(data: bytes) -> Document:
     """Raises BatchFileError where `data` is not UTF-8 (a byte-order mark is skipped) or not JSON."""
-    text = _decode(data)
+    text = decode(data)
     if not text.strip():
         raise BatchFileError(
             [Fault(1, 1, "$", "the file is empty; examples/input_samples.json shows what it may hold")]
         )
     try:
         value = DECODER.decode(text)
-        reader = _Reader(text)
+        reader = Reader(text)
         reader.note(reader.skip(0), ())
     except json.JSONDecodeError as error:
         raise BatchFileError([Fault(error.lineno, error.colno, "$", _reason(text, error))]) from None
@@ -95,7 +95,7 @@ def _reason(text: str, error: json.JSONDecodeError) -> str:
     return f"this is not JSON: {error.msg}"
 
 
-def _decode(data: bytes) -> str:
+def decode(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,7 +105,7 @@ def _decode(data: bytes) -> str:
         raise BatchFileError([Fault(before.count(b"\n") + 1, column, "$", message)]) from None
 
 
-class _Reader:
+class Reader:
     """Goes over text known to be JSON and notes where values start. Each step returns where it ended."""
 
     def __init__(self, text: str) -> None:

@@ -115,7 +115,7 @@ def stream(
     responses={200: {"description": "A zip of files and `manifest.json`.", "content": ZIP}, **errors(404, 503, 504)},
 )
 def long(body: Annotated[LongRequest, Body(openapi_examples={"chapters": CHAPTERS})]) -> None:
-    """Synthesize up to 1,000 samples where the server is idle, and wait for them. To come back later: submit them."""
+    """Synthesize up to 10,000 samples where the server is idle, and wait for them. To come back later: submit them."""
 
 
 @router.get("/health", tags=OPERATION, responses={200: {"model": Health}, **errors(503)})

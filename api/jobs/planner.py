@@ -16,10 +16,10 @@ class JobPlanner:
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
 
-    def check(self, request: LongRequest, model: ModelCard) -> None:
-        """Raises SpeechError for the first sample that cannot be synthesized, `param` being the field's path, and for
-        more phrases or pauses, those within texts too, than a job may have."""
-        count, silence = 0, 0.0
+    def check(self, request: LongRequest, model: ModelCard) -> int:
+        """How many passages there are. Raises SpeechError for the first sample that cannot be synthesized, `param`
+        being the field's path, and for more phrases or pauses, those within texts too, than a job may have."""
+        count, silence, cut = 0, 0.0, 0
         for index, sample in enumerate(request.samples):
             try:
                 phrases = self._phrases(sample, model)
@@ -31,6 +31,8 @@ class JobPlanner:
                 raise InvalidInput(f"Pauses may part a job's texts into {MOST_PARTS} phrases.", param="samples")
             if silence > LONGEST_SILENCE + count:  # and a moment for each that has nothing to say
                 raise InvalidInput(f"The pauses of a job may sum up to {LONGEST_SILENCE:.0f} seconds.", param="samples")
+            cut += sum(len(_texts(phrase)) for phrase in phrases)
+        return cut
 
     def render_tasks(self, samples: Sequence[Sample], model: ModelCard, folder: Path) -> list[RenderTask]:
         """One for each sample. What cannot be synthesized is over from the start. `folder`: for passages."""
@@ -44,13 +46,17 @@ class JobPlanner:
         cut = [
             Passage(number, dataclasses.replace(phrase.utterance, text=text))
             for number, phrase in enumerate(phrases)
-            for text in passages(phrase.utterance.text, phrase.utterance.language)
+            for text in _texts(phrase)
         ]
         spec = self._planner.audio(sample, sample.parts, phrases, model, trim=sample.trims)
         return RenderTask(sample, cut, phrases, spec, stem)
 
     def _phrases(self, sample: Sample, model: ModelCard) -> list[Phrase]:
         return self._planner.phrases(sample, sample.parts, sample.seed or 0, model)
+
+
+def _texts(phrase: Phrase) -> list[str]:
+    return passages(phrase.utterance.text, phrase.utterance.language)
 
 
 def _placed(error: SpeechError, sample: Sample, path: str) -> SpeechError:

@@ -5,118 +5,24 @@ holds results, hours of audio, as base64 in a database of one machine.
 """
 
 import asyncio
-import secrets
+import json
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from fastapi import APIRouter, Depends, Header, Query, Request
+from starlette.responses import FileResponse, Response, StreamingResponse
 
-from api.auth.account import charged
-from api.config import ServerConfig
 from api.described import errors
-from api.errors import JobNotDone
-from api.jobs.job_runner import JobRunner
-from api.jobs.planner import JobPlanner
+from api.errors import JobsAway
+from api.jobs.jobs import Jobs
 from api.jobs.schemas import LongRequest
-from api.jobs.store import Job, JobStore, State
-from api.jobs.threads import JobThreads
-from api.jobs.work import Work
-from api.observe.metrics import unfinished_jobs
-from api.plan import Planner
-from api.runner_client import RunnerClient
-from runners.errors import DeadlineExceeded, InvalidInput, Overloaded, SpeechError
+from api.jobs.state import JobStatus
 
-MOST_UNFINISHED = 100  # jobs, over all servers that share them
-GLANCE = 0.2  # seconds between two looks at a job that somebody waits for
-ZIP = "application/zip"
-NOT_YET = "The job is not done yet; its status says how far it is."
-NO_RESULT = {
-    State.CANCELED: "The job was canceled: it has no result.",
-    State.PENDING: NOT_YET,
-    State.IN_PROGRESS: NOT_YET,
-}
-
-
-class Jobs:
-    def __init__(
-        self, config: ServerConfig, planner: Planner, runner: RunnerClient, store: JobStore | None = None
-    ) -> None:
-        self._config = config
-        self._runner = runner
-        self._planner = JobPlanner(planner)
-        self._store = store or JobStore(config.jobs_dir)
-        self._threads = JobThreads()
-        self._job_runner = JobRunner(self._store, self._work, self._threads, report=unfinished_jobs().set)
-
-    async def _work(self, job: Job) -> None:
-        await Work(job, self._planner, self._runner, self._threads).run()
-
-    def start(self) -> None:
-        """In a running loop."""
-        self._job_runner.start()
-
-    async def stop(self) -> None:
-        await self._job_runner.stop()
-
-    async def submit(self, request: LongRequest) -> Job:
-        """Stored, and so safe. Raises SpeechError for what is wrong with any of the samples."""
-        if request.characters > self._config.max_job_text:
-            message = f"{request.characters} characters are too many: a job may have {self._config.max_job_text}."
-            raise InvalidInput(message, param="samples")
-        for sample in request.samples:
-            sample.seed = secrets.randbelow(2**32) if sample.seed is None else sample.seed
-        async with charged(request.characters, "samples"):
-            if len(await self._threads.run(self._store.unfinished)) >= MOST_UNFINISHED:
-                raise Overloaded(f"{MOST_UNFINISHED} jobs are waiting already. Try again later.", retry_after=60)
-            await asyncio.to_thread(self._planner.check, request, await self._runner.model())
-            job = await self._threads.run(self._store.create, request)
-        self._job_runner.wake()
-        return job
-
-    async def status(self, id: str) -> dict[str, Any]:
-        """Raises UnknownJob."""
-        return await self._threads.run(lambda: self._store.find(id).status())
-
-    async def result(self, id: str) -> Job:
-        """Raises UnknownJob, JobNotDone."""
-        return await self._threads.run(lambda: _completed(self._store.find(id)))
-
-    async def cancel(self, id: str) -> dict[str, Any]:
-        """Harmless where it is over. Raises UnknownJob."""
-        status = await self._threads.run(lambda: _canceled(self._store.find(id)))
-        self._job_runner.wake()
-        return status
-
-    async def retry(self, id: str) -> Job:
-        """A new job of the same samples. Raises UnknownJob."""
-        return await self.submit(await self._threads.run(lambda: self._store.find(id).request()))
-
-    async def whole(self, request: LongRequest) -> Response:
-        """A job from end to end, for a caller that keeps its connection open. Leaving cancels it."""
-        submitting = asyncio.ensure_future(self.submit(request))
-        try:
-            async with asyncio.timeout(self._config.timeout):
-                job = await asyncio.shield(submitting)
-                while not await self._threads.run(lambda: job.over):  # noqa: ASYNC110  (another server may do it)
-                    await asyncio.sleep(GLANCE)
-            return _zip(await self._threads.run(_completed, job))
-        except TimeoutError:
-            message = f"Not done within {self._config.timeout:g} s. Submit it, and ask for its status now and then."
-            raise DeadlineExceeded(message) from None
-        finally:
-            with suppress(SpeechError):  # then it was not created; or the end of the job has been swept away
-                await self.cancel((await submitting).id)
-
-
-def _completed(job: Job) -> Job:
-    state = job.state
-    if state is State.FAILED:
-        raise JobNotDone(f"The job failed: it has no result. {job.failure or ''} It can be retried.")
-    if state is not State.COMPLETED:
-        raise JobNotDone(NO_RESULT[state])
-    return job
+GLANCE: Final = 0.5  # seconds between two looks at a job whose progress somebody follows
+SILENCE: Final = 15.0  # seconds without news, after which a line says that the connection is alive
+ZIP: Final = "application/zip"
+EVENTS: Final = "text/event-stream"
 
 
 class ResultFile(FileResponse):
@@ -125,13 +31,28 @@ class ResultFile(FileResponse):
     max_ranges = 1
 
 
-def _zip(job: Job) -> Response:
-    return ResultFile(job.result, media_type=ZIP, filename=f"{job.id}.zip")
+async def whole(jobs: Jobs, body: LongRequest, request: Request) -> Response:
+    """For a caller that keeps its connection open. Leaving cancels the job."""
+    return await _zip(jobs, await jobs.whole(body, _caller(request)))
 
 
-def _canceled(job: Job) -> dict[str, Any]:
-    job.cancel()
-    return job.status()
+async def _zip(jobs: Jobs, id: str) -> Response:
+    return ResultFile(await jobs.result(id), media_type=ZIP, filename=f"{id}.zip")
+
+
+async def _events(jobs: Jobs, job: JobStatus) -> AsyncIterator[str]:
+    """The status whenever it has changed, until the job is over. While the database is away there is no news."""
+    told, quiet = None, 0.0
+    while True:
+        if job != told or quiet >= SILENCE:
+            yield f"event: progress\ndata: {json.dumps(job.as_json())}\n\n" if job != told else ": still here\n\n"
+            told, quiet = job, 0.0
+        if job.over:
+            return
+        await asyncio.sleep(GLANCE)
+        quiet += GLANCE
+        with suppress(JobsAway):
+            job = await jobs.status(job.id)
 
 
 def _of_this_server(request: Request) -> Jobs:
@@ -139,35 +60,61 @@ def _of_this_server(request: Request) -> Jobs:
     return jobs
 
 
+def _caller(request: Request) -> str:
+    return str(request.user.display_name)
+
+
 router = APIRouter(prefix="/generate/long", tags=["Long jobs"])
 JobsHere = Annotated[Jobs, Depends(_of_this_server)]
+Caller = Annotated[str, Depends(_caller)]
+Key = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=256,
+        description="The same key and body give the same job, for as long as that is kept: a submission that may have "
+        "been lost can be sent again.",
+    ),
+]
+
+
+@router.get("", responses=errors(503))
+async def jobs(jobs: JobsHere, caller: Caller, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
+    """The caller's jobs, the newest first. A caller is the name of a key or, where there are no keys, an address."""
+    return {"tasks": [job.as_json() for job in await jobs.of(caller, limit)]}
 
 
 @router.post("/submit", responses=errors(404, 503))
-async def submit(jobs: JobsHere, request: LongRequest) -> dict[str, Any]:
+async def submit(jobs: JobsHere, request: LongRequest, caller: Caller, idempotency_key: Key = None) -> dict[str, Any]:
     """Leave samples to be synthesized where the server is idle."""
-    return await jobs.status((await jobs.submit(request)).id)
+    return (await jobs.status(await jobs.submit(request, caller, idempotency_key))).as_json()
 
 
-@router.get("/status", responses=errors(404))
+@router.get("/status", responses=errors(404, 503))
 async def status(jobs: JobsHere, task_id: str) -> dict[str, Any]:
     """How far a job is."""
-    return await jobs.status(task_id)
+    return (await jobs.status(task_id)).as_json()
 
 
-@router.get("/get", response_class=Response, responses={200: {"content": {ZIP: {}}}, **errors(404, 409)})
+@router.get("/events", response_class=Response, responses={200: {"content": {EVENTS: {}}}, **errors(404, 503)})
+async def events(jobs: JobsHere, task_id: str) -> Response:
+    """How far a job is, whenever that changes and until it is over: events named `progress`, each a status."""
+    return StreamingResponse(_events(jobs, await jobs.status(task_id)), media_type=EVENTS)
+
+
+@router.get("/get", response_class=Response, responses={200: {"content": {ZIP: {}}}, **errors(404, 409, 503)})
 async def get(jobs: JobsHere, task_id: str) -> Response:
     """A job's result: a zip of files and `manifest.json`."""
-    return _zip(await jobs.result(task_id))
+    return await _zip(jobs, task_id)
 
 
-@router.put("/cancel", responses=errors(404))
+@router.put("/cancel", responses=errors(404, 503))
 async def cancel(jobs: JobsHere, task_id: str) -> dict[str, Any]:
     """Cancel a job. Harmless where it is over."""
-    return await jobs.cancel(task_id)
+    return (await jobs.cancel(task_id)).as_json()
 
 
 @router.post("/retry", responses=errors(404, 503))
-async def retry(jobs: JobsHere, task_id: str) -> dict[str, Any]:
-    """A new job of the same samples."""
-    return await jobs.status((await jobs.retry(task_id)).id)
+async def retry(jobs: JobsHere, task_id: str, caller: Caller) -> dict[str, Any]:
+    """A new job of the samples that failed; of all of them, where none did."""
+    return (await jobs.status(await jobs.retry(task_id, caller))).as_json()

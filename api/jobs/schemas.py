@@ -20,6 +20,7 @@ from api.names import composed, is_name
 from api.passages import paragraphs
 from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Segments, Settings, SimpleRequest, Text
 
+MOST_SAMPLES = 10_000
 LONGEST_SAMPLE = 50_000  # characters: an hour of speech
 MOST_PARTS = 20_000  # paragraphs and segments of a job: each is an utterance, which takes memory however short it is
 TOO_MANY_PARTS = f"there are more than {MOST_PARTS} paragraphs and segments in all"
@@ -165,14 +166,14 @@ def _bounded(samples: list[Sample]) -> list[Sample]:
     return samples
 
 
-class LongRequest(Body):
-    """Up to 1,000 samples, each with a `text` or with `segments`."""
+class Samples(Body):
+    """Samples, each with a `text` or with `segments`."""
 
     defaults: Defaults = Field(
         default_factory=Defaults, description="Fields that every sample takes unless it has its own."
     )
     samples: Annotated[list[Sample], BeforeValidator(_countable), AfterValidator(_bounded)] = Field(
-        min_length=1, max_length=1000, description="Each becomes one audio file."
+        min_length=1, max_length=MOST_SAMPLES, description="Each becomes one audio file."
     )
 
     @model_validator(mode="before")
@@ -191,6 +192,17 @@ class LongRequest(Body):
     @property
     def characters(self) -> int:
         return sum(sample.characters for sample in self.samples)
+
+
+class LongRequest(Samples):
+    """Up to 10,000 samples, each with a `text` or with `segments`."""
+
+    webhook: str | None = Field(
+        None,
+        max_length=2000,
+        description="An address that is told when the job is over: a POST of its status, signed. Its origin must be "
+        "one of `XTTS_WEBHOOKS`.",
+    )
 
 
 def _valid(defaults: dict[str, Any]) -> bool:

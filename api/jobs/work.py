@@ -1,19 +1,24 @@
-"""Does one job: its samples' passages in calls of the bulk lane, what comes back into the job's folder.
+"""Does one job, step by step: a batch of samples is one, from texts to files. What a step gives is recorded and small.
 
-A job that was begun before goes on where it stopped: samples that are over are not synthesized again.
+A job that was begun before goes on where it stopped: steps that are recorded are not done again.
 """
 
 import asyncio
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from api.audio.edges import Samples
+from api.jobs.files import JobFiles
 from api.jobs.manifest import Entry, Manifest
 from api.jobs.planner import JobPlanner
 from api.jobs.render import RenderTask
-from api.jobs.store import Job, Progress
+from api.jobs.schemas import Sample
+from api.jobs.state import Progress
 from api.jobs.threads import JobThreads
-from api.loudness import VoiceLoudness
+from api.loudness import WORDS, VoiceLoudness
 from api.runner_client import RunnerClient, UtteranceAudio
 from runners.errors import EngineFailure, ModelLoading, SpeechError
 from runners.types import Status, Utterance
@@ -21,8 +26,8 @@ from runners.types import Status, Utterance
 # A call holds several passages for each slot, so that most slots are in use until most of it is done; and not more than
 # ten minutes of speech, because it comes in one piece. A second takes 10 to 15 bytes of text, whatever the script.
 CALL_PER_SLOT = 4
-LARGEST_CALL = 32  # passages
-LARGEST_CALL_TEXT = 8_000  # bytes
+LARGEST_CALL = 32  # passages; and samples of a step, most of which are passages
+LARGEST_CALL_TEXT = 8_000  # bytes; a step's too, unless it is of one sample
 # Calls under way at once. The slowest passage of a batch leaves slots idle at its end: the larger the batches that they
 # make up, the less. With 8 slots a job takes 6 % longer than if none were, with 32 16 %, with 256 half as long again.
 MOST_CALLS = 32
@@ -31,107 +36,134 @@ LOADING = 2.0  # seconds until a runner that loads is asked again
 
 Call = list[tuple[RenderTask, int]]  # passages, by their indices
 Outcome = UtteranceAudio | SpeechError
+Step = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]  # gives what the function gives, now or once before
 
 
 class Work:
+    """`next_step`: the job's steps in order, the same each time. `note`: is told how far it is, now and then.
+    `passages`: how many there are, for that."""
+
     def __init__(
         self,
-        job: Job,
+        id: str,
+        files: JobFiles,
         planner: JobPlanner,
         runner: RunnerClient,
         threads: JobThreads,
+        next_step: Callable[[], Step],
+        note: Callable[[Progress], Awaitable[None]],
+        passages: int,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
-        self._job = job
+        self._id = id
+        self._files = files
         self._planner = planner
         self._runner = runner
         self._threads = threads
+        self._next_step = next_step
+        self._note = note
+        self._progress = Progress(passages=passages)  # of the steps that are over
+        self._live: dict[str, Progress] = {}  # of those under way, by their first samples
         self._pauses = pauses
+        self._samples: list[Sample] = []
         self._entries: dict[str, Entry] = {}  # by the samples' ids, of those that are over
         self._rate = 0
-        self._progress = Progress(0)
 
     async def run(self) -> None:
-        """Until the job is completed. Raises OSError where its folder cannot be written; another try goes on there."""
+        """Until the job is completed. Raises OSError where its folder cannot be written."""
+        self._samples = (await self._threads.run(self._files.request, self._id)).samples
+        self._progress.total = len(self._samples)
         status = await self._ready()
         self._rate = status.model.sample_rate
-        tasks = await self._threads.run(self._begin, status)
-        await self._level(tasks)
-        todo = [task for task in tasks if task.sample.id not in self._entries]
-        for task in todo:
-            if task.over:
-                await self._finish(task)
-        calls = _calls([task for task in todo if not task.over], min(CALL_PER_SLOT * status.load.slots, LARGEST_CALL))
-        await self._make(calls, min(2 + status.load.slots // 4, MOST_CALLS))
-        entries = [self._entries[task.sample.id] for task in tasks]
-        await self._threads.run(self._job.complete, Manifest.of(entries, len(entries)))
+        plan = await self._next_step()(partial(self._plan, status))
+        steps = [(self._next_step(), batch) for batch in _batches(self._samples, plan["samples"])]
+        last = self._next_step()
+        at_once = min(2 + status.load.slots // 4, MOST_CALLS)
+        calls = asyncio.Semaphore(at_once)
+        waiting = iter(steps)
 
-    def _begin(self, status: Status) -> list[RenderTask]:
-        self._entries = {entry.id: entry for entry in self._job.begin()}
-        tasks = self._planner.render_tasks(self._job.request().samples, status.model, self._job.passages)
-        self._progress = Progress.of(
-            self._entries.values(),
-            total=len(tasks),
-            passages=sum(len(task.passages) for task in tasks),
-            passages_done=sum(len(task.passages) for task in tasks if task.sample.id in self._entries),
-        )
-        self._job.note(self._progress)
-        return tasks
+        async def take() -> None:
+            for step, batch in waiting:  # shared: each takes the next
+                await self._over(batch, **await step(partial(self._make, batch, plan["loudness"], calls)))
 
-    async def _level(self, tasks: Sequence[RenderTask]) -> None:
-        """One gain for all files of a job of several, by its voices: whenever it is resumed, the same again."""
-        wanted = [(task, task.audio) for task in tasks if task.audio and task.audio.loudness is not None]
-        if len(tasks) == 1 or all(task.sample.id in self._entries for task, _ in wanted):
-            return
+        await _all(take() for _ in range(at_once))
+        await last(self._complete)
+
+    async def _plan(self, status: Status) -> dict[str, Any]:
+        """What all batches share, and how large they are."""
+        return {
+            "samples": min(CALL_PER_SLOT * status.load.slots, LARGEST_CALL),
+            "loudness": await self._level(status),
+        }
+
+    async def _level(self, status: Status) -> dict[str, float | None]:
+        """One gain for all files of a job of several, by its voices: how loud they are, by the files' rates."""
+        said, rates = await self._threads.run(self._said, status) if len(self._samples) > 1 else ([], set())
         loudness = VoiceLoudness(self._say)
-        said = [phrase.utterance for task, _ in wanted for phrase in task.phrases]
-        rates = {audio.file_rate for _, audio in wanted}
-        measured = {rate: await loudness.of(said, self._rate, rate) for rate in rates}
-        for task, audio in wanted:
-            task.audio = dataclasses.replace(audio, measured=measured[audio.file_rate])
+        return {str(rate): await loudness.of(said, self._rate, rate) for rate in rates}
+
+    def _said(self, status: Status) -> tuple[list[Utterance], set[int]]:
+        """Words of each voice that has a loudness, and the rates of its files."""
+        said: dict[Utterance, None] = {}
+        rates: set[int] = set()
+        for sample in self._samples:
+            [task] = self._planner.render_tasks([sample], status.model, Path())
+            if task.audio and task.audio.loudness is not None:
+                rates.add(task.audio.file_rate)
+                said |= {replace(phrase.utterance, text=WORDS, seed=0): None for phrase in task.phrases}
+        return list(said), rates
 
     async def _say(self, words: Utterance) -> Sequence[Samples]:
         """Nothing, where a voice cannot say them: its samples will tell why."""
         [outcome] = await self._synthesize([words])
         return outcome.pieces if isinstance(outcome, UtteranceAudio) else ()
 
-    async def _make(self, calls: Iterator[Call], at_once: int) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(at_once):
-                    group.create_task(self._make_next(calls))
-        except BaseExceptionGroup as several:
-            raise several.exceptions[0] from None  # they stopped for one reason; one is enough to tell it
+    async def _make(
+        self, batch: Sequence[Sample], loudness: dict[str, float | None], calls: asyncio.Semaphore
+    ) -> dict[str, Any]:
+        """The samples' files; what the manifest says of them, their texts aside."""
+        status = await self._ready()
+        self._live[batch[0].id] = live = Progress()
+        with self._files.passages(self._id) as folder:
+            tasks = await self._threads.run(self._planner.render_tasks, batch, status.model, folder)
+            for task in tasks:
+                if task.audio and task.audio.loudness is not None and loudness:
+                    task.audio = replace(task.audio, measured=loudness.get(str(task.audio.file_rate)))
+            largest = min(CALL_PER_SLOT * status.load.slots, LARGEST_CALL)
+            await _all(self._call(call, calls, live) for call in _calls(tasks, largest))
+            finished = await self._threads.run(self._files.finished, self._id)
+            entries = [await self._threads.run(task.finish, finished) for task in tasks]
+        live.failed = sum(entry.error is not None for entry in entries)
+        live.done = len(entries) - live.failed
+        return {**asdict(live), "samples": [entry.facts() for entry in entries]}
 
-    async def _make_next(self, calls: Iterator[Call]) -> None:
-        for call in calls:  # shared: each worker takes the next
+    async def _call(self, call: Call, calls: asyncio.Semaphore, live: Progress) -> None:
+        async with calls:
+            call = [(task, index) for task, index in call if not task.error]
             outcomes = await self._synthesize([task.passages[index].utterance for task, index in call])
             for (task, index), outcome in zip(call, outcomes, strict=True):
-                if not task.over:  # another of its passages has failed
-                    await self._keep(task, index, outcome)
-            await self._threads.run(self._job.note, self._progress)
+                if isinstance(outcome, UtteranceAudio):
+                    await self._threads.run(task.keep, index, outcome)
+                    task.done.add(index)
+                    live.passages_done += 1
+                    live.audio_seconds += sum(map(len, outcome.pieces)) / self._rate
+                else:
+                    task.error = outcome
+        await self._tell()
 
-    async def _keep(self, task: RenderTask, index: int, outcome: Outcome) -> None:
-        if isinstance(outcome, UtteranceAudio):
-            await self._threads.run(task.keep, index, outcome)
-            if task.over:  # another one has failed meanwhile
-                return
-            task.done.add(index)
-            self._count(passages_done=1, audio_seconds=sum(map(len, outcome.pieces)) / self._rate)
-        else:
-            task.error = outcome
-        if task.over:
-            await self._finish(task)
+    async def _over(self, batch: Sequence[Sample], samples: list[dict[str, Any]], **counted: float) -> None:
+        for sample, facts in zip(batch, samples, strict=True):
+            self._entries[sample.id] = Entry.of(sample, **facts)
+        self._live.pop(batch[0].id, None)
+        self._progress += Progress(**counted)  # type: ignore[arg-type]
+        await self._tell()
 
-    async def _finish(self, task: RenderTask) -> None:
-        entry = await self._threads.run(task.finish, self._job.files)
-        await self._threads.run(self._job.add, entry)
-        self._entries[entry.id] = entry
-        self._count(**{"failed" if entry.error else "done": 1})
+    async def _tell(self) -> None:
+        await self._note(sum(self._live.values(), self._progress))
 
-    def _count(self, **more: float) -> None:
-        counted = {name: getattr(self._progress, name) + amount for name, amount in more.items()}
-        self._progress = dataclasses.replace(self._progress, **counted)
+    async def _complete(self) -> None:
+        entries = [self._entries[sample.id] for sample in self._samples]
+        await self._threads.run(self._files.complete, self._id, Manifest.of(entries, len(entries)))
 
     async def _synthesize(self, utterances: list[Utterance]) -> list[Outcome]:
         """What the engine failed of is tried again: it may have been the engine's end, and this a new one."""
@@ -146,6 +178,8 @@ class Work:
         return outcomes
 
     async def _try(self, utterances: list[Utterance]) -> list[Outcome]:
+        if not utterances:
+            return []
         await self._ready()
         try:
             return await self._runner.synthesize_bulk(utterances)
@@ -161,14 +195,36 @@ class Work:
                 await asyncio.sleep(LOADING)
 
 
+async def _all(tasks: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """They stop for one reason; one is enough to tell it."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(task)
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
+
+
+def _batches(samples: Sequence[Sample], most: int) -> Iterator[list[Sample]]:
+    """The samples in order, so many at once."""
+    batch: list[Sample] = []
+    text = 0
+    for sample in samples:
+        size = sum(len(part.text.encode()) for part in sample.parts)
+        if batch and (len(batch) == most or text + size > LARGEST_CALL_TEXT):
+            yield batch
+            batch, text = [], 0
+        batch.append(sample)
+        text += size
+    yield batch
+
+
 def _calls(tasks: Sequence[RenderTask], largest: int) -> Iterator[Call]:
-    """The passages in order, so many at once. A sample that has failed meanwhile is left out."""
+    """The passages in order, so many at once."""
     call: Call = []
     text = 0
     for task in tasks:
         for index, passage in enumerate(task.passages):
-            if task.over:
-                break
             size = len(passage.utterance.text.encode())
             if call and (len(call) == largest or text + size > LARGEST_CALL_TEXT):
                 yield call

@@ -17,6 +17,9 @@ def test_defaults():
         voices_dir=ROOT / "references",
         data_dir=data,
         default_language="en",
+        database="",
+        webhooks=(),
+        webhook_secret=b"",
         max_text=10_000,
         max_job_text=1_000_000,
         max_body=8_388_608,
@@ -66,6 +69,9 @@ def test_every_variable_reaches_its_field(tmp_path: Path):
             "XTTS_VOICES_DIR": "/usr",
             "XTTS_DATA_DIR": "/srv/data",
             "XTTS_DEFAULT_LANGUAGE": "zh-cn",
+            "XTTS_DATABASE": "postgres://tester@db/jobs",
+            "XTTS_WEBHOOKS": "https://Hooks.example.com, http://n8n:5678",
+            "XTTS_WEBHOOK_SECRET": "whsec_" + "c2VjcmV0" * 4,
             "XTTS_MAX_TEXT": "500",
             "XTTS_MAX_JOB_TEXT": "900",
             "XTTS_MAX_BODY": "4096",
@@ -90,6 +96,9 @@ def test_every_variable_reaches_its_field(tmp_path: Path):
         voices_dir=Path("/usr"),
         data_dir=Path("/srv/data"),
         default_language="zh-cn",
+        database="postgresql://tester@db/jobs",
+        webhooks=("https://hooks.example.com", "http://n8n:5678"),
+        webhook_secret=b"secret" * 4,
         max_text=500,
         max_job_text=900,
         max_body=4096,
@@ -129,6 +138,8 @@ def test_every_variable_reaches_its_field(tmp_path: Path):
         ("XTTS_CHARACTER_LIMIT", "0/minute", "one limit"),
         ("XTTS_TRUSTED_PROXIES", "everybody", "addresses or networks"),
         ("XTTS_CORS_ORIGINS", "https://a.example.com/", ".* or origins"),
+        ("XTTS_WEBHOOKS", "ftp://hooks.example.com", "origins separated by commas"),
+        ("XTTS_WEBHOOKS", "https://hooks.example.com/path", "origins separated by commas"),
     ],
 )
 def test_wrong_value_names_the_variable_the_value_and_what_is_right(name: str, value: str, right: str):
@@ -143,6 +154,10 @@ def test_wrong_value_names_the_variable_the_value_and_what_is_right(name: str, v
         ("XTTS_API_KEYS", "@/no/such/sesame", "@ and the path"),
         ("XTTS_DATA_DIR", "s3://anna:sesame@bucket/prefix", "without a user or a password"),
         ("XTTS_RATE_LIMIT_STORE", "redis://:sesame@cache:port", "memory, or a URL"),
+        ("XTTS_DATABASE", "postgresql://x:sesame@host", "the URL of a Postgres database"),
+        ("XTTS_DATABASE", "mysql://x:sesame@host/jobs", "the URL of a Postgres database"),
+        ("XTTS_DATABASE", "postgresql://x:sesame@host:port/jobs", "the URL of a Postgres database"),
+        ("XTTS_WEBHOOK_SECRET", "sesame", "base64 of 24 to 64 bytes"),
     ],
 )
 def test_wrong_value_of_a_secret_is_not_shown(name: str, value: str, right: str):
@@ -151,6 +166,17 @@ def test_wrong_value_of_a_secret_is_not_shown(name: str, value: str, right: str)
     assert "sesame" not in str(caught.value)
 
 
+def test_webhooks_need_a_secret():
+    with pytest.raises(ConfigurationError, match="XTTS_WEBHOOK_SECRET=: must be set where XTTS_WEBHOOKS is"):
+        ServerConfig.from_env({"XTTS_WEBHOOKS": "https://hooks.example.com"})
+
+
 def test_the_configuration_shows_no_secret():
-    config = ServerConfig.from_env({"XTTS_API_KEYS": "sesame", "XTTS_RATE_LIMIT_STORE": "redis://:sesame@cache"})
+    environ = {
+        "XTTS_API_KEYS": "sesame",
+        "XTTS_RATE_LIMIT_STORE": "redis://:sesame@cache",
+        "XTTS_DATABASE": "postgresql://x:sesame@host/jobs",
+        "XTTS_WEBHOOK_SECRET": "sesame00" * 4,
+    }
+    config = ServerConfig.from_env(environ)
     assert "sesame" not in repr(config)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import dataclasses
+import threading
 from collections import Counter
 from typing import Any
 
@@ -29,7 +30,8 @@ class FakeBulkRunner:
         self.calls: list[int] = []  # how many texts came in each
         self.broken = 0  # items to fail as an engine does, before all goes well
         self.down = 0  # calls to answer with nothing
-        self.may_answer = asyncio.Event()
+        self.dropped = 0  # calls whose caller has left
+        self.may_answer = threading.Event()  # jobs have a loop of their own
         self.may_answer.set()
 
     def client(self) -> RunnerClient:
@@ -46,7 +48,12 @@ class FakeBulkRunner:
     async def synthesize_batch(self, request: Request) -> Response:
         items = (await request.json())["items"]
         self.calls.append(len(items))
-        await self.may_answer.wait()
+        try:
+            while not self.may_answer.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            self.dropped += 1
+            raise
         if self.down:
             self.down -= 1
             return Response(status_code=500)

@@ -8,13 +8,14 @@ from api.jobs.planner import JobPlanner
 from api.jobs.schemas import LONGEST_SILENCE, MOST_PARTS, LongRequest
 from api.plan import Phrase
 from runners.errors import InvalidInput
+from runners.types import Utterance, Voice
 
 
 class Phrases:
     """Stands for a planner, to which each text is so many phrases with pauses."""
 
     def __init__(self, count: int, pause: float) -> None:
-        self._found = [Phrase(0, None, pause)] * count  # type: ignore[list-item]
+        self._found = [Phrase(0, Utterance("a", "en", Voice.of_speaker("x"), 1), pause)] * count
 
     def phrases(self, *_: object) -> list[Phrase]:
         return self._found

@@ -1,0 +1,230 @@
+"""What callers can do with jobs, and this server's part in doing them. Knows no HTTP."""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from api.auth.account import charged
+from api.config import ServerConfig
+from api.errors import JobNotDone, JobsAway
+from api.jobs.files import JobFiles
+from api.jobs.planner import JobPlanner
+from api.jobs.schemas import LongRequest
+from api.jobs.state import JobStatus, Progress, State
+from api.jobs.threads import JobThreads
+from api.jobs.webhook import Webhooks
+from api.jobs.work import Step, Work
+from api.observe.metrics import unfinished_jobs
+from api.plan import Planner
+from api.runner_client import RunnerClient
+from runners.errors import DeadlineExceeded, InvalidInput, Overloaded, SpeechError
+
+if TYPE_CHECKING:
+    from api.jobs.engine import Engine
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+MOST_UNFINISHED: Final = 100  # jobs, over all servers that share them
+GLANCE: Final = 0.5  # seconds between two looks at a job that somebody waits for
+PATIENCE: Final = 100  # tenths of a second that a caller waits for the database to be opened
+BEAT: Final = 3.0  # seconds between two signs of life
+KEPT: Final = 24 * 3600.0  # seconds that a job stays once it is over
+SWEEP: Final = 60.0  # seconds between two looks for jobs that are kept no longer
+NOT_YET: Final = "The job is not done yet; its status says how far it is."
+OVER: Final = {
+    State.CANCELED: "The job was canceled: it has no result.",
+    State.FAILED: "The job failed: it has no result. {error} It can be retried.",
+}
+
+
+class Jobs:
+    def __init__(
+        self,
+        config: ServerConfig,
+        planner: Planner,
+        runner: RunnerClient,
+        bulk: RunnerClient,
+        files: JobFiles | None = None,
+    ) -> None:
+        """`bulk`: the runner for jobs, which run in a loop of their own."""
+        self._config = config
+        self._runner = runner
+        self._bulk = bulk
+        self._planner = JobPlanner(planner)
+        self._files = files or JobFiles(config.jobs_dir)
+        self._webhooks = Webhooks(config.webhooks, config.webhook_secret)
+        self._threads = JobThreads()
+        self._engine: Engine | None = None
+        self._tried = False  # to open it
+        self._running: asyncio.Task[None] | None = None
+        self._gauge = unfinished_jobs()
+
+    def start(self) -> None:
+        """In a running loop. Jobs are there once the database is."""
+        self._running = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Jobs stay as they are; other servers go on with them, or the next."""
+        if self._running:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        if self._engine:
+            with suppress(JobsAway):
+                await self._ask(lambda engine: engine.stop())
+
+    async def submit(self, request: LongRequest, caller: str, key: str | None = None) -> str:
+        """The job's id; it is stored, and so safe. Raises SpeechError for what is wrong with any of the samples."""
+        if request.characters > self._config.max_job_text:
+            message = f"{request.characters} characters are too many: a job may have {self._config.max_job_text}."
+            raise InvalidInput(message, param="samples")
+        if request.webhook:
+            self._webhooks.check(request.webhook)
+        id = uuid.uuid4().hex
+        digest = hashlib.sha256(request.model_dump_json(exclude_unset=True).encode()).hexdigest()
+        key = key and hashlib.sha256(f"{caller}\n{key}".encode()).hexdigest()
+        if key and (earlier := await self._ask(lambda engine: engine.job_of(key, digest))):
+            return earlier
+        for sample in request.samples:
+            sample.seed = secrets.randbelow(2**32) if sample.seed is None else sample.seed
+        async with charged(request.characters, "samples"):
+            if await self._ask(lambda engine: engine.unfinished(MOST_UNFINISHED)) >= MOST_UNFINISHED:
+                raise Overloaded(f"{MOST_UNFINISHED} jobs are waiting already. Try again later.", retry_after=60)
+            passages = await asyncio.to_thread(self._planner.check, request, await self._runner.model())
+            progress = Progress(len(request.samples), passages=passages)
+            return await self._ask(lambda engine: self._store(engine, id, request, caller, progress, key, digest))
+
+    def _store(
+        self,
+        engine: "Engine",
+        id: str,
+        request: LongRequest,
+        caller: str,
+        progress: Progress,
+        key: str | None,
+        digest: str,
+    ) -> str:
+        if key:
+            id = engine.claim(key, id, digest)
+        self._files.create(id, request)
+        engine.enqueue(id, caller, progress, request.webhook)
+        return id
+
+    async def of(self, caller: str, most: int) -> list[JobStatus]:
+        return await self._ask(lambda engine: engine.of(caller, most))
+
+    async def status(self, id: str) -> JobStatus:
+        """Raises UnknownJob."""
+        return await self._ask(lambda engine: engine.find(id))
+
+    async def result(self, id: str) -> Path:
+        """Raises UnknownJob, JobNotDone."""
+        job = await self.status(id)
+        if job.state is not State.COMPLETED:
+            raise JobNotDone(OVER.get(job.state, NOT_YET).format(error=job.error))
+        return self._files.result(id)
+
+    async def cancel(self, id: str) -> JobStatus:
+        """Harmless where it is over. Raises UnknownJob."""
+        return await self._ask(lambda engine: engine.cancel(id))
+
+    async def retry(self, id: str, caller: str) -> str:
+        """A new job of the samples that failed; of all, where none did. Raises UnknownJob."""
+        await self.status(id)
+        request, failed = await self._threads.run(lambda: (self._files.request(id), self._files.failed(id)))
+        if failed:
+            request.samples = [sample for sample in request.samples if sample.id in failed]
+        return await self.submit(request, caller)
+
+    async def whole(self, request: LongRequest, caller: str) -> str:
+        """The id of a job that was done from end to end. Leaving cancels it."""
+        submitting = asyncio.ensure_future(self.submit(request, caller))
+        try:
+            async with asyncio.timeout(self._config.timeout):
+                id = await asyncio.shield(submitting)
+                while not (await self.status(id)).over:  # noqa: ASYNC110  (another server may do it)
+                    await asyncio.sleep(GLANCE)
+            return id
+        except TimeoutError:
+            message = f"Not done within {self._config.timeout:g} s. Submit it, and ask for its status now and then."
+            raise DeadlineExceeded(message) from None
+        finally:
+            with suppress(SpeechError):  # then it was not created; or the end of the job has been swept away
+                await self.cancel(await submitting)
+
+    async def _ask(self, question: "Callable[[Engine], T]") -> T:
+        """Raises JobsAway; at the start not before it is known to be away."""
+        for _ in range(PATIENCE):
+            if self._engine or self._tried:
+                break
+            await asyncio.sleep(0.1)
+        if (engine := self._engine) is None:
+            raise JobsAway("The jobs' database cannot be reached yet. Try again later.")
+        try:
+            return await self._threads.run(question, engine)
+        except engine.AWAY as error:
+            raise JobsAway("The jobs' database cannot be reached. Try again later.") from error
+
+    async def _run(self) -> None:
+        """Opens the database, and keeps this server's part of it in order. Tells when it is away, and when back."""
+        swept, away = 0.0, False
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                if self._engine is None:
+                    self._engine = await self._threads.run(self._open)
+                    await self._ask(self._adopt)
+                self._gauge.set(await self._ask(lambda engine: engine.beat()))
+                if loop.time() > swept:
+                    await self._ask(self._sweep)
+                    swept = loop.time() + SWEEP
+                if away:
+                    log.info("The jobs' database is back")
+                away = False
+            except (JobsAway, OSError) as error:
+                if not away:
+                    reason = " ".join(str(getattr(error.__cause__, "orig", error)).split())
+                    log.error("The jobs' database cannot be reached; speech goes on: %s", reason)
+                away = self._tried = True
+            await asyncio.sleep(BEAT)
+
+    def _open(self) -> "Engine":
+        from api.jobs.engine import Engine  # seconds, and half of a minute's memory: late, and not in the loop
+
+        try:
+            return Engine(self._config.database_url, self._do, self._tell)
+        except Engine.AWAY as error:
+            raise JobsAway("The jobs' database cannot be reached.") from error
+
+    async def _do(self, id: str, next_step: Callable[[], Step], passages: int) -> None:
+        async def note(progress: Progress) -> None:
+            with suppress(JobsAway):
+                await self._ask(lambda engine: engine.note(id, progress))
+
+        await Work(id, self._files, self._planner, self._bulk, self._threads, next_step, note, passages).run()
+
+    async def _tell(self, id: str, url: str) -> None:
+        while not (job := await self.status(id)).over:  # noqa: ASYNC110  (another server may do it)
+            await asyncio.sleep(GLANCE)
+        await self._webhooks.call(url, id, job.as_json())
+
+    def _adopt(self, engine: "Engine") -> None:
+        """Jobs of an earlier version, which knew no database, are done like new ones."""
+        for id in self._files.of_earlier_version():
+            engine.enqueue(id, "", Progress(len(self._files.request(id).samples)))
+            self._files.adopted(id)
+            log.warning("Job %s is an earlier version's, and is begun anew", id)
+
+    def _sweep(self, engine: "Engine") -> None:
+        """Remove what has been over for long, and folders that no job has."""
+        for id in engine.over_for(KEPT):
+            self._files.remove(id)
+            engine.remove(id)
+        for id in engine.unknown(self._files.older_than(KEPT)):
+            self._files.remove(id)

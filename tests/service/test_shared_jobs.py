@@ -1,0 +1,194 @@
+"""Two servers and a Postgres: any of them answers for a job, one goes on where another died, the database may go."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.postgres import Postgres, postgres
+from tests.service.server import Server, free_port, start, stop, wait_until_healthy
+from tests.service.test_long import LONG, SHORT, done, status, submit, until, unzip
+
+SECRET = base64.b64encode(b"a secret of 24 bytes or more").decode()
+TEXTS = [
+    {**SHORT[0], "id": f"s{index}", "text": f"Ez itt a(z) {index}. mondat, és nem is rövid."} for index in range(40)
+]
+
+
+class Receiver(HTTPServer):
+    """Keeps what it is told; the first call fails."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Told)
+        self.told: list[tuple[dict[str, str], bytes]] = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Told(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.told.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(500 if len(self.server.told) == 1 else 204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@dataclass
+class Cluster:
+    servers: list[Server]
+    database: Postgres
+    receiver: Receiver
+
+    def busy(self) -> Server:
+        """The one that does a job, once there is one."""
+        return until(lambda: next((each for each in self.servers if each.slots()["live"]), None))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Cluster]:
+    receiver = Receiver()
+    with postgres() as database:
+        environ = {
+            "XTTS_CACHE_DIR": str(cache_dir),
+            "XTTS_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+            "XTTS_DATABASE": database.url,
+            "XTTS_SLOTS": "2",
+            "XTTS_WEBHOOKS": f"http://127.0.0.1:{receiver.server_port}",
+            "XTTS_WEBHOOK_SECRET": f"whsec_{SECRET}",
+        }
+        servers = [start(tmp_path_factory.mktemp("one"), environ, free_port()) for _ in range(2)]
+        try:
+            for server in servers:
+                wait_until_healthy(server)
+            yield Cluster(servers, database, receiver)
+        finally:
+            for server in servers:
+                if server.process.poll() is None:
+                    stop(server)
+    receiver.shutdown()
+
+
+def listed(client: httpx.Client) -> list[str]:
+    return [job["task_id"] for job in client.get("/generate/long").json()["tasks"]]
+
+
+def test_any_server_answers_for_a_job(cluster: Cluster) -> None:
+    one, two = (server.client() for server in cluster.servers)
+    with one, two:
+        job = submit(one, LONG)
+        assert status(two, job)["progress"]["total"] == 1
+        assert listed(two)[0] == job
+        busy = cluster.busy()
+        idle = one if busy is cluster.servers[1] else two
+        assert idle.put("/generate/long/cancel", params={"task_id": job}).json()["status"] == "canceled"
+        until(lambda: not any(busy.slots()[kind] for kind in ("live", "waiting", "bulk_waiting")), within=60)
+        assert status(one, job)["status"] == status(two, job)["status"] == "canceled"
+        short = submit(one, SHORT)
+        assert listed(two)[:2] == [short, job]
+        assert unzip(done(two, short))[1].keys() == {"s0.wav", "s1.wav", "s2.wav"}
+
+
+def test_a_submission_can_be_sent_again(cluster: Cluster) -> None:
+    def sent(server: Server, text: str) -> httpx.Response:
+        body = {"samples": [{**SHORT[0], "text": text}]}
+        with server.client() as client:
+            return client.post("/generate/long/submit", json=body, headers={"idempotency-key": "once"})
+
+    one, two = (sent(server, "Egy.").json()["task_id"] for server in cluster.servers)
+    assert one == two
+    refused = sent(cluster.servers[1], "Kettő.")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "Idempotency-Key")
+
+
+def test_progress_comes_as_events(cluster: Cluster) -> None:
+    with cluster.servers[0].client() as client:
+        job = submit(client, TEXTS[:8])
+        with client.stream("GET", "/generate/long/events", params={"task_id": job}) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            lines = list(answer.iter_lines())
+        told = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+        assert told[-1] == status(client, job)
+        assert told[-1]["status"] == "completed"
+        counts = [each["progress"]["done"] for each in told]
+        assert counts == sorted(counts)
+        assert client.get("/generate/long/events", params={"task_id": "0" * 32}).status_code == 404
+
+
+def test_a_webhook_is_told_signed_and_again_until_it_listens(cluster: Cluster) -> None:
+    address = f"http://127.0.0.1:{cluster.receiver.server_port}/over?token=1"
+    with cluster.servers[0].client() as client:
+        body: dict[str, Any] = {"samples": SHORT, "webhook": address}
+        job = client.post("/generate/long/submit", json=body).json()["task_id"]
+        until(lambda: len(cluster.receiver.told) == 2)
+        final = status(client, job)
+        for elsewhere in ("http://127.0.0.1:1/", "http://169.254.169.254/", address.replace("http", "https", 1), "x"):
+            refused = client.post("/generate/long/submit", json={**body, "webhook": elsewhere})
+            assert (refused.status_code, refused.json()["error"]["param"]) == (422, "webhook")
+    for headers, content in cluster.receiver.told:
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + content
+        expected = base64.b64encode(hmac.digest(base64.b64decode(SECRET), signed, hashlib.sha256)).decode()
+        assert headers["webhook-signature"] == f"v1,{expected}"
+        assert (headers["webhook-id"], json.loads(content)) == (job, final)
+
+
+def test_while_the_database_is_away_speech_goes_on_and_jobs_go_on_afterwards(cluster: Cluster) -> None:
+    with cluster.servers[0].client() as client:
+        job = submit(client, TEXTS)
+        until(lambda: status(client, job)["progress"]["done"])
+        cluster.database.stop()
+        try:
+            for server in cluster.servers:
+                assert (
+                    httpx.post(f"{server.url}/generate/simple", json={"text": "Egy."}, timeout=300).status_code == 200
+                )
+                for method, path in (("POST", "/submit"), ("GET", "/status"), ("PUT", "/cancel"), ("GET", "")):
+                    address = f"{server.url}/generate/long{path}"
+                    body = {"samples": SHORT} if method == "POST" else None
+                    answer = httpx.request(method, address, params={"task_id": job}, json=body, timeout=300)
+                    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "jobs_away"), address
+                    assert int(answer.headers["retry-after"]) > 0
+                assert server.slots()["total"]
+        finally:
+            cluster.database.start()
+        manifest, files = unzip(done(client, job))
+    assert manifest["totals"]["done"] == len(files) == len(TEXTS)
+
+
+def test_a_killed_servers_job_is_gone_on_with_and_comes_out_the_same(cluster: Cluster) -> None:
+    with cluster.servers[0].client() as client:
+        job = submit(client, TEXTS)
+        until(lambda: status(client, job)["progress"]["done"] >= 4)
+    killed = cluster.busy()
+    [other] = [server for server in cluster.servers if server is not killed]
+    with other.client() as client:
+        at = status(client, job)
+        own = psutil.Process(killed.process.pid)
+        for process in [*own.children(recursive=True), own]:
+            process.kill()
+        killed.process.wait()
+        killed_at = time.monotonic()
+        assert at["status"] == "in_progress"
+        assert at["progress"]["done"] < len(TEXTS)
+        until(lambda: other.slots()["live"])
+        print(f"another goes on after {time.monotonic() - killed_at:.1f} s")
+        manifest, files = unzip(done(client, job))
+        again, undisturbed = unzip(done(client, submit(client, TEXTS)))
+        assert status(client, job)["progress"]["passages_done"] == len(TEXTS)
+    assert [entry["id"] for entry in manifest["samples"]] == [sample["id"] for sample in TEXTS]
+    assert files == undisturbed
+    assert manifest["samples"] == again["samples"]
