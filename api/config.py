@@ -102,8 +102,9 @@ class ServerConfig:
         return self.max_body + 6 * self.max_job_text
 
     @property
-    def jobs_dir(self) -> Path:
-        return self.data_dir / "jobs"
+    def making_dir(self) -> Path:
+        """Of what jobs are being made of, on this machine."""
+        return self.data_dir / "making"
 
     @property
     def database_url(self) -> str:

@@ -77,6 +77,10 @@ class Storage:
         """None: it is none of `url_of`."""
         return url.removeprefix(f"{self.url}/") if url.startswith(f"{self.url}/") else None
 
+    def path(self, key: str) -> Path | None:
+        """Where it lies on this machine; None: it is in a bucket."""
+        return Path(self._path(key)) if self._local else None
+
     def check(self) -> None:
         """Raises StorageAway where the last call has found that it is away. Asks nobody."""
         if time.monotonic() < self._away_until:

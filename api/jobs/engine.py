@@ -22,7 +22,7 @@ from api.jobs.files import ID
 from api.jobs.state import JobStatus, Progress, State
 from api.jobs.tables import Claim, Tables, open_database
 from api.jobs.work import Step
-from runners.errors import InvalidInput
+from runners.errors import InvalidInput, StorageAway
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +49,14 @@ STATES: Final = {
 }
 OVER: Final = list(STATES)[:4]
 UNFINISHED: Final = list(STATES)[4:]
-# A disk that is full or away is tried again for hours; all else would happen again.
+# A disk or bucket that is full or away is tried again for hours; all else would happen again.
 DISK: Final = StepOptions(
     name="step",
     retries_allowed=True,
     max_attempts=12,
     interval_seconds=5,
     backoff_rate=2,
-    should_retry=lambda error: isinstance(error, OSError),
+    should_retry=lambda error: isinstance(error, OSError | StorageAway),
     preemptible=True,
 )
 NETWORK: Final = StepOptions(name="call", retries_allowed=True, max_attempts=10, interval_seconds=2, backoff_rate=2)

@@ -1,18 +1,17 @@
-"""What a job has on disk, a folder each: the only place that reads and writes it.
+"""A job's files, in the folder or the bucket that servers share: the only place that reads and writes them.
 
-    jobs/<id>/request.json    what is asked for; the folder appears with it, or not at all
-              passages/       of samples that are being made
+    jobs/<id>/request.json    what is asked for: with it the job is there
               files/          of samples that are over
-              result.zip      files and manifest; it appears whole
+              result.zip      files and manifest
 
-How far a job is, and who does it, is in the database (engine.py). Everything here blocks, and may raise OSError.
+Each appears whole. How far a job is, and who does it, is in the database (engine.py). Everything here blocks, and may
+raise OSError, or StorageAway where there is a bucket.
 """
 
 import json
 import re
 import shutil
 import tempfile
-import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,66 +20,82 @@ from typing import Final
 
 from api.age import age
 from api.errors import StorageFailure
-from api.jobs.manifest import NAME, Manifest
+from api.jobs.manifest import NAME, Entry, Manifest
 from api.jobs.schemas import LongRequest
-from runners.whole_file import private_folder, whole_file, write_whole
+from runners.storage import Storage
+from runners.whole_file import private_folder, whole_file
 
-DRAFT: Final = ".draft-"  # before a folder's name: a job on its way in, or out
+JOBS: Final = "jobs"
 ID: Final = re.compile(r"[0-9a-f]{32}")
-REQUEST: Final = "request.json"
 EARLIER: Final = "progress.json"  # an earlier version's jobs have it: they were folders alone
 EARLIER_ENDS: Final = ("canceled", "failed")
 
 
 class JobFiles:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, storage: Storage, local: Path) -> None:
+        """`local`: a folder for what is being made, and for copies of results that are in a bucket."""
+        self._storage = storage
+        self._local = local
 
     def create(self, id: str, request: LongRequest) -> None:
-        """Harmless where it is there already. Raises StorageFailure."""
-        draft = self._draft()
+        """Harmless where it is there already. Raises StorageFailure, StorageAway."""
+        content = request.model_dump_json(exclude_unset=True).encode()
         try:
-            private_folder(draft)
-            write_whole(draft / REQUEST, request.model_dump_json(exclude_unset=True).encode())
-            draft.rename(self._of(id))
+            self._storage.put(_key(id, "request.json"), content, new=True)
+        except FileExistsError:
+            pass
         except OSError as error:
-            if not (self._of(id) / REQUEST).exists():
-                raise StorageFailure("The job could not be stored; the server's log says why.") from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            raise StorageFailure("The job could not be stored; the server's log says why.") from error
 
     def request(self, id: str) -> LongRequest:
-        return LongRequest.model_validate_json((self._of(id) / REQUEST).read_bytes())
+        return LongRequest.model_validate_json(self._storage.read(_key(id, "request.json")))
 
     @contextmanager
-    def passages(self, id: str) -> Iterator[Path]:
-        """A folder of one's own, for a while."""
-        private_folder(self._of(id) / "passages")
-        with tempfile.TemporaryDirectory(dir=self._of(id) / "passages", ignore_cleanup_errors=True) as folder:
+    def workplace(self) -> Iterator[Path]:
+        """A folder of one's own, on this machine, for a while."""
+        private_folder(self._local)
+        with tempfile.TemporaryDirectory(dir=self._local, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
 
-    def finished(self, id: str) -> Path:
-        """The folder for the files of samples that are over."""
-        private_folder(self._of(id) / "files")
-        return self._of(id) / "files"
+    def keep(self, id: str, entry: Entry, workplace: Path) -> None:
+        """The files of a sample that is over."""
+        for name in entry.files:
+            self._storage.put_file(_key(id, f"files/{name}"), workplace / name)
 
     def complete(self, id: str, manifest: Manifest) -> None:
         """Put the files and the manifest into the result, unless that is there already."""
-        if not self.result(id).exists():
-            content = {
-                "totals": manifest.totals.model_dump(),
-                "samples": [entry.as_json() for entry in manifest.samples],
-            }
-            with whole_file(self.result(id)) as file, zipfile.ZipFile(file, "w") as archive:
-                archive.writestr(NAME, json.dumps(content, ensure_ascii=False, indent=2))
-                for entry in manifest.samples:
-                    for name in filter(None, (entry.file, entry.subtitles)):
-                        archive.write(self._of(id) / "files" / name, name)
-        for name in ("files", "passages"):
-            shutil.rmtree(self._of(id) / name, ignore_errors=True)
+        if not self.is_complete(id):
+            with self.workplace() as folder:
+                self._pack(id, manifest, folder / "result.zip")
+                self._storage.put_file(_key(id, "result.zip"), folder / "result.zip")
+        self._storage.delete_folder(_key(id, "files"))
+
+    def is_complete(self, id: str) -> bool:
+        return self._storage.describe(_key(id, "result.zip")) is not None
+
+    def _pack(self, id: str, manifest: Manifest, to: Path) -> None:
+        content = {
+            "totals": manifest.totals.model_dump(),
+            "samples": [entry.as_json() for entry in manifest.samples],
+        }
+        with zipfile.ZipFile(to, "w") as archive:
+            archive.writestr(NAME, json.dumps(content, ensure_ascii=False, indent=2))
+            for name in (name for entry in manifest.samples for name in entry.files):
+                with archive.open(name, "w", force_zip64=True) as packed:
+                    for piece in self._storage.pieces(_key(id, f"files/{name}")):
+                        packed.write(piece)
 
     def result(self, id: str) -> Path:
-        return self._of(id) / "result.zip"
+        """On this machine."""
+        if (there := self._storage.path(_key(id, "result.zip"))) is not None:
+            return there
+        copy = self._copy(id)
+        if not copy.exists():
+            private_folder(self._local)
+            with whole_file(copy, lasting=False) as file:
+                for piece in self._storage.pieces(_key(id, "result.zip")):
+                    file.write(piece)
+        return copy
 
     def failed(self, id: str) -> set[str]:
         """The ids of the samples that have an error in the result; none, where there is no result."""
@@ -90,32 +105,35 @@ class JobFiles:
         return set()
 
     def remove(self, id: str) -> None:
-        with suppress(FileNotFoundError):  # another server was faster
-            self._of(id).rename(leaving := self._draft())
-            shutil.rmtree(leaving, ignore_errors=True)
+        self._storage.delete_folder(f"{JOBS}/{id}")
+        self._copy(id).unlink(missing_ok=True)
 
     def older_than(self, seconds: float) -> list[str]:
-        """Ids of jobs, by when their folder was last changed. What crashed processes left half-way goes at once."""
-        found = []
-        for folder in self._folder.glob("*"):
+        """Ids of jobs, by when a file of theirs was last written. What is so old on this machine goes at once."""
+        for path in self._local.glob("*"):
             with suppress(FileNotFoundError):
-                if age(folder.stat().st_mtime) > seconds and folder.name.startswith(DRAFT):
-                    shutil.rmtree(folder, ignore_errors=True)
-                elif age(folder.stat().st_mtime) > seconds and ID.fullmatch(folder.name):
-                    found.append(folder.name)
-        return found
+                if age(path.stat().st_mtime) > seconds:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        newest: dict[str, float] = {}
+        for file in self._storage.list(JOBS):
+            id = file.key.split("/")[1]
+            newest[id] = max(file.modified, newest.get(id, 0.0))
+        return [id for id, modified in newest.items() if ID.fullmatch(id) and modified and age(modified) > seconds]
 
     def of_earlier_version(self) -> list[str]:
         """Jobs that an earlier version has left and that are to be finished. They are counted as ours from now on."""
-        folders = [file.parent for file in self._folder.glob(f"*/{EARLIER}") if ID.fullmatch(file.parent.name)]
+        if (jobs := self._storage.path(JOBS)) is None:
+            return []
+        folders = [file.parent for file in jobs.glob(f"*/{EARLIER}") if ID.fullmatch(file.parent.name)]
         return [each.name for each in folders if not any((each / end).exists() for end in EARLIER_ENDS)]
 
     def adopted(self, id: str) -> None:
         """It is in the database now."""
-        (self._of(id) / EARLIER).unlink(missing_ok=True)
+        self._storage.delete(_key(id, EARLIER))
 
-    def _of(self, id: str) -> Path:
-        return self._folder / id
+    def _copy(self, id: str) -> Path:
+        return self._local / f"{id}.zip"
 
-    def _draft(self) -> Path:
-        return self._folder / f"{DRAFT}{uuid.uuid4().hex}"
+
+def _key(id: str, name: str) -> str:
+    return f"{JOBS}/{id}/{name}"

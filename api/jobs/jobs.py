@@ -23,7 +23,8 @@ from api.jobs.work import Step, Work
 from api.observe.metrics import unfinished_jobs
 from api.plan import Planner
 from api.runner_client import RunnerClient
-from runners.errors import DeadlineExceeded, InvalidInput, Overloaded, SpeechError
+from runners.errors import DeadlineExceeded, InvalidInput, Overloaded, SpeechError, StorageAway
+from runners.storage import Storage
 
 if TYPE_CHECKING:
     from api.jobs.engine import Engine
@@ -58,7 +59,7 @@ class Jobs:
         self._runner = runner
         self._bulk = bulk
         self._planner = JobPlanner(planner)
-        self._files = files or JobFiles(config.jobs_dir)
+        self._files = files or JobFiles(Storage(config.bucket or config.data_dir), config.making_dir)
         self._webhooks = Webhooks(config.webhooks, config.webhook_secret)
         self._threads = JobThreads()
         self._engine: Engine | None = None
@@ -128,7 +129,7 @@ class Jobs:
         job = await self.status(id)
         if job.state is not State.COMPLETED:
             raise JobNotDone(OVER.get(job.state, NOT_YET).format(error=job.error))
-        return self._files.result(id)
+        return await self._threads.run(self._files.result, id)
 
     async def cancel(self, id: str) -> JobStatus:
         """Harmless where it is over. Raises UnknownJob."""
@@ -182,8 +183,9 @@ class Jobs:
                     await self._ask(self._adopt)
                 self._gauge.set(await self._ask(lambda engine: engine.beat()))
                 if loop.time() > swept:
-                    await self._ask(self._sweep)
                     swept = loop.time() + SWEEP
+                    with suppress(StorageAway):  # then next time
+                        await self._ask(self._sweep)
                 if away:
                     log.info("The jobs' database is back")
                 away = False

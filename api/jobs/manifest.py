@@ -49,6 +49,11 @@ class Entry(BaseModel):
         asked = sample.model_dump(include={"text", "segments"}, exclude_unset=True)
         return cls(id=sample.id, **asked, request_sha256=sample.digest, **facts)
 
+    @property
+    def files(self) -> list[str]:
+        """Their names."""
+        return [name for name in (self.file, self.subtitles) if name is not None]
+
     def facts(self) -> dict[str, Any]:
         """What `of` needs besides the sample, for JSON."""
         return self.model_dump(exclude_defaults=True, exclude={"id", "text", "segments", "request_sha256"}, mode="json")

@@ -70,9 +70,13 @@ class Work:
         self._rate = 0
 
     async def run(self) -> None:
-        """Until the job is completed. Raises OSError where its folder cannot be written."""
+        """Until the job is completed. Raises OSError and StorageAway where its files cannot be written."""
         self._samples = (await self._threads.run(self._files.request, self._id)).samples
         self._progress.total = len(self._samples)
+        if await self._threads.run(self._files.is_complete, self._id):  # an earlier version's, or its end was not noted
+            self._progress.failed = len(await self._threads.run(self._files.failed, self._id))
+            self._progress.done = len(self._samples) - self._progress.failed
+            return await self._tell()
         status = await self._ready()
         self._rate = status.model.sample_rate
         plan = await self._next_step()(partial(self._plan, status))
@@ -124,18 +128,22 @@ class Work:
         """The samples' files; what the manifest says of them, their texts aside."""
         status = await self._ready()
         self._live[batch[0].id] = live = Progress()
-        with self._files.passages(self._id) as folder:
+        with self._files.workplace() as folder:
             tasks = await self._threads.run(self._planner.render_tasks, batch, status.model, folder)
             for task in tasks:
                 if task.audio and task.audio.loudness is not None and loudness:
                     task.audio = replace(task.audio, measured=loudness.get(str(task.audio.file_rate)))
             largest = min(CALL_PER_SLOT * status.load.slots, LARGEST_CALL)
             await _all(self._call(call, calls, live) for call in _calls(tasks, largest))
-            finished = await self._threads.run(self._files.finished, self._id)
-            entries = [await self._threads.run(task.finish, finished) for task in tasks]
+            entries = [await self._threads.run(self._finish, task, folder) for task in tasks]
         live.failed = sum(entry.error is not None for entry in entries)
         live.done = len(entries) - live.failed
         return {**asdict(live), "samples": [entry.facts() for entry in entries]}
+
+    def _finish(self, task: RenderTask, folder: Path) -> Entry:
+        entry = task.finish(folder)
+        self._files.keep(self._id, entry, folder)
+        return entry
 
     async def _call(self, call: Call, calls: asyncio.Semaphore, live: Progress) -> None:
         async with calls:

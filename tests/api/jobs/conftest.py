@@ -17,6 +17,7 @@ from api.jobs.work import Step, Work
 from api.language import LanguageDetector
 from api.plan import Planner
 from api.voices.library import VoiceLibrary
+from runners.storage import Storage
 from tests.api.jobs.fake_bulk_runner import FakeBulkRunner
 
 ID = "0" * 32
@@ -24,7 +25,7 @@ ID = "0" * 32
 
 @pytest.fixture
 def files(tmp_path: Path) -> JobFiles:
-    return JobFiles(tmp_path / "jobs")
+    return JobFiles(Storage(tmp_path), tmp_path / "making")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from api.jobs.files import JobFiles
 from api.jobs.state import State
 from api.jobs.work import Work
 from runners.errors import InvalidInput
+from runners.storage import Storage
 from tests.api.jobs.conftest import long_request, over, until
 from tests.api.jobs.fake_bulk_runner import FakeBulkRunner
 
@@ -129,7 +130,7 @@ async def test_a_fault_that_nobody_foresaw_fails_the_job_and_not_the_others(
 
 
 async def test_jobs_of_an_earlier_version_are_finished(opened: Any, tmp_path: Path) -> None:
-    files = JobFiles(tmp_path / "jobs")
+    files = JobFiles(Storage(tmp_path), tmp_path / "making")
     ids = [number * 32 for number in "123"]
     for id in ids:
         files.create(id, REQUEST)
