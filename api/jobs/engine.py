@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, Final
 
+import dbos._sys_db
+import dbos._workflow_commands
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions, StepOptions, WorkflowStatus
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,18 +23,26 @@ from api.age import age
 from api.errors import UnknownJob
 from api.jobs.files import ID
 from api.jobs.state import JobStatus, Progress, State
-from api.jobs.tables import Claim, Tables, open_database
+from api.jobs.tables import Tables, open_database
 from api.jobs.work import Step
-from runners.errors import InvalidInput, StorageAway
+from runners.errors import StorageAway
 
 log = logging.getLogger(__name__)
+
+# While its database is away DBOS sleeps for up to 90 s between two tries, in threads that a process waits for at its
+# end: too long for jobs to go on, and for a server to stop.
+LONGEST_SLEEP: Final = 3.0
+_PATIENT: Final = {"sleep": lambda seconds: time.sleep(min(seconds, LONGEST_SLEEP))}
+vars(dbos._workflow_commands)["_BACKGROUND_JOBS_INTERVAL_SEC"] = 4.0  # for delays and timeouts, which no job has
+vars(dbos._sys_db)["time"] = SimpleNamespace(**{**vars(time), **_PATIENT})
 
 NAME: Final = "xtts"
 VERSION: Final = "1"  # of the order of a job's steps: servers of one version go on with each other's jobs
 JOB: Final = "job"  # a workflow, and its queue
 WEBHOOK: Final = "webhook"
 AT_ONCE: Final = 4  # jobs of a server
-POLL: Final = 0.5  # seconds between two looks for a job to do
+POLL: Final = 1.0  # seconds between two looks for a job to do; each takes milliseconds of the processor
+SELDOM: Final = 5.0  # seconds between two looks for what can wait
 LATE: Final = 15.0  # seconds without a beat, after which a server counts as dead
 MOST_ATTEMPTS: Final = 3
 ENDED_ITS_SERVER: Final = (
@@ -72,9 +83,9 @@ class Engine:
         """Makes what is missing in the database, and begins to work. Blocks. Raises SQLAlchemyError."""
         self.id = uuid.uuid4().hex
         pool = open_database(url)
-        self._tables = Tables(pool, self.id)
+        self._tables = Tables(pool)
         serializer = DBOSPortableJSONSerializer()  # the default unpickles what it finds
-        DBOS(
+        self._dbos = DBOS(
             config={
                 "name": NAME,
                 "application_version": VERSION,
@@ -83,14 +94,17 @@ class Engine:
                 "dbos_system_schema": self._tables.schema,
                 "serializer": serializer,
                 "use_listen_notify": False,
+                "notification_listener_polling_interval_sec": 60,
+                "scheduler_polling_interval_sec": 3600,  # there is no schedule
                 "log_level": "CRITICAL",  # what matters is told here; it logs traces for what is no fault
             }
         )
         DBOS.workflow(name=JOB, max_recovery_attempts=MOST_ATTEMPTS - 1)(_job(do, self._tables))
         DBOS.workflow(name=WEBHOOK, max_recovery_attempts=None)(_webhook(tell))
+        self._dbos._registry.get_internal_queue()._polling_interval_sec = SELDOM  # nothing of ours is in it
         DBOS.launch()
         DBOS.register_queue(JOB, worker_concurrency=AT_ONCE, polling_interval_sec=POLL, on_conflict="always_update")
-        DBOS.register_queue(WEBHOOK, polling_interval_sec=POLL, on_conflict="always_update")
+        DBOS.register_queue(WEBHOOK, polling_interval_sec=SELDOM, on_conflict="always_update")
         self._client = DBOSClient(
             system_database_engine=pool,
             dbos_system_schema=self._tables.schema,
@@ -104,15 +118,16 @@ class Engine:
 
     def stop(self) -> None:
         """Other servers go on with what this one did, and it does not count as an attempt."""
+        self._dbos._sys_db._retry_connection_errors = False  # threads that wait for the database give up
         DBOS.destroy()
         mine = self._list(status="PENDING", executor_id=self.id)
         for job in mine:
             self._client.resume_workflow(job.workflow_id, queue_name=job.name)
-        self._tables.remove_server(self.id)
+        self._tables.remove(self.id)
 
-    def enqueue(self, id: str, owner: str, progress: Progress, webhook: str | None = None) -> None:
-        """Harmless where it was before."""
-        facts = {"created": time.time(), "progress": asdict(progress)}
+    def enqueue(self, id: str, owner: str, progress: Progress, digest: str = "", webhook: str | None = None) -> None:
+        """Harmless where it was before. `digest`: of what is asked for."""
+        facts = {"created": time.time(), "progress": asdict(progress), "digest": digest}
         self._client.enqueue(
             {
                 "workflow_name": JOB,
@@ -156,18 +171,9 @@ class Engine:
     def note(self, id: str, progress: Progress) -> None:
         self._client.update_workflow_attributes(id, {"progress": asdict(progress)}, merge=True)
 
-    def job_of(self, key: str, digest: str) -> str | None:
-        """The job that was submitted with this Idempotency-Key. Raises InvalidInput where that was of another body."""
-        claim = self._tables.claimed(key)
-        return None if claim is None or self.unknown([_same(claim, digest)]) else claim.job
-
-    def claim(self, key: str, id: str, digest: str) -> str:
-        """`id`, or the one that another submission with this key has taken. Raises InvalidInput as above."""
-        return _same(self._tables.claim(key, Claim(id, digest)), digest)
-
     def beat(self) -> int:
         """This server is alive; what those do that are not is enqueued again. How many jobs are not over."""
-        beats = self._tables.beat()
+        beats = self._tables.beat(self.id)
         unfinished = self._list(status=UNFINISHED)
         now = time.monotonic()
         if now - self._looked > LATE / 2:
@@ -179,7 +185,7 @@ class Engine:
         for id in [id for id, (_, since) in self._beats.items() if now - since > LATE and id != self.id]:
             for handle in DBOS._recover_pending_workflows([id]):
                 log.warning("Job %s: its server has been silent for %g s, another goes on", handle.workflow_id, LATE)
-            self._tables.remove_server(id)
+            self._tables.remove(id)
         return sum(job.name == JOB for job in unfinished)
 
     def over_for(self, seconds: float) -> list[str]:
@@ -191,17 +197,10 @@ class Engine:
         return set(ids) - {job.workflow_id for job in self._list(workflow_ids=list(ids), name=JOB)} if ids else set()
 
     def remove(self, id: str) -> None:
-        self._tables.remove_claims(id)
         self._client.delete_workflows([id, f"{id}-{WEBHOOK}"])
 
     def _list(self, **which: Any) -> list[WorkflowStatus]:
         return self._client.list_workflows(**which, load_input=False, load_output=False)
-
-
-def _same(claim: Claim, digest: str) -> str:
-    if claim.digest != digest:
-        raise InvalidInput("it came before with another body: each body needs its own", param="Idempotency-Key")
-    return claim.job
 
 
 def _job(do: Do, tables: Tables) -> Callable[[str, int], Awaitable[None]]:
@@ -251,5 +250,6 @@ def _status(found: WorkflowStatus) -> JobStatus:
         created=facts["created"],
         begun=found.dequeued_at and found.dequeued_at / 1000,
         progress=Progress(**facts["progress"]),
+        digest=facts["digest"],
         error=errors.get(found.status),
     )

@@ -97,12 +97,12 @@ class JobFiles:
                     file.write(piece)
         return copy
 
-    def failed(self, id: str) -> set[str]:
-        """The ids of the samples that have an error in the result; none, where there is no result."""
-        with suppress(FileNotFoundError), zipfile.ZipFile(self.result(id)) as archive:
-            manifest = Manifest.model_validate_json(archive.read(NAME))
-            return {entry.id for entry in manifest.samples if entry.error is not None}
-        return set()
+    def manifest(self, id: str) -> Manifest | None:
+        """The result's; None, where there is no result."""
+        if not self.is_complete(id):
+            return None
+        with zipfile.ZipFile(self.result(id)) as archive:
+            return Manifest.model_validate_json(archive.read(NAME))
 
     def remove(self, id: str) -> None:
         self._storage.delete_folder(f"{JOBS}/{id}")

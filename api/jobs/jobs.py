@@ -35,7 +35,7 @@ T = TypeVar("T")
 MOST_UNFINISHED: Final = 100  # jobs, over all servers that share them
 GLANCE: Final = 0.5  # seconds between two looks at a job that somebody waits for
 PATIENCE: Final = 100  # tenths of a second that a caller waits for the database to be opened
-BEAT: Final = 3.0  # seconds between two signs of life
+BEAT: Final = 5.0  # seconds between two signs of life
 KEPT: Final = 24 * 3600.0  # seconds that a job stays once it is over
 SWEEP: Final = 60.0  # seconds between two looks for jobs that are kept no longer
 NOT_YET: Final = "The job is not done yet; its status says how far it is."
@@ -87,11 +87,10 @@ class Jobs:
             raise InvalidInput(message, param="samples")
         if request.webhook:
             self._webhooks.check(request.webhook)
-        id = uuid.uuid4().hex
         digest = hashlib.sha256(request.model_dump_json(exclude_unset=True).encode()).hexdigest()
-        key = key and hashlib.sha256(f"{caller}\n{key}".encode()).hexdigest()
-        if key and (earlier := await self._ask(lambda engine: engine.job_of(key, digest))):
-            return earlier
+        id = uuid.uuid4().hex if key is None else self._id_of(caller, key)
+        if key is not None and await self._ask(lambda engine: _same(engine, id, digest)):
+            return id
         for sample in request.samples:
             sample.seed = secrets.randbelow(2**32) if sample.seed is None else sample.seed
         async with charged(request.characters, "samples"):
@@ -99,23 +98,19 @@ class Jobs:
                 raise Overloaded(f"{MOST_UNFINISHED} jobs are waiting already. Try again later.", retry_after=60)
             passages = await asyncio.to_thread(self._planner.check, request, await self._runner.model())
             progress = Progress(len(request.samples), passages=passages)
-            return await self._ask(lambda engine: self._store(engine, id, request, caller, progress, key, digest))
 
-    def _store(
-        self,
-        engine: "Engine",
-        id: str,
-        request: LongRequest,
-        caller: str,
-        progress: Progress,
-        key: str | None,
-        digest: str,
-    ) -> str:
-        if key:
-            id = engine.claim(key, id, digest)
-        self._files.create(id, request)
-        engine.enqueue(id, caller, progress, request.webhook)
+            def store(engine: "Engine") -> None:
+                self._files.create(id, request)
+                engine.enqueue(id, caller, progress, digest, request.webhook)
+                _same(engine, id, digest)
+
+            await self._ask(store)
         return id
+
+    def _id_of(self, caller: str, key: str) -> str:
+        """The same for the same, on all servers; who does not have the caller's API key cannot guess it."""
+        known = [each.digest.hex() for each in self._config.api_keys if each.name == caller]
+        return hashlib.sha256("\n".join([*known, caller, key]).encode()).hexdigest()[:32]
 
     async def of(self, caller: str, most: int) -> list[JobStatus]:
         return await self._ask(lambda engine: engine.of(caller, most))
@@ -138,8 +133,8 @@ class Jobs:
     async def retry(self, id: str, caller: str) -> str:
         """A new job of the samples that failed; of all, where none did. Raises UnknownJob."""
         await self.status(id)
-        request, failed = await self._threads.run(lambda: (self._files.request(id), self._files.failed(id)))
-        if failed:
+        request, done = await self._threads.run(lambda: (self._files.request(id), self._files.manifest(id)))
+        if done and (failed := {entry.id for entry in done.samples if entry.error is not None}):
             request.samples = [sample for sample in request.samples if sample.id in failed]
         return await self.submit(request, caller)
 
@@ -213,7 +208,7 @@ class Jobs:
 
     async def _tell(self, id: str, url: str) -> None:
         while not (job := await self.status(id)).over:  # noqa: ASYNC110  (another server may do it)
-            await asyncio.sleep(GLANCE)
+            await asyncio.sleep(BEAT)
         await self._webhooks.call(url, id, job.as_json())
 
     def _adopt(self, engine: "Engine") -> None:
@@ -230,3 +225,12 @@ class Jobs:
             engine.remove(id)
         for id in engine.unknown(self._files.older_than(KEPT)):
             self._files.remove(id)
+
+
+def _same(engine: "Engine", id: str, digest: str) -> bool:
+    """Whether there is such a job already. Raises InvalidInput where that was of another body."""
+    if engine.unknown([id]):
+        return False
+    if engine.find(id).digest != digest:
+        raise InvalidInput("it came before with another body: each body needs its own", param="Idempotency-Key")
+    return True

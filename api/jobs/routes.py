@@ -19,7 +19,7 @@ from api.jobs.jobs import Jobs
 from api.jobs.schemas import LongRequest
 from api.jobs.state import JobStatus
 
-GLANCE: Final = 0.5  # seconds between two looks at a job whose progress somebody follows
+GLANCE: Final = 1.0  # seconds between two looks at a job whose progress somebody follows
 SILENCE: Final = 15.0  # seconds without news, after which a line says that the connection is alive
 ZIP: Final = "application/zip"
 EVENTS: Final = "text/event-stream"

@@ -34,6 +34,7 @@ class JobStatus:
     created: float  # seconds since the epoch
     begun: float | None
     progress: Progress
+    digest: str  # of what was asked for
     error: str | None = None  # why it failed
 
     @property

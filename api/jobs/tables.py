@@ -1,8 +1,7 @@
-"""What DBOS does not keep: which servers are alive, which job an Idempotency-Key has made, and that a job gets on."""
+"""The database itself, and what DBOS does not do in it: know which servers are alive, and that a job gets on."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -25,29 +24,14 @@ def open_database(url: str) -> sa.Engine:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    job: str  # its id
-    digest: str  # of what was asked for
-
-
 class Tables:
-    def __init__(self, engine: sa.Engine, server: str) -> None:
-        """`server`: this one's id. Makes the tables where they are missing. Raises SQLAlchemyError."""
+    def __init__(self, engine: sa.Engine) -> None:
+        """Makes ours where it is missing. Raises SQLAlchemyError."""
         self._engine = engine
-        self._server = server
         self.schema = None if engine.dialect.name == "sqlite" else SCHEMA
         made = sa.MetaData(schema=self.schema)
-        self._servers = sa.Table(
-            "servers", made, sa.Column("id", sa.Text, primary_key=True), sa.Column("beats", sa.BigInteger)
-        )
-        self._keys = sa.Table(
-            "keys",
-            made,
-            sa.Column("key", sa.Text, primary_key=True),
-            sa.Column("job", sa.Text, index=True),
-            sa.Column("digest", sa.Text),
-        )
+        columns = (sa.Column("id", sa.Text, primary_key=True), sa.Column("beats", sa.BigInteger))
+        self._servers = sa.Table("servers", made, *columns)
         self._workflows = sa.table(  # DBOS's
             "workflow_status", sa.column("workflow_uuid"), sa.column("recovery_attempts"), schema=self.schema
         )
@@ -56,39 +40,21 @@ class Tables:
                 connection.execute(sa.schema.CreateSchema(self.schema, if_not_exists=True))
             made.create_all(connection)
 
-    def beat(self) -> dict[str, int]:
-        """This server is alive. How many beats each had so far."""
+    def beat(self, server: str) -> dict[str, int]:
+        """It is alive. How many beats each had so far."""
         table = self._servers
         with self._engine.begin() as connection:
-            once_more = sa.update(table).where(table.c.id == self._server).values(beats=table.c.beats + 1)
+            once_more = sa.update(table).where(table.c.id == server).values(beats=table.c.beats + 1)
             if not connection.execute(once_more).rowcount:
-                connection.execute(sa.insert(table).values(id=self._server, beats=0))
+                connection.execute(sa.insert(table).values(id=server, beats=0))
             return {row.id: row.beats for row in connection.execute(sa.select(table))}
 
-    def remove_server(self, id: str) -> None:
-        self._run(sa.delete(self._servers).where(self._servers.c.id == id))
-
-    def claimed(self, key: str) -> Claim | None:
-        with self._engine.connect() as connection:
-            row = connection.execute(sa.select(self._keys).where(self._keys.c.key == key)).first()
-            return None if row is None else Claim(row.job, row.digest)
-
-    def claim(self, key: str, claim: Claim) -> Claim:
-        """The first that was made for the key."""
-        try:
-            self._run(sa.insert(self._keys).values(key=key, job=claim.job, digest=claim.digest))
-        except sa.exc.IntegrityError:
-            return self.claimed(key) or claim
-        return claim
-
-    def remove_claims(self, job: str) -> None:
-        self._run(sa.delete(self._keys).where(self._keys.c.job == job))
+    def remove(self, server: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(self._servers).where(self._servers.c.id == server))
 
     def gets_on(self, job: str) -> None:
         """It has finished something: the attempts before do not count."""
         table = self._workflows
-        self._run(sa.update(table).where(table.c.workflow_uuid == job).values(recovery_attempts=1))
-
-    def _run(self, statement: Any) -> None:
         with self._engine.begin() as connection:
-            connection.execute(statement)
+            connection.execute(sa.update(table).where(table.c.workflow_uuid == job).values(recovery_attempts=1))

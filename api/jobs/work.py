@@ -73,9 +73,9 @@ class Work:
         """Until the job is completed. Raises OSError and StorageAway where its files cannot be written."""
         self._samples = (await self._threads.run(self._files.request, self._id)).samples
         self._progress.total = len(self._samples)
-        if await self._threads.run(self._files.is_complete, self._id):  # an earlier version's, or its end was not noted
-            self._progress.failed = len(await self._threads.run(self._files.failed, self._id))
-            self._progress.done = len(self._samples) - self._progress.failed
+        if manifest := await self._threads.run(self._files.manifest, self._id):  # only its end was not noted
+            totals, passages = manifest.totals, self._progress.passages
+            self._progress = Progress(totals.samples, totals.done, totals.failed, passages, passages, totals.duration)
             return await self._tell()
         status = await self._ready()
         self._rate = status.model.sample_rate

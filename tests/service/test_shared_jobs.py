@@ -21,9 +21,7 @@ from tests.service.server import Server, free_port, start, stop, wait_until_heal
 from tests.service.test_long import LONG, SHORT, done, status, submit, until, unzip
 
 SECRET = base64.b64encode(b"a secret of 24 bytes or more").decode()
-TEXTS = [
-    {**SHORT[0], "id": f"s{index}", "text": f"Ez itt a(z) {index}. mondat, és nem is rövid."} for index in range(40)
-]
+TEXTS = [{**SHORT[0], "id": f"s{index}", "text": f"Ez a(z) {index}. mondat."} for index in range(20)]
 
 
 class Receiver(HTTPServer):
@@ -56,7 +54,14 @@ class Cluster:
 
     def busy(self) -> Server:
         """The one that does a job, once there is one."""
-        return until(lambda: next((each for each in self.servers if each.slots()["live"]), None))
+        alive = [each for each in self.servers if each.process.poll() is None]
+        return until(lambda: next((each for each in alive if each.slots()["live"]), None))
+
+    def busy_with(self, samples: list[dict[str, Any]]) -> Server:
+        [alive] = [each for each in self.servers if each.process.poll() is None]
+        with alive.client() as client:
+            submit(client, samples)
+        return self.busy()
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterat
             "XTTS_CACHE_DIR": str(cache_dir),
             "XTTS_DATA_DIR": str(tmp_path_factory.mktemp("data")),
             "XTTS_DATABASE": database.url,
-            "XTTS_SLOTS": "2",
+            "XTTS_SLOTS": "1",
             "XTTS_WEBHOOKS": f"http://127.0.0.1:{receiver.server_port}",
             "XTTS_WEBHOOK_SECRET": f"whsec_{SECRET}",
         }
@@ -192,3 +197,12 @@ def test_a_killed_servers_job_is_gone_on_with_and_comes_out_the_same(cluster: Cl
     assert [entry["id"] for entry in manifest["samples"]] == [sample["id"] for sample in TEXTS]
     assert files == undisturbed
     assert manifest["samples"] == again["samples"]
+
+
+def test_a_server_stops_while_the_database_is_away(cluster: Cluster) -> None:
+    other = cluster.busy_with(LONG)
+    cluster.database.stop()
+    try:
+        assert stop(other) == 0
+    finally:
+        cluster.database.start()

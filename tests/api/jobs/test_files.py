@@ -54,7 +54,7 @@ def test_a_result_appears_whole_and_stays(files: JobFiles, storage: Storage, tmp
     with files.workplace() as folder:
         (folder / "a.wav").write_bytes(b"audio")
         files.keep(ID, Entry(id="a", file="a.wav"), folder)
-    assert not files.is_complete(ID)
+    assert files.manifest(ID) is None
     failed = Entry(id="b", error=SampleFault(type="voice_not_found", message="It is gone."))
     manifest = Manifest.of([Entry(id="a", file="a.wav"), failed], 2)
     files.complete(ID, manifest)
@@ -63,7 +63,7 @@ def test_a_result_appears_whole_and_stays(files: JobFiles, storage: Storage, tmp
         with zipfile.ZipFile(files.result(ID)) as archive:
             assert archive.namelist() == ["manifest.json", "a.wav"]
             assert archive.read("a.wav") == b"audio"
-    assert files.failed(ID) == {"b"}
+    assert files.manifest(ID) == manifest
     assert keys(storage) == [f"jobs/{ID}/request.json", f"jobs/{ID}/result.zip"]
     files.remove(ID)
     files.remove(ID)

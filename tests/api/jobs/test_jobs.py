@@ -153,7 +153,7 @@ async def test_what_was_over_a_day_ago_is_removed(opened: Any, tmp_path: Path, m
         await until(lambda: asyncio.sleep(0, not (tmp_path / "jobs" / id).exists()))
         await asyncio.sleep(0.5)
     with sqlite3.connect(tmp_path / "jobs.sqlite") as database:
-        for table in ("workflow_status", "operation_outputs", "keys"):
+        for table in ("workflow_status", "operation_outputs"):
             assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
 
 

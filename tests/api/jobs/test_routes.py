@@ -8,6 +8,7 @@ from typing import Any
 
 from api.jobs.files import JobFiles
 from api.jobs.schemas import LongRequest
+from runners.storage import Storage
 from tests.api.jobs.conftest import long_request, over
 
 
@@ -25,7 +26,7 @@ class SlowFiles(JobFiles):
 
 async def test_a_disk_that_does_not_answer_holds_up_jobs_only(opened: Any, tmp_path: Path) -> None:
     """Everything else goes on: the loop, and the threads that streams are encoded in."""
-    slow = SlowFiles(tmp_path / "jobs")
+    slow = SlowFiles(Storage(tmp_path), tmp_path / "making")
     async with opened(slow) as jobs:
         await jobs.of("anna", 1)
         request = long_request({"id": "a", "text": "x"})
