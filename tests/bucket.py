@@ -1,5 +1,6 @@
 """A real S3 server on 127.0.0.1 (moto's) that can be taken away, and comes back with what it holds."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ class Bucket:
         self.refused = ""  # the method that access is denied to
 
     def __enter__(self) -> Self:
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # it has a line for every request
         self.come()
         self.client().create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": REGION})
         return self

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.bucket import Bucket
-from tests.service.server import ROOT, Server, serving
+from tests.service.server import ROOT, Server, free_port, serving, start
 from tests.service.test_sharing import lookups
 
 CLIPS = [(ROOT / "references" / "default" / f"{style}.flac").read_bytes() for style in ("neutral", "question")]
@@ -36,6 +36,10 @@ def second(bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def environ(bucket: Bucket, cache: Path) -> dict[str, str]:
+    cache.mkdir(exist_ok=True)
+    kernels = Path(".pytest_cache/kernels").absolute()  # compiled once
+    kernels.mkdir(parents=True, exist_ok=True)
+    (cache / "kernels").symlink_to(kernels)
     return {
         **bucket.environ,
         "XTTS_DATA_DIR": f"s3://{bucket.name}/some/servers",
@@ -165,3 +169,13 @@ def test_speech_goes_on_without_the_bucket_and_all_else_when_it_is_back(
     for name in ("heard", "unheard"):
         assert delete(second, name).status_code == 204
         eventually(lambda name=name: name not in names(first))
+
+
+def test_a_bucket_that_is_not_there_ends_the_start(bucket: Bucket, tmp_path: Path) -> None:
+    wrong = {"XTTS_DATA_DIR": "s3://nobodys/speech", "XTTS_LOG_FORMAT": "text"}
+    server = start(tmp_path, environ(bucket, tmp_path / "cache") | wrong, free_port())
+    assert server.process.wait(timeout=180) == 1
+    assert server.log.read_text().splitlines()[-1] == (
+        "XTTS_DATA_DIR=s3://nobodys/speech: cannot be listed (s3:ListBucket): there is no such bucket. Make it, or"
+        " correct the name."
+    )
