@@ -43,6 +43,7 @@ class Bucket:
         self.requests: list[str] = []  # method and path, without what signs them
         self.before: Callable[[str], None] = lambda request: None  # called before each is done
         self.refused = ""  # the method that access is denied to
+        self.conditional = True  # whether it knows conditional writes
 
     def __enter__(self) -> Self:
         logging.getLogger("werkzeug").setLevel(logging.WARNING)  # it has a line for every request
@@ -82,9 +83,9 @@ class Bucket:
             pass
         self.before(request)
         if request.startswith(self.refused or "nothing"):
-            body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-            start_response("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
-            return [body]
+            return _error("403 Forbidden", "AccessDenied", start_response)
+        if "HTTP_IF_NONE_MATCH" in environ and not self.conditional:
+            return _error("501 Not Implemented", "NotImplemented", start_response)
         with self._one:
             return list(self._app(environ, start_response))
 
@@ -105,3 +106,9 @@ class Bucket:
     def objects(self) -> list[str]:
         """Their keys."""
         return [each["Key"] for each in self.client().list_objects_v2(Bucket=self.name).get("Contents", [])]
+
+
+def _error(status: str, code: str, start_response: Any) -> list[bytes]:
+    body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+    start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]

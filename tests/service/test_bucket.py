@@ -36,15 +36,12 @@ def second(bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def environ(bucket: Bucket, cache: Path) -> dict[str, str]:
-    cache.mkdir(exist_ok=True)
-    kernels = Path(".pytest_cache/kernels").absolute()  # compiled once
-    kernels.mkdir(parents=True, exist_ok=True)
-    (cache / "kernels").symlink_to(kernels)
     return {
         **bucket.environ,
         "XTTS_DATA_DIR": f"s3://{bucket.name}/some/servers",
         "XTTS_CACHE_DIR": str(cache),
         "XTTS_SLOTS": "2",
+        "XTTS_PRECISION": "fp32",  # which has nothing to compile, for caches that are empty
     }
 
 
