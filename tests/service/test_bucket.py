@@ -1,6 +1,5 @@
 """Two servers, processes with nothing in common but a bucket."""
 
-import os
 import signal
 import threading
 import time
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.bucket import Bucket
@@ -119,7 +119,9 @@ def test_an_upload_that_is_killed_half_way_is_no_voice(bucket: Bucket, second: S
 
         def kill(request: str) -> None:
             if request.startswith("PUT") and "/uploads/" in request:
-                os.killpg(third.process.pid, signal.SIGKILL)
+                parent = psutil.Process(third.process.pid)
+                for process in (*parent.children(recursive=True), parent):
+                    process.kill()
 
         bucket.before = kill
         try:
