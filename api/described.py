@@ -47,7 +47,7 @@ MEANINGS: Final = {
     422: "A field is missing, unknown or out of range, or what it names cannot be used.",
     429: "The queue is full, or the caller is over a limit. `Retry-After` says for how long to stay away.",
     500: "Our fault; the server's log says why.",
-    503: "The model is still loading; or the jobs' database cannot be reached.",
+    503: "The model is still loading, or the jobs' database or the bucket of files does not answer.",
     504: "It took longer than the server allows. The work was dropped.",
     507: "There is no room to store it.",
 }

@@ -1,5 +1,6 @@
 """A real S3 server on 127.0.0.1 (moto's) that can be taken away, and comes back with what it holds."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -42,8 +43,10 @@ class Bucket:
         self.requests: list[str] = []  # method and path, without what signs them
         self.before: Callable[[str], None] = lambda request: None  # called before each is done
         self.refused = ""  # the method that access is denied to
+        self.conditional = True  # whether it knows conditional writes
 
     def __enter__(self) -> Self:
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # it has a line for every request
         self.come()
         self.client().create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": REGION})
         return self
@@ -80,9 +83,9 @@ class Bucket:
             pass
         self.before(request)
         if request.startswith(self.refused or "nothing"):
-            body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-            start_response("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
-            return [body]
+            return _error("403 Forbidden", "AccessDenied", start_response)
+        if "HTTP_IF_NONE_MATCH" in environ and not self.conditional:
+            return _error("501 Not Implemented", "NotImplemented", start_response)
         with self._one:
             return list(self._app(environ, start_response))
 
@@ -103,3 +106,9 @@ class Bucket:
     def objects(self) -> list[str]:
         """Their keys."""
         return [each["Key"] for each in self.client().list_objects_v2(Bucket=self.name).get("Contents", [])]
+
+
+def _error(status: str, code: str, start_response: Any) -> list[bytes]:
+    body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+    start_response(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]

@@ -96,10 +96,10 @@ class VoiceLibrary:
                     raise
                 return self.resolve(voice, style, speakers=speakers)  # it was deleted or replaced meanwhile
         if voice not in speakers:
-            if (blend := parse_blend(voice)) is not None:
-                return self._mixed(blend, style, speakers)
             if self._bucket and self._bucket.look(voice):  # it came a moment ago
                 return self.resolve(voice, style, speakers=speakers)
+            if (blend := parse_blend(voice)) is not None:
+                return self._mixed(blend, style, speakers)
             raise self._unknown(voice, speakers)
         if style is not None:
             raise InvalidInput(f"{voice!r} is a speaker of the model and has no styles.", param="style")

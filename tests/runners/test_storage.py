@@ -123,6 +123,18 @@ def test_of_many_at_once_one_wins(storage: Storage) -> None:
     assert outcomes == [int(storage.read("name"))]
 
 
+def test_a_store_without_conditional_writes_still_gives_a_key_once(bucket: Bucket) -> None:
+    bucket.conditional = False
+    try:
+        storage = Storage(f"s3://{bucket.name}/plain")
+        storage.put("a", b"1", new=True)
+        with pytest.raises(FileExistsError):
+            storage.put("a", b"2", new=True)
+        assert storage.read("a") == b"1"
+    finally:
+        bucket.conditional = True
+
+
 @pytest.fixture(params=["refused", "mute"])
 def away(request: pytest.FixtureRequest, bucket: Bucket) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
     """Takes the bucket away, and brings it back."""

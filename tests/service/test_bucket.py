@@ -1,6 +1,5 @@
 """Two servers, processes with nothing in common but a bucket."""
 
-import os
 import signal
 import threading
 import time
@@ -8,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.bucket import Bucket
-from tests.service.server import ROOT, Server, serving
+from tests.service.server import ROOT, Server, free_port, serving, start
 from tests.service.test_sharing import lookups
 
 CLIPS = [(ROOT / "references" / "default" / f"{style}.flac").read_bytes() for style in ("neutral", "question")]
@@ -41,6 +41,7 @@ def environ(bucket: Bucket, cache: Path) -> dict[str, str]:
         "XTTS_DATA_DIR": f"s3://{bucket.name}/some/servers",
         "XTTS_CACHE_DIR": str(cache),
         "XTTS_SLOTS": "2",
+        "XTTS_PRECISION": "fp32",  # which has nothing to compile, for caches that are empty
     }
 
 
@@ -118,7 +119,9 @@ def test_an_upload_that_is_killed_half_way_is_no_voice(bucket: Bucket, second: S
 
         def kill(request: str) -> None:
             if request.startswith("PUT") and "/uploads/" in request:
-                os.killpg(third.process.pid, signal.SIGKILL)
+                parent = psutil.Process(third.process.pid)
+                for process in (*parent.children(recursive=True), parent):
+                    process.kill()
 
         bucket.before = kill
         try:
@@ -165,3 +168,13 @@ def test_speech_goes_on_without_the_bucket_and_all_else_when_it_is_back(
     for name in ("heard", "unheard"):
         assert delete(second, name).status_code == 204
         eventually(lambda name=name: name not in names(first))
+
+
+def test_a_bucket_that_is_not_there_ends_the_start(bucket: Bucket, tmp_path: Path) -> None:
+    wrong = {"XTTS_DATA_DIR": "s3://nobodys/speech", "XTTS_LOG_FORMAT": "text"}
+    server = start(tmp_path, environ(bucket, tmp_path / "cache") | wrong, free_port())
+    assert server.process.wait(timeout=180) == 1
+    assert server.log.read_text().splitlines()[-1] == (
+        "XTTS_DATA_DIR=s3://nobodys/speech: cannot be listed (s3:ListBucket): there is no such bucket. Make it, or"
+        " correct the name."
+    )

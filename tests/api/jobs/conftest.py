@@ -55,9 +55,9 @@ class Worker:
             self.files.create(ID, long_request(*samples))
         count = iter(range(1_000_000))
         client = self._runner.client()
-        await Work(
-            ID, self.files, self._planner, client, JobThreads(), lambda: self._step(next(count)), self._note, 0, (0, 0)
-        ).run()
+        passages = len(self.files.request(ID).samples)
+        steps, threads = (lambda: self._step(next(count))), JobThreads()
+        await Work(ID, self.files, self._planner, client, threads, steps, self._note, passages, (0, 0)).run()
 
     def _step(self, number: int) -> Step:
         async def step(function: Callable[[], Awaitable[Any]]) -> Any:

@@ -15,8 +15,8 @@ from tests.api.jobs.conftest import long_request, over
 class SlowFiles(JobFiles):
     """A disk that takes as long as `answers` is not set."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, *places: Any) -> None:
+        super().__init__(*places)
         self.answers = threading.Event()
 
     def create(self, id: str, request: LongRequest) -> None:

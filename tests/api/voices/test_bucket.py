@@ -80,15 +80,16 @@ def test_a_draft_becomes_a_voice_whole(bucket: Bucket, url: str, tmp_path: Path)
     assert other.owns(profile)
 
 
-def test_a_voice_that_came_a_moment_ago_speaks(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["anna", "anna (2)"])  # the second reads as a blend of the first
+def test_a_voice_that_came_a_moment_ago_speaks(url: str, tmp_path: Path, name: str) -> None:
     voices, other = server(url, tmp_path), server(url, tmp_path)
     library = VoiceLibrary(tmp_path / "none", bucket=other)
     with pytest.raises(UnknownVoice):
-        library.resolve("anna")
-    put(voices, "anna")
-    assert library.find("anna") is None  # which never asks
-    assert library.resolve("anna").references
-    assert library.names([]) == ["anna"]
+        library.resolve(name)
+    put(voices, name)
+    assert library.find(name) is None  # which never asks
+    assert library.resolve(name).references
+    assert library.names([]) == [name]
 
 
 NAMES = st.one_of(st.sampled_from(["anna", "Éva (2)", "E\u0301va", "o'brien"]), st.text(max_size=8).map(composed))
