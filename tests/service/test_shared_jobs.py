@@ -1,9 +1,11 @@
-"""Two servers and a Postgres: any of them answers for a job, one goes on where another died, the database may go."""
+"""Two servers with nothing in common but a Postgres and a bucket: any of them answers for a job, one goes on where
+another died, and what they share may be away for a while."""
 
 import base64
 import hashlib
 import hmac
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.bucket import Bucket
 from tests.postgres import Postgres, postgres
 from tests.service.server import Server, free_port, start, stop, wait_until_healthy
 from tests.service.test_long import LONG, SHORT, done, status, submit, until, unzip
@@ -50,6 +53,7 @@ class Told(BaseHTTPRequestHandler):
 class Cluster:
     servers: list[Server]
     database: Postgres
+    bucket: Bucket
     receiver: Receiver
 
     def busy(self) -> Server:
@@ -67,20 +71,25 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Cluster]:
     receiver = Receiver()
-    with postgres() as database:
+    with postgres() as database, Bucket("speech") as bucket:
         environ = {
-            "XTTS_CACHE_DIR": str(cache_dir),
-            "XTTS_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+            **bucket.environ,
+            "XTTS_DATA_DIR": f"s3://{bucket.name}/all",
             "XTTS_DATABASE": database.url,
             "XTTS_SLOTS": "1",
             "XTTS_WEBHOOKS": f"http://127.0.0.1:{receiver.server_port}",
             "XTTS_WEBHOOK_SECRET": f"whsec_{SECRET}",
         }
-        servers = [start(tmp_path_factory.mktemp("one"), environ, free_port()) for _ in range(2)]
+        servers = []
+        for _ in range(2):
+            folder = tmp_path_factory.mktemp("server")
+            if (cache_dir / "kernels").exists():  # compiled already
+                shutil.copytree(cache_dir / "kernels", folder / "cache" / "kernels")
+            servers.append(start(folder, {**environ, "XTTS_CACHE_DIR": str(folder / "cache")}, free_port()))
         try:
             for server in servers:
                 wait_until_healthy(server)
-            yield Cluster(servers, database, receiver)
+            yield Cluster(servers, database, bucket, receiver)
         finally:
             for server in servers:
                 if server.process.poll() is None:
@@ -170,6 +179,22 @@ def test_while_the_database_is_away_speech_goes_on_and_jobs_go_on_afterwards(clu
                 assert server.slots()["total"]
         finally:
             cluster.database.start()
+        manifest, files = unzip(done(client, job))
+    assert manifest["totals"]["done"] == len(files) == len(TEXTS)
+
+
+def test_while_the_bucket_is_away_jobs_wait_and_go_on_afterwards(cluster: Cluster) -> None:
+    with cluster.servers[0].client() as client:
+        job = submit(client, TEXTS)
+        until(lambda: status(client, job)["progress"]["done"])
+        cluster.bucket.go()
+        try:
+            refused = client.post("/generate/long/submit", json={"samples": SHORT})
+            assert (refused.status_code, refused.json()["error"]["type"]) == (503, "storage_away")
+            assert int(refused.headers["retry-after"]) > 0
+            assert client.post("/generate/simple", json={"text": "Egy."}).status_code == 200
+        finally:
+            cluster.bucket.come()
         manifest, files = unzip(done(client, job))
     assert manifest["totals"]["done"] == len(files) == len(TEXTS)
 
