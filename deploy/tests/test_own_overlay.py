@@ -58,9 +58,10 @@ def test_a_line_puts_a_bucket_in_place_of_shared_volumes(changed: Callable[[Chan
         assert (
             volumes.keys() == {each["name"] for each in container(server)["volumeMounts"]} == {"cache", "keys", "tmp"}
         )
-        (data,) = [each for each in container(server)["env"] if each["name"] == "XTTS_DATA_DIR"]
-        assert data["valueFrom"] == {"secretKeyRef": {"name": "xtts-storage", "key": "bucket"}}
-    assert re.search(r"kubectl .*create secret generic xtts-storage --from-literal=bucket=s3://", README)
+        for variable, key in (("XTTS_DATA_DIR", "bucket"), ("XTTS_DATABASE", "database")):
+            (named,) = [each for each in container(server)["env"] if each["name"] == variable]
+            assert named["valueFrom"] == {"secretKeyRef": {"name": "xtts-storage", "key": key}}
+            assert re.search(rf"create secret generic xtts-storage .*--from-literal={key}=\w+://", README, re.DOTALL)
 
 
 def test_without_our_redis_the_secret_may_name_another(changed: Callable[[Change], Rendered]):
