@@ -28,7 +28,7 @@ DEADLINE: Final = 12.0  # seconds for a call, over all attempts, and those that 
 SLOWEST: Final = 2**20  # bytes a second
 PAUSE: Final = 2.0  # seconds in which one that has failed is not asked again
 AWAY: Final = "The store of this server's files does not answer. Try again in a few seconds."
-LARGEST: Final = 32 * 2**20  # bytes of a file that is read at once
+USUAL: Final = 4 * 2**20  # bytes of a file that is read at once; s3fs repeats its repetitions, which takes longer
 PIECE: Final = 2**20  # bytes of a file that are read at a time
 THERE: Final = ("PreconditionFailed", "ConditionalRequestConflict")  # S3's words for a key that is taken
 
@@ -112,7 +112,7 @@ class Storage:
                 draft.write(piece)
 
     def read(self, key: str) -> bytes:
-        return bytes(self._call("cat_file", self._path(key), size=LARGEST))
+        return bytes(self._call("cat_file", self._path(key), size=USUAL))
 
     def read_all(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Those that are there, several at a time. For small files."""
