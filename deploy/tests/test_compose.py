@@ -10,12 +10,14 @@ from deploy.tests.conftest import ROOT
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 GPU = yaml.safe_load((DEPLOY / "compose.gpu.yaml").read_text())
+SHARED = yaml.safe_load((DEPLOY / "compose.shared.yaml").read_text())
 SERVER = COMPOSE["services"]["xtts"]
 
 
 def test_the_code_knows_every_setting():
     code = "".join(file.read_text() for folder in ("api", "runners") for file in (ROOT / folder).rglob("*.py"))
     settings = SERVER["environment"].keys() | GPU["services"]["xtts"]["environment"].keys()
+    settings |= SHARED["services"]["xtts"]["environment"].keys()
     others = {name for name in settings if name == "PORT" or name.startswith(("AWS_", "HF_"))}  # libraries read them
     assert {name for name in settings - others if f'"{name}"' not in code} == set()
 
@@ -54,5 +56,18 @@ def test_grafana_looks_for_the_dashboard_where_it_is_mounted():
 
 
 def test_public_images_are_pinned_to_a_version():
-    images = [each["image"] for name, each in COMPOSE["services"].items() if name != "xtts"]
-    assert all(re.search(r":v?\d+\.\d+", image) for image in images)
+    services = COMPOSE["services"] | SHARED["services"]
+    images = [each["image"] for name, each in services.items() if name != "xtts"]
+    assert all(re.search(r":(v?\d+\.\d+|RELEASE\.\d{4}-)", image) for image in images)
+
+
+def test_what_is_shared_is_open_to_no_other_machine_and_has_no_password_of_ours():
+    services = SHARED["services"]
+    assert all("ports" not in each for each in services.values())
+    environment = services["xtts"]["environment"]
+    assert f"{environment['AWS_ENDPOINT_URL']}/".startswith("http://bucket:")
+    assert "@database:" in environment["XTTS_DATABASE"]
+    assert "${SHARED_PASSWORD:?" in environment["XTTS_DATABASE"]
+    passwords = [services["database"]["environment"]["POSTGRES_PASSWORD"], environment["AWS_SECRET_ACCESS_KEY"]]
+    passwords.append(services["bucket"]["environment"]["MINIO_ROOT_PASSWORD"])
+    assert set(passwords) == {"${SHARED_PASSWORD}"}
