@@ -8,7 +8,7 @@ from api.jobs.render import Passage, RenderTask
 from api.jobs.schemas import LONGEST_SILENCE, MOST_PARTS, LongRequest, Sample
 from api.passages import passages
 from api.plan import Phrase, Planner
-from runners.errors import InvalidInput, SpeechError
+from runners.errors import InvalidInput, SpeechError, StorageAway
 from runners.types import ModelCard
 
 
@@ -41,6 +41,8 @@ class JobPlanner:
     def _task(self, sample: Sample, model: ModelCard, stem: Path) -> RenderTask:
         try:
             phrases = self._phrases(sample, model)
+        except StorageAway:
+            raise  # it will come back
         except SpeechError as error:
             return RenderTask(sample, [], [], None, stem, error)
         cut = [

@@ -20,7 +20,7 @@ from api.jobs.state import Progress
 from api.jobs.threads import JobThreads
 from api.loudness import WORDS, VoiceLoudness
 from api.runner_client import RunnerClient, UtteranceAudio
-from runners.errors import EngineFailure, ModelLoading, SpeechError
+from runners.errors import EngineFailure, ModelLoading, SpeechError, StorageAway
 from runners.types import Status, Utterance
 
 # A call holds several passages for each slot, so that most slots are in use until most of it is done; and not more than
@@ -155,6 +155,8 @@ class Work:
                     task.done.add(index)
                     live.passages_done += 1
                     live.audio_seconds += sum(map(len, outcome.pieces)) / self._rate
+                elif isinstance(outcome, StorageAway):
+                    raise outcome  # it will come back: the step is tried again
                 else:
                     task.error = outcome
         await self._tell()

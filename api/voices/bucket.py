@@ -127,7 +127,9 @@ class BucketVoices:
         try:
             self._storage.put(_key(name), content, new=True)
         except FileExistsError:
-            if self._storage.read(_key(name)) != content:  # else it is ours: the answer to a first attempt was lost
+            there = self._storage.read_all([_key(name)]).get(_key(name))  # None: it was deleted meanwhile
+            if there != content:  # else it is ours: the answer to a first attempt was lost
+                self._learn(name, there)
                 with suppress(StorageAway):
                     self._remove(manifest.upload)
                 raise already_there(name) from None

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.runner_client import RunnerClient
-from runners.errors import EngineFailure, InvalidInput
+from runners.errors import EngineFailure, InvalidInput, StorageAway
 from runners.types import Audio, Failed, Finished, Load, ModelCard, PieceDone, Status, StopReason
 from runners.wire import pack
 
@@ -29,6 +29,7 @@ class FakeBulkRunner:
         self.said: Counter[str] = Counter()
         self.calls: list[int] = []  # how many texts came in each
         self.broken = 0  # items to fail as an engine does, before all goes well
+        self.away = 0  # items whose voice cannot be read, since the bucket is away
         self.down = 0  # calls to answer with nothing
         self.dropped = 0  # calls whose caller has left
         self.may_answer = threading.Event()  # jobs have a loop of their own
@@ -66,6 +67,9 @@ class FakeBulkRunner:
         if self.broken:
             self.broken -= 1
             return packed(Failed(EngineFailure("The engine was lost.")))
+        if self.away:
+            self.away -= 1
+            return packed(Failed(StorageAway("The store does not answer.")))
         samples = np.full(len(utterance["text"]) * 240, 0.1, np.float32)  # 10 ms a character
         done = PieceDone(0, 0, 3, StopReason.STOP_CODE)
         return packed(Audio(0, 0, samples), done, Finished())

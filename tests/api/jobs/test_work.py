@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from api.audio.mastering import loudness_of
 from api.jobs.state import Progress
 from api.loudness import WORDS
+from runners.errors import StorageAway
 from runners.types import Audio, Finished, PieceDone, StopReason
 from tests.api.jobs.conftest import ID, Worker
 from tests.api.jobs.fake_bulk_runner import RATE, FakeBulkRunner, packed
@@ -111,6 +112,14 @@ async def test_an_engine_that_fails_for_good_fails_the_sample(worker: Worker, ru
     await worker.run({"id": "a", "text": "x"})
     assert unzipped(worker)[0]["samples"][0]["error"]["type"] == "engine_failure"
     assert runner.said["x"] == 3
+
+
+async def test_a_bucket_that_is_away_fails_the_step_and_not_the_sample(worker: Worker, runner: FakeBulkRunner) -> None:
+    runner.away = 1
+    with pytest.raises(StorageAway):
+        await worker.run({"id": "a", "text": "x"})
+    await worker.run()
+    assert unzipped(worker)[0]["totals"]["done"] == 1
 
 
 @given(st.integers(0, 12), st.integers(1, 4))
