@@ -1,11 +1,9 @@
 """Puts what was trained into `checkpoint/`, and keeps it in half precision for the server to make its demo voice of."""
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import soundfile
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -44,10 +42,11 @@ def built_in_speakers(folder: Path) -> dict[str, dict[str, Tensor]]:
     xtts, espeak = load_checkpoint(look_at(folder), torch.device("cpu")), Espeak()
     speakers = {}
     for name, speaker in SPEAKERS.items():
-        with tempfile.NamedTemporaryFile(suffix=".wav") as clip:
-            soundfile.write(clip.name, spoken(espeak, _CLIP, "en", speaker).numpy(), RATE)
-            latent, embedding = xtts.get_conditioning_latents(clip.name)
-        speakers[name] = {"gpt_cond_latent": latent, "speaker_embedding": embedding}
+        clip = spoken(espeak, _CLIP, "en", speaker)[None]
+        speakers[name] = {
+            "gpt_cond_latent": xtts.get_gpt_cond_latents(clip, RATE, length=6, chunk_length=6),
+            "speaker_embedding": xtts.get_speaker_embedding(clip, RATE),
+        }
     return speakers
 
 

@@ -52,13 +52,14 @@ def train_gpt(plan: Plan) -> None:
     matrices = [p for name, p in gpt.model.named_parameters() if p.requires_grad and _is_for_muon(name, p)]
     chosen = {id(matrix) for matrix in matrices}
     others = [p for p in gpt.model.parameters() if p.requires_grad and id(p) not in chosen]
-    muon = Muon(matrices, lr=PEAK_RATE)
+    muon = Muon(matrices, PEAK_RATE, plan.products)
     adam = torch.optim.AdamW([*others, *gpt.teller.parameters()], betas=(0.9, 0.98), weight_decay=0.0, fused=True)
 
     def advance(step: int) -> Measures:
         set_rate((muon, adam), rate(step, plan.gpt_steps, PEAK_RATE))
-        with torch.autocast(plan.device, torch.bfloat16, enabled=plan.device == "cuda"):
-            losses = gpt.losses(examples.batch(step, longest(step), corrupt=CORRUPT))
+        batch = examples.batch(step, longest(step), corrupt=CORRUPT)
+        with plan.autocast():
+            losses = gpt.losses(batch)
         (losses["code"] + TOLD_WEIGHT * losses["told"]).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([*matrices, *others], LONGEST_GRADIENT)
         for optimizer in (muon, adam):

@@ -26,6 +26,15 @@ class Plan:
         return "cuda" if torch.cuda.is_available() else "cpu"
 
     @property
+    def products(self) -> torch.dtype:
+        """What matrices are multiplied in: bfloat16 where that is quick, on GPUs and on CPUs with AMX."""
+        quick = self.device == "cuda" or torch.cpu.get_capabilities().get("amx_bf16", False)
+        return torch.bfloat16 if quick else torch.float32
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.products is torch.bfloat16)
+
+    @property
     def shards(self) -> list[Path]:
         """Those there are; the first is held out of all training."""
         return sorted(self.work.glob("shard-*.npz"))

@@ -59,6 +59,8 @@ class Run:
         """`advance(step)` takes a step; `examine()` measures what was not trained on. Both name what they saw."""
         first, sums, began, saved = self.resume(), dict[str, float](), _clocks(), time.time()
         print(f"{self.path.stem}: from step {first} to {steps}", flush=True)
+        if not self.path.exists():  # what was kept is there for the other steps, even if it is not trained further
+            self.save(first)
         for step in range(first, steps):
             for name, value in advance(step).items():
                 sums[name] = sums.get(name, 0.0) + float(value)

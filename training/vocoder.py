@@ -156,7 +156,8 @@ def _train(plan: Plan, name: str, steps: int, vocoder: Any, peak: float, speech:
     def advance(step: int) -> Measures:
         set_rate((adam,), rate(step, steps, peak, decay=0.7))
         rows, speakers, real = (part.to(plan.device) for part in speech.batch(step, inputs))
-        made = vocoder(stretch(rows), g=speakers)[:, 0]
+        with plan.autocast():
+            made = vocoder(stretch(rows), g=speakers)[:, 0].float()
         inner = slice(STRIDE, -STRIDE)  # where the window's ends are not heard
         loss = spectral_distance(made[:, inner], real[:, inner])
         adam.zero_grad()

@@ -44,6 +44,19 @@ def test_a_run_goes_on_from_weights_that_were_kept(tmp_path: Path) -> None:
     torch.testing.assert_close(layer.weight, trained.weight, atol=1e-3, rtol=1e-3)
 
 
+def test_weights_that_were_kept_are_there_for_other_steps_without_more_training(tmp_path: Path) -> None:
+    run, trained, advance = made(tmp_path / "run.pt")
+    run.train(7, advance)
+    (tmp_path / "kept").mkdir()
+    keep(tmp_path / "run.pt", tmp_path / "kept")
+    run, _, advance = made(tmp_path / "next.pt", tmp_path / "kept")
+    (tmp_path / "kept" / "run.safetensors").rename(tmp_path / "kept" / "next.safetensors")
+    run.train(7, advance)
+    state = torch.load(tmp_path / "next.pt", weights_only=True)
+    assert state["step"] == 7
+    torch.testing.assert_close(state["layer"]["weight"], trained.weight.detach(), atol=1e-3, rtol=1e-3)
+
+
 def test_what_was_not_trained_on_is_measured_at_the_end(tmp_path: Path) -> None:
     run, _, advance = made(tmp_path / "run.pt")
     run.train(3, advance, lambda: {"loss": 0.25})

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from runners.checkpoint.look import look_at
+from runners.demo.layout import WIDTH
 from runners.text.pieces import Piece
 from runners.xtts.checkpoint import load_checkpoint
 from training.codebook import load_codebook, train_codebook
@@ -12,7 +13,6 @@ from training.examples import Examples, delayed
 from training.export import export
 from training.features import RATE, STRIDE, beat
 from training.gpt import train_gpt
-from training.model import WIDTH
 from training.plan import Plan
 from training.speaker import train_speaker
 from training.spectral import spectral_distance
