@@ -37,6 +37,9 @@ test-browser: .venv/dev  ## try the studio in a browser (needs Debian's chromium
 test-agents: .venv/agents/installed  ## run the examples for pipecat and LiveKit by those packages, and interrupt them (0.6 GB)
 	$(BIN)/python -m pytest tests/agents $(ARGS)
 
+test-ray: .venv/ray/installed  ## run examples/ray on two actors, kill one, and go on with a run that was broken off
+	$(BIN)/python -m pytest tests/ray $(ARGS)
+
 screenshots: .venv/dev  ## remake the pictures of docs/studio.md (needs Debian's chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
@@ -116,6 +119,11 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@$(BIN)/uv pip install -q --python $(@D)/bin/python pipecat-ai==1.14.0 livekit-agents==1.8.9
 	@touch $@
 
+.venv/ray/installed: Makefile requirements.txt .venv/dev
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip install -q --python $(@D)/bin/python -r requirements.txt 'ray[data]==2.60.0'
+	@touch $@
+
 .venv/dev: requirements-dev.txt .venv/serve
 	@$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
@@ -126,6 +134,6 @@ clean:  ## remove what the targets above made, the virtual environment too
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix .venv/node --no-audit --no-fund --silent
 	@touch $@
 
-.PHONY: help serve batch test test-browser test-agents screenshots lint lint-deploy bench demo-voice judge references lock check-model \
+.PHONY: help serve batch test test-browser test-agents test-ray screenshots lint lint-deploy bench demo-voice judge references lock check-model \
 	model-import build engine image image-test clean
 .DEFAULT_GOAL := help
