@@ -32,6 +32,6 @@ def test_what_the_first_has_heard_is_the_seconds_hit(server: Server, tmp_path: P
     environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_DATA_DIR": str(server.log.parent / "data"), "XTTS_SLOTS": "2"}
     with serving(tmp_path, environ) as second:
         assert spoken(second) == audio
-        assert lookups(second) == {"memory": 0, "disk": 1, "miss": 0}
+        assert lookups(second) == {"memory": 0, "disk": 1, "bucket": 0, "miss": 0}
     with server.client() as client:
         assert client.delete("/voices/shared").status_code == 204
