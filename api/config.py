@@ -13,9 +13,9 @@ from api.auth.cors import parse_origins
 from api.auth.keys import ApiKey, read_keys
 from api.auth.rates import MEMORY, parse_limit, parse_store
 from api.auth.security import parse_proxies
-from api.jobs.webhook import parse_callable, parse_secret
 from api.paths import parse_prefix
 from api.pronunciations import parse_lexicon_file
+from api.webhook import parse_callable, parse_secret
 from runners.config import read_data_dir, read_language
 from runners.environment import Environment
 from runners.logs import read_format

@@ -18,11 +18,11 @@ from api.jobs.planner import JobPlanner
 from api.jobs.schemas import LongRequest
 from api.jobs.state import JobStatus, Progress, State
 from api.jobs.threads import JobThreads
-from api.jobs.webhook import Webhooks
 from api.jobs.work import Step, Work
 from api.observe.metrics import unfinished_jobs
 from api.plan import Planner
 from api.runner_client import RunnerClient
+from api.webhook import Webhooks
 from runners.errors import DeadlineExceeded, InvalidInput, Overloaded, SpeechError, StorageAway
 from runners.storage import Storage
 
