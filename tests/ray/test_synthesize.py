@@ -1,4 +1,4 @@
-"""examples/ray on two local actors, as it is run: a run, one that loses an actor, one that is broken off and goes on."""
+"""examples/ray on two local actors: a run, one that loses an actor, one that is broken off and goes on."""
 
 import json
 import os
