@@ -198,9 +198,7 @@ class Storage:
             if _code(error) == "NoSuchBucket":
                 raise self._fault(error) from error
             raise
-        except FileExistsError:
-            raise
-        except NotImplementedError:
+        except (FileExistsError, NotImplementedError):
             raise
         except Exception as error:
             if _code(error) in THERE:

@@ -17,6 +17,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from api.audio.mastering import loudness_of
+from runners.xtts.int10.tile import HAS_BFLOAT16
 from tests.service.server import Server
 from tests.studio import LINES
 
@@ -62,7 +63,9 @@ def pcm(response: httpx.Response) -> NDArray[np.int16]:
 
 
 def close(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
-    return one.shape == other.shape and int(np.abs(one.astype(int) - other).max(initial=0)) <= STEP
+    """Where the CPU has bfloat16 the vocoder computes in it, and how it rounds depends on the window's length: 40 dB."""
+    limit = max(STEP, int(np.abs(one.astype(int)).max(initial=0)) // 100) if HAS_BFLOAT16 else STEP
+    return one.shape == other.shape and int(np.abs(one.astype(int) - other).max(initial=0)) <= limit
 
 
 @pytest.mark.parametrize("format", FORMATS)
