@@ -63,7 +63,7 @@ def pcm(response: httpx.Response) -> NDArray[np.int16]:
 
 
 def close(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
-    """Within a step, or 40 dB where the CPU has bfloat16: the vocoder's rounding then depends on the window's length."""
+    """Within a step, or 40 dB where the CPU has bfloat16: its rounding depends on the window's length."""
     limit = max(STEP, int(np.abs(one.astype(int)).max(initial=0)) // 100) if HAS_BFLOAT16 else STEP
     return one.shape == other.shape and int(np.abs(one.astype(int) - other).max(initial=0)) <= limit
 
