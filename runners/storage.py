@@ -167,13 +167,6 @@ class Storage:
             with suppress(FileNotFoundError):
                 self._files.rm(self._path(folder), recursive=True)
 
-    def link(self, key: str, seconds: int) -> str | None:
-        """An address that opens the file for so long; None: the store makes no such thing."""
-        try:
-            return str(self._call("sign", self._path(key), expiration=seconds, timed=False))
-        except NotImplementedError:
-            return None
-
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 
@@ -182,7 +175,7 @@ class Storage:
         seconds = modified.timestamp() if isinstance(modified, datetime) else float(modified)
         return StoredFile(str(info["name"])[len(self._root) + 1 :], info["size"], version_of(info), seconds)
 
-    def _call(self, name: str, *arguments: Any, size: int = 0, timed: bool = True, **options: Any) -> Any:
+    def _call(self, name: str, *arguments: Any, size: int = 0, **options: Any) -> Any:
         """A method of the filesystem. `size`: bytes that go or come."""
         operation: Callable[..., Any] = getattr(self._files, name)
         if self._local:
@@ -190,7 +183,7 @@ class Storage:
         self.check()
         if self._away_until:  # one caller tries again; meanwhile the others need not wait for it
             self._away_until = time.monotonic() + DEADLINE
-        if timed and self._files.async_impl:
+        if self._files.async_impl:
             options["timeout"] = DEADLINE + size / SLOWEST
         try:
             answer = operation(*arguments, **options)
