@@ -16,6 +16,10 @@ def explained(fault: ErrorDetails, schema: Mapping[str, Any]) -> str:
     path = fault["loc"]
     if EXPLAINED in fault.get("ctx", {}):
         return fault["msg"]
+    if fault["type"] == "value_error":
+        return fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "string_unicode":
+        return "half of a surrogate pair; write the character itself, or both halves"
     try:
         if fault["type"] == "extra_forbidden":
             known = _rules(path[:-1], schema)["properties"]
@@ -25,10 +29,6 @@ def explained(fault: ErrorDetails, schema: Mapping[str, Any]) -> str:
         return fault["msg"]
     if fault["type"] == "missing":
         return f"{shown(path[-1])} is missing; right is {right}"
-    if fault["type"] == "string_unicode":
-        return "half of a surrogate pair; write the character itself, or both halves"
-    if fault["type"] == "value_error":
-        return fault["msg"].removeprefix("Value error, ")
     return f"{shown(fault['input'])} is not right; right is {right}"
 
 

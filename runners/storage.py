@@ -187,22 +187,27 @@ class Storage:
             options["timeout"] = DEADLINE + size / SLOWEST
         try:
             answer = operation(*arguments, **options)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, FileExistsError) as error:  # which is an answer, too
             if _code(error) == "NoSuchBucket":
                 raise self._fault(error) from error
+            self._answered()
             raise
-        except (FileExistsError, NotImplementedError):
+        except NotImplementedError:
             raise
         except Exception as error:
             if _code(error) in THERE:
+                self._answered()
                 raise FileExistsError(str(error)) from error
             if _code(error) == "NotImplemented":
                 raise StorageAway(AWAY) from error
             raise self._fault(error) from error
+        self._answered()
+        return answer
+
+    def _answered(self) -> None:
         if self._away_until:
             self._away_until = 0.0
             log.info("%s answers again", self.url)
-        return answer
 
     def _fault(self, error: Exception) -> StorageAway:
         if not self._away_until:

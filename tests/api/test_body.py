@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -70,6 +70,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(MODELS), st.dictionaries(st.sampled_from([*FIELDS, "x"]), VALUES, max_size=6))
+@example(SegmentedRequest, {"segments": [{"voice": False}]})
 def test_no_body_gets_pydantics_words(model: Any, body: Any) -> None:
     try:
         model.model_validate(body)

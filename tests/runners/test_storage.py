@@ -165,6 +165,9 @@ def test_away_and_back(
     assert len(bucket.requests) == asked  # it is left alone for a while
     come()
     storage._away_until = 1e-9  # the while is over
+    with pytest.raises(FileNotFoundError):  # which is an answer, too
+        storage.read("b")
+    storage.check()
     assert storage.read("a") == b"1"
     assert [record.levelname for record in caplog.records if record.name == module.__name__] == ["WARNING", "INFO"]
 

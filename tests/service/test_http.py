@@ -171,7 +171,7 @@ def test_a_websocket_where_there_is_none_is_told(small_server: Server) -> None:
         (
             "/generate/long/submit",
             {"sampels": []},
-            'samples: "samples" is missing; right is an array of 1 to 1000; sampels: "sampels" does not belong here; '
+            'samples: "samples" is missing; right is an array of 1 to 10000; sampels: "sampels" does not belong here; '
             'did you mean "samples"?',
         ),
         ("/v1/audio/speech", {"model": "tts-1"}, 'input: "input" is missing'),

@@ -97,7 +97,7 @@ READERS: dict[str, tuple[tuple[str, ...], Reader]] = {  # by name: formats, and 
     "opusdec": (("opus",), from_opusdec),
     "mediainfo": (("mp3", "wav", "flac", "opus"), from_mediainfo),
 }
-PACKAGES = ("soundfile", "librosa", "mutagen", "pydub")
+PROGRAMS = {"soundfile": None, "librosa": None, "mutagen": None, "pydub": "ffprobe"}  # that a package needs
 # A stream cannot say how long it will be, and these believe its header; a file that is not streamed says it.
 NEEDS_LENGTH = {
     ("soundfile", "flac"),
@@ -110,8 +110,9 @@ LOST = {("sox", "mp3"): 576}  # samples: libmad, which it reads MP3 by, leaves t
 
 
 def needs(reader: str) -> None:
-    if reader not in PACKAGES and not shutil.which(reader):
-        pytest.skip(f"no {reader} here")
+    program = PROGRAMS.get(reader, reader)
+    if program and not shutil.which(program):
+        pytest.skip(f"no {program} here")
 
 
 @pytest.fixture(scope="module")

@@ -201,6 +201,7 @@ def test_what_was_said_whole_counts_whole(site: Site) -> None:
         send(socket, "text", text="This sentence is said. But hold this one, hold it. And")
         until(socket, "segment_ended")
         until(socket, "segment_began")
+        assert socket.receive()["bytes"]  # what was not sent cannot have been heard
         send(socket, "cancel", played=WINDOW / RATE + 0.1)
         events, _ = until(socket, "cancelled")
         assert len("This sentence is said.") < events[-1]["characters_spoken"] < len("This sentence is said. But hold")
