@@ -14,7 +14,7 @@ import httpx
 
 from runners.errors import InvalidInput
 
-ORIGIN: Final = re.compile(r"https?://[^\s/?#*,@]+")
+ORIGIN: Final = re.compile(r"https?://[^\s/?#*,@]+", re.IGNORECASE)
 TIMEOUT: Final = 15.0  # seconds
 SECRET: Final = "base64 of 24 to 64 bytes, such as `openssl rand -base64 32` makes, with or without whsec_ before it"
 
@@ -32,10 +32,18 @@ def parse_secret(text: str) -> bytes:
 
 def parse_callable(text: str) -> tuple[str, ...]:
     """Origins separated by commas. Raises ValueError, which says what would be right."""
-    origins = tuple(origin.strip().lower() for origin in text.split(",") if origin.strip())
-    if not all(map(ORIGIN.fullmatch, origins)):
-        raise ValueError("origins separated by commas, such as https://hooks.example.com, without a path or slash")
-    return origins
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    try:
+        if all(map(ORIGIN.fullmatch, origins)):
+            return tuple(origin_of(httpx.URL(origin)) for origin in origins)
+    except httpx.InvalidURL:
+        pass
+    raise ValueError("origins separated by commas, such as https://hooks.example.com, without a path or slash")
+
+
+def origin_of(url: httpx.URL) -> str:
+    """Lower case, without a scheme's usual port, accents in ASCII's form."""
+    return f"{url.scheme}://{url.netloc.decode()}"
 
 
 class Webhooks:
@@ -52,8 +60,8 @@ class Webhooks:
         try:
             parsed = httpx.URL(url)
         except httpx.InvalidURL:
-            raise InvalidInput("this is not the address of a page", param="webhook") from None
-        if f"{parsed.scheme}://{parsed.netloc.decode()}" not in self._origins or parsed.userinfo:
+            raise InvalidInput("this is not a valid URL", param="webhook") from None
+        if origin_of(parsed) not in self._origins or parsed.userinfo:
             message = f"its origin must be one that the server may call: {', '.join(sorted(self._origins))}"
             raise InvalidInput(message, param="webhook")
 

@@ -5,6 +5,7 @@ Both are written whole or not at all, the file first: whatever stops a run, what
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
@@ -16,15 +17,22 @@ from api.jobs.manifest import NAME, Entry, Manifest
 from api.jobs.schemas import Sample
 from runners.whole_file import SHARED, write_whole
 
+SHARE = 20  # times as long as writing the manifest took nothing is written
+
 
 class Output:
-    """What became of `samples` in `folder`. `kept`: entries of an earlier run that still hold."""
+    """What became of `samples` in `folder`. `kept`: entries of an earlier run that still hold.
+
+    A long manifest is not written for each sample; `write` once more at the end.
+    """
 
     def __init__(self, folder: Path, samples: Sequence[Sample], kept: Iterable[Entry] = ()) -> None:
         self.folder = folder
         self.samples = samples
         self._entries: dict[str, Entry] = {}
         self._json: dict[str, str] = {}  # of each entry, once: a batch may be long
+        self._written = 0.0  # when, by time.monotonic
+        self._took = 0.0  # seconds
         for entry in kept:
             self._put(entry)
 
@@ -38,7 +46,8 @@ class Output:
         return Manifest.of(entries, len(self.samples))
 
     def add(self, entry: Entry, files: Mapping[str, bytes]) -> None:
-        """Writes the files, by their endings, if there are any, then the manifest. Raises OSError."""
+        """Writes the files, by their endings, if there are any, then the manifest, unless that is long and was written
+        just now. Raises OSError."""
         for ending, content in files.items():
             name = f"{entry.id}.{ending}"
             if ending in get_args(Subtitles):
@@ -47,14 +56,19 @@ class Output:
                 entry.file, entry.bytes, entry.sha256 = name, len(content), hashlib.sha256(content).hexdigest()
             write_whole(self.folder / name, content, mode=SHARED, lasting=False)
         self._put(entry)
-        self.write()
+        if time.monotonic() - self._written > SHARE * self._took:
+            self.write()
 
     def write(self) -> None:
+        """The manifest. Raises OSError."""
+        begun = time.monotonic()
         manifest = self.manifest
         entries = ",\n".join(self._json[entry.id] for entry in manifest.samples)
         text = f'{{"totals": {manifest.totals.model_dump_json()},\n"samples": [\n{entries}\n]}}\n'
         # A server's message may hold half a surrogate pair: its backslash form is how JSON writes one.
         write_whole(self.folder / NAME, text.encode(errors="backslashreplace"), mode=SHARED, lasting=False)
+        self._written = time.monotonic()
+        self._took = self._written - begun
 
     def _put(self, entry: Entry) -> None:
         self._entries[entry.id] = entry

@@ -41,6 +41,7 @@ class Run:
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None  # they stopped for one reason; one is enough to tell it
         finally:
+            self._output.write()
             self._bar.close()
 
     async def _next(self) -> None:

@@ -30,6 +30,7 @@ PAUSE: Final = 2.0  # seconds in which one that has failed is not asked again
 AWAY: Final = "The store of this server's files does not answer. Try again in a few seconds."
 USUAL: Final = 4 * 2**20  # bytes of a file that is read at once; s3fs repeats its repetitions, which takes longer
 PIECE: Final = 2**20  # bytes of a file that are read at a time
+MOST_DELETED: Final = 1000  # files at once
 THERE: Final = ("PreconditionFailed", "ConditionalRequestConflict")  # S3's words for a key that is taken
 
 log = logging.getLogger(__name__)
@@ -141,6 +142,13 @@ class Storage:
             return None
         return self._described(info) if info["type"] == "file" else None
 
+    def names(self, folder: str) -> list[str]:
+        """Of the files and folders in it; none where there is no such folder."""
+        try:
+            return [path.rstrip("/").rpartition("/")[2] for path in self._call("ls", self._path(folder), detail=False)]
+        except FileNotFoundError:
+            return []
+
     def list(self, folder: str) -> list[StoredFile]:
         """All below it, by their keys; none where there is no such folder."""
         try:
@@ -152,17 +160,19 @@ class Storage:
             (file for file in files if not file.key.endswith(".tmp")), key=lambda file: file.key
         )  # see whole_file
 
-    def delete(self, *keys: str) -> None:
-        """Those that are there."""
-        if self._files.async_impl and keys:
-            self._call("rm", [self._path(key) for key in keys])
-            return
-        for key in keys:
-            with suppress(FileNotFoundError):
-                self._call("rm_file", self._path(key))
+    def delete(self, key: str) -> None:
+        """Harmless where it is not there."""
+        with suppress(FileNotFoundError):
+            self._call("rm_file", self._path(key))
 
     def delete_folder(self, folder: str) -> None:
-        self.delete(*(file.key for file in self.list(folder)))
+        keys = [file.key for file in self.list(folder)]
+        if self._files.async_impl:
+            for first in range(0, len(keys), MOST_DELETED):
+                self._call("rm", [self._path(key) for key in keys[first : first + MOST_DELETED]])
+            keys = [file.key for file in self.list(folder)] if keys else []  # S3 answers 200 where it deletes nothing
+        for key in keys:
+            self.delete(key)
         if self._local:
             with suppress(FileNotFoundError):
                 self._files.rm(self._path(folder), recursive=True)

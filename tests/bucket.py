@@ -44,6 +44,7 @@ class Bucket:
         self.before: Callable[[str], None] = lambda request: None  # called before each is done
         self.refused = ""  # the method that access is denied to
         self.conditional = True  # whether it knows conditional writes
+        self.keeps = False  # whether it says of each of several keys that they may not be deleted
 
     def __enter__(self) -> Self:
         logging.getLogger("werkzeug").setLevel(logging.WARNING)  # it has a line for every request
@@ -84,6 +85,9 @@ class Bucket:
         self.before(request)
         if request.startswith(self.refused or "nothing"):
             return _error("403 Forbidden", "AccessDenied", start_response)
+        if self.keeps and request.startswith("POST") and environ["QUERY_STRING"].startswith("delete"):
+            start_response("200 OK", [("Content-Type", "application/xml")])
+            return [b"<DeleteResult><Error><Key>any</Key><Code>AccessDenied</Code></Error></DeleteResult>"]
         if "HTTP_IF_NONE_MATCH" in environ and not self.conditional:
             return _error("501 Not Implemented", "NotImplemented", start_response)
         with self._one:

@@ -1,4 +1,4 @@
-"""Jobs in a database, as workflows of DBOS: who does which, what of it is done, and what becomes of it after a crash.
+"""Jobs in a database, as workflows of DBOS: who runs each job, what of it is done, and how it recovers from a crash.
 
 DBOS takes seconds to import and waits for a database that is away: import this and make an Engine in a thread.
 """
@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.age import age
 from api.errors import UnknownJob
-from api.jobs.files import ID
+from api.jobs.files import ID, NO_JOB
 from api.jobs.state import JobStatus, Progress, State
 from api.jobs.tables import Tables, open_database
 from api.jobs.work import Step
@@ -60,13 +60,13 @@ STATES: Final = {
 }
 OVER: Final = list(STATES)[:4]
 UNFINISHED: Final = list(STATES)[4:]
-# A disk or bucket that is full or away is tried again for hours; all else would happen again.
+# A disk or bucket that is full or away is tried again for two hours; all else would happen again.
 DISK: Final = StepOptions(
     name="step",
     retries_allowed=True,
-    max_attempts=12,
-    interval_seconds=5,
-    backoff_rate=2,
+    max_attempts=720,
+    interval_seconds=10,
+    backoff_rate=1,
     should_retry=lambda error: isinstance(error, OSError | StorageAway),
     preemptible=True,
 )
@@ -99,12 +99,11 @@ class Engine:
                 "log_level": "CRITICAL",  # what matters is told here; it logs traces for what is no fault
             }
         )
-        DBOS.workflow(name=JOB, max_recovery_attempts=MOST_ATTEMPTS - 1)(_job(do, self._tables))
-        DBOS.workflow(name=WEBHOOK, max_recovery_attempts=None)(_webhook(tell))
-        self._dbos._registry.get_internal_queue()._polling_interval_sec = SELDOM  # nothing of ours is in it
-        DBOS.launch()
-        DBOS.register_queue(JOB, worker_concurrency=AT_ONCE, polling_interval_sec=POLL, on_conflict="always_update")
-        DBOS.register_queue(WEBHOOK, polling_interval_sec=SELDOM, on_conflict="always_update")
+        try:
+            self._launch(do, tell)
+        except BaseException:
+            DBOS.destroy()  # else the next Engine would get this one's half-launched instance
+            raise
         self._client = DBOSClient(
             system_database_engine=pool,
             dbos_system_schema=self._tables.schema,
@@ -115,6 +114,14 @@ class Engine:
         )
         self._beats: dict[str, tuple[int | None, float]] = {}  # of each server, and since when it is that
         self._looked = 0.0
+
+    def _launch(self, do: Do, tell: Tell) -> None:
+        DBOS.workflow(name=JOB, max_recovery_attempts=MOST_ATTEMPTS - 1)(_job(do, self._tables))
+        DBOS.workflow(name=WEBHOOK, max_recovery_attempts=None)(_webhook(tell))
+        self._dbos._registry.get_internal_queue()._polling_interval_sec = SELDOM  # nothing of ours is in it
+        DBOS.launch()
+        DBOS.register_queue(JOB, worker_concurrency=AT_ONCE, polling_interval_sec=POLL, on_conflict="always_update")
+        DBOS.register_queue(WEBHOOK, polling_interval_sec=SELDOM, on_conflict="always_update")
 
     def stop(self) -> None:
         """Other servers go on with what this one did, and it does not count as an attempt."""
@@ -151,7 +158,7 @@ class Engine:
         """Raises UnknownJob."""
         found = self._list(workflow_ids=[id], name=JOB) if ID.fullmatch(id) else []
         if not found:
-            raise UnknownJob("There is no such job; one that is over is kept for a day.", param="task_id")
+            raise UnknownJob(NO_JOB, param="task_id")
         return _status(found[0])
 
     def of(self, owner: str, most: int) -> list[JobStatus]:
@@ -196,8 +203,8 @@ class Engine:
     def unknown(self, ids: Collection[str]) -> set[str]:
         return set(ids) - {job.workflow_id for job in self._list(workflow_ids=list(ids), name=JOB)} if ids else set()
 
-    def remove(self, id: str) -> None:
-        self._client.delete_workflows([id, f"{id}-{WEBHOOK}"])
+    def remove(self, ids: Collection[str]) -> None:
+        self._client.delete_workflows([*ids, *(f"{id}-{WEBHOOK}" for id in ids)])
 
     def _list(self, **which: Any) -> list[WorkflowStatus]:
         return self._client.list_workflows(**which, load_input=False, load_output=False)

@@ -3,11 +3,10 @@
 import asyncio
 import hashlib
 import logging
-import secrets
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from api.auth.account import charged
@@ -24,7 +23,7 @@ from api.plan import Planner
 from api.runner_client import RunnerClient
 from api.webhook import Webhooks
 from runners.errors import DeadlineExceeded, InvalidInput, Overloaded, SpeechError, StorageAway
-from runners.storage import Storage
+from runners.storage import Storage, StoredFile
 
 if TYPE_CHECKING:
     from api.jobs.engine import Engine
@@ -34,10 +33,14 @@ T = TypeVar("T")
 
 MOST_UNFINISHED: Final = 100  # jobs, over all servers that share them
 GLANCE: Final = 0.5  # seconds between two looks at a job that somebody waits for
-PATIENCE: Final = 100  # tenths of a second that a caller waits for the database to be opened
+PATIENCE: Final = 10.0  # seconds that a caller waits for the database to be opened
 BEAT: Final = 5.0  # seconds between two signs of life
 KEPT: Final = 24 * 3600.0  # seconds that a job stays once it is over
 SWEEP: Final = 60.0  # seconds between two looks for jobs that are kept no longer
+QUESTIONS: Final = 4  # that are asked of the database at once
+PAUSE: Final = 2.0  # seconds in which a database that does not answer is not asked again
+AWAY: Final = "The jobs' database cannot be reached. Try again later."
+USED: Final = "this key was already used with a different body"
 NOT_YET: Final = "The job is not done yet; its status says how far it is."
 OVER: Final = {
     State.CANCELED: "The job was canceled: it has no result.",
@@ -62,20 +65,23 @@ class Jobs:
         self._files = files or JobFiles(Storage(config.bucket or config.data_dir), config.making_dir)
         self._webhooks = Webhooks(config.webhooks, config.webhook_secret)
         self._threads = JobThreads()
+        self._asking = JobThreads(QUESTIONS)  # signs of life, too: they wait for no file
         self._engine: Engine | None = None
-        self._tried = False  # to open it
-        self._running: asyncio.Task[None] | None = None
+        self._adopted = False  # what an earlier version has left
+        self._opened = asyncio.Event()  # or found that it cannot be
+        self._away_until = 0.0  # by time.monotonic
+        self._running: list[asyncio.Task[None]] = []
         self._gauge = unfinished_jobs()
 
     def start(self) -> None:
         """In a running loop. Jobs are there once the database is."""
-        self._running = asyncio.create_task(self._run())
+        self._running = [asyncio.create_task(self._beat()), asyncio.create_task(self._sweep())]
 
     async def stop(self) -> None:
         """Jobs stay as they are; other servers go on with them, or the next."""
-        if self._running:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         if self._engine:
             with suppress(JobsAway):
                 await self._ask(lambda engine: engine.stop())
@@ -87,24 +93,20 @@ class Jobs:
             raise InvalidInput(message, param="samples")
         if request.webhook:
             self._webhooks.check(request.webhook)
-        digest = hashlib.sha256(request.model_dump_json(exclude_unset=True).encode()).hexdigest()
         id = uuid.uuid4().hex if key is None else self._id_of(caller, key)
+        digest = await asyncio.to_thread(_seeded, request, id)
         if key is not None and await self._ask(lambda engine: _same(engine, id, digest)):
             return id
-        for sample in request.samples:
-            sample.seed = secrets.randbelow(2**32) if sample.seed is None else sample.seed
         async with charged(request.characters, "samples"):
             if await self._ask(lambda engine: engine.unfinished(MOST_UNFINISHED)) >= MOST_UNFINISHED:
                 raise Overloaded(f"{MOST_UNFINISHED} jobs are waiting already. Try again later.", retry_after=60)
             passages = await asyncio.to_thread(self._planner.check, request, await self._runner.model())
             progress = Progress(len(request.samples), passages=passages)
-
-            def store(engine: "Engine") -> None:
-                self._files.create(id, request)
-                engine.enqueue(id, caller, progress, digest, request.webhook)
-                _same(engine, id, digest)
-
-            await self._ask(store)
+            try:
+                await self._threads.run(self._files.create, id, request)
+            except FileExistsError:
+                raise InvalidInput(USED, param="Idempotency-Key") from None
+            await self._ask(lambda engine: engine.enqueue(id, caller, progress, digest, request.webhook))
         return id
 
     def _id_of(self, caller: str, key: str) -> str:
@@ -119,20 +121,25 @@ class Jobs:
         """Raises UnknownJob."""
         return await self._ask(lambda engine: engine.find(id))
 
-    async def result(self, id: str) -> Path:
+    async def result(self, id: str) -> StoredFile:
         """Raises UnknownJob, JobNotDone."""
         job = await self.status(id)
         if job.state is not State.COMPLETED:
             raise JobNotDone(OVER.get(job.state, NOT_YET).format(error=job.error))
         return await self._threads.run(self._files.result, id)
 
+    def pieces(self, result: StoredFile, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` to before `end`. Blocks; raises OSError, StorageAway."""
+        return self._files.pieces(result, start, end)
+
     async def cancel(self, id: str) -> JobStatus:
         """Harmless where it is over. Raises UnknownJob."""
         return await self._ask(lambda engine: engine.cancel(id))
 
     async def retry(self, id: str, caller: str) -> str:
-        """A new job of the samples that failed; of all, where none did. Raises UnknownJob."""
-        await self.status(id)
+        """A new job of the samples that failed; of all, where none did. Raises UnknownJob, JobNotDone."""
+        if not (await self.status(id)).over:
+            raise JobNotDone(NOT_YET)
         request, done = await self._threads.run(lambda: (self._files.request(id), self._files.manifest(id)))
         if done and (failed := {entry.id for entry in done.samples if entry.error is not None}):
             request.samples = [sample for sample in request.samples if sample.id in failed]
@@ -155,49 +162,61 @@ class Jobs:
                 await self.cancel(await submitting)
 
     async def _ask(self, question: "Callable[[Engine], T]") -> T:
-        """Raises JobsAway; at the start not before it is known to be away."""
-        for _ in range(PATIENCE):
-            if self._engine or self._tried:
-                break
-            await asyncio.sleep(0.1)
-        if (engine := self._engine) is None:
-            raise JobsAway("The jobs' database cannot be reached yet. Try again later.")
+        """Raises JobsAway; at the start not before it is known to be away, and at once where that was just found."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._opened.wait()
+        if (engine := self._engine) is None or time.monotonic() < self._away_until:
+            raise JobsAway(AWAY)
         try:
-            return await self._threads.run(question, engine)
+            return await self._asking.run(question, engine)
         except engine.AWAY as error:
-            raise JobsAway("The jobs' database cannot be reached. Try again later.") from error
+            self._away_until = time.monotonic() + PAUSE
+            raise JobsAway(AWAY) from error
 
-    async def _run(self) -> None:
-        """Opens the database, and keeps this server's part of it in order. Tells when it is away, and when back."""
-        swept, away = 0.0, False
-        loop = asyncio.get_running_loop()
+    async def _beat(self) -> None:
+        """Opens the database, and shows the others that this server is alive. Tells when it is away, and when back."""
+        away = False
         while True:
             try:
                 if self._engine is None:
-                    self._engine = await self._threads.run(self._open)
-                    await self._ask(self._adopt)
+                    self._engine = await self._asking.run(self._open)
+                if not self._adopted:
+                    await self._threads.run(self._adopt, self._engine)
+                    self._adopted = True
+                self._opened.set()
                 self._gauge.set(await self._ask(lambda engine: engine.beat()))
-                if loop.time() > swept:
-                    swept = loop.time() + SWEEP
-                    with suppress(StorageAway):  # then next time
-                        await self._ask(self._sweep)
                 if away:
                     log.info("The jobs' database is back")
                 away = False
-            except (JobsAway, OSError) as error:
-                if not away:
-                    reason = " ".join(str(getattr(error.__cause__, "orig", error)).split())
+            except JobsAway as error:
+                if not away and (cause := error.__cause__):
+                    reason = " ".join(str(getattr(cause, "orig", cause)).split())
                     log.error("The jobs' database cannot be reached; speech goes on: %s", reason)
-                away = self._tried = True
+                    away = True
+            except Exception:
+                log.exception("Jobs cannot be kept; speech goes on")
+            self._opened.set()
             await asyncio.sleep(BEAT)
 
+    async def _sweep(self) -> None:
+        """Removes what has been over for long, and folders that no job has, every now and then."""
+        while True:
+            try:
+                await self._remove_old()
+            except (JobsAway, StorageAway):
+                pass  # who found it has said so
+            except Exception:
+                log.exception("The jobs' files could not be put in order")
+            await asyncio.sleep(SWEEP)
+
     def _open(self) -> "Engine":
-        from api.jobs.engine import Engine  # seconds, and half of a minute's memory: late, and not in the loop
+        from api.jobs.engine import Engine  # takes two seconds: not in the loop, and not before speech is served
 
         try:
             return Engine(self._config.database_url, self._do, self._tell)
         except Engine.AWAY as error:
-            raise JobsAway("The jobs' database cannot be reached.") from error
+            raise JobsAway(AWAY) from error
 
     async def _do(self, id: str, next_step: Callable[[], Step], passages: int) -> None:
         async def note(progress: Progress) -> None:
@@ -207,30 +226,51 @@ class Jobs:
         await Work(id, self._files, self._planner, self._bulk, self._threads, next_step, note, passages).run()
 
     async def _tell(self, id: str, url: str) -> None:
-        while not (job := await self.status(id)).over:  # noqa: ASYNC110  (another server may do it)
+        while True:  # another server may do it
+            with suppress(JobsAway):
+                if (job := await self.status(id)).over:
+                    break
             await asyncio.sleep(BEAT)
         await self._webhooks.call(url, id, job.as_json())
 
     def _adopt(self, engine: "Engine") -> None:
-        """Jobs of an earlier version, which knew no database, are done like new ones."""
+        """Jobs of an earlier version, which knew no database, are done like new ones. Raises JobsAway."""
         for id in self._files.of_earlier_version():
-            engine.enqueue(id, "", Progress(len(self._files.request(id).samples)))
-            self._files.adopted(id)
-            log.warning("Job %s is an earlier version's, and is begun anew", id)
+            try:
+                engine.enqueue(id, "", Progress(len(self._files.request(id).samples)))
+                self._files.adopted(id)
+                log.warning("Job %s is an earlier version's, and is begun anew", id)
+            except (OSError, ValueError):
+                log.exception("Job %s is an earlier version's, and cannot be read: it is left alone", id)
+            except engine.AWAY as error:
+                raise JobsAway(AWAY) from error
 
-    def _sweep(self, engine: "Engine") -> None:
-        """Remove what has been over for long, and folders that no job has."""
-        for id in engine.over_for(KEPT):
-            self._files.remove(id)
-            engine.remove(id)
-        for id in engine.unknown(self._files.older_than(KEPT)):
-            self._files.remove(id)
+    async def _remove_old(self) -> None:
+        await self._threads.run(self._files.tidy, KEPT)
+        old = await self._ask(lambda engine: engine.over_for(KEPT))
+        if old:
+            await self._ask(lambda engine: engine.remove(old))
+        for id in old:
+            await self._threads.run(self._files.remove, id)
+        ids = await self._threads.run(self._files.ids)
+        for id in await self._ask(lambda engine: engine.unknown(ids)):
+            if await self._threads.run(self._files.untouched_for, id) > KEPT:
+                await self._threads.run(self._files.remove, id)
+
+
+def _seeded(request: LongRequest, id: str) -> str:
+    """What is asked for, as a digest. Samples without a seed get one, by the job's id: the same for the same."""
+    digest = hashlib.sha256(request.model_dump_json(exclude_unset=True).encode()).hexdigest()
+    for sample in request.samples:
+        if sample.seed is None:
+            sample.seed = int.from_bytes(hashlib.sha256(f"{id}/{sample.id}".encode()).digest()[:4])
+    return digest
 
 
 def _same(engine: "Engine", id: str, digest: str) -> bool:
-    """Whether there is such a job already. Raises InvalidInput where that was of another body."""
+    """Whether there is such a job already. Raises InvalidInput where that was of a different body."""
     if engine.unknown([id]):
         return False
     if engine.find(id).digest != digest:
-        raise InvalidInput("it came before with another body: each body needs its own", param="Idempotency-Key")
+        raise InvalidInput(USED, param="Idempotency-Key")
     return True

@@ -28,7 +28,9 @@ class JobPlanner:
             count += len(phrases)
             silence += sum(phrase.pause for phrase in phrases)
             if count > MOST_PARTS:
-                raise InvalidInput(f"Pauses may part a job's texts into {MOST_PARTS} phrases.", param="samples")
+                raise InvalidInput(
+                    f"Pauses split this job into more than {MOST_PARTS} phrases; that is the limit.", param="samples"
+                )
             if silence > LONGEST_SILENCE + count:  # and a moment for each that has nothing to say
                 raise InvalidInput(f"The pauses of a job may sum up to {LONGEST_SILENCE:.0f} seconds.", param="samples")
             cut += sum(len(_texts(phrase)) for phrase in phrases)

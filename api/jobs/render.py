@@ -35,11 +35,6 @@ class RenderTask:
     error: SpeechError | None = None
     done: set[int] = field(default_factory=set)  # passages
 
-    @property
-    def over(self) -> bool:
-        """All passages are there, or nothing will come of it."""
-        return self.error is not None or len(self.done) == len(self.passages)
-
     def keep(self, index: int, audio: UtteranceAudio) -> None:
         """Puts a passage where `finish` finds it. Blocks."""
         np.savez(self._path(index), *audio.pieces)

@@ -5,19 +5,21 @@ holds results, hours of audio, as base64 in a database of one machine.
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from api.described import errors
-from api.errors import JobsAway
+from api.errors import JobsAway, UnknownJob
 from api.jobs.jobs import Jobs
 from api.jobs.schemas import LongRequest
 from api.jobs.state import JobStatus
+from api.ranges import ranged
 
 GLANCE: Final = 1.0  # seconds between two looks at a job whose progress somebody follows
 SILENCE: Final = 15.0  # seconds without news, after which a line says that the connection is alive
@@ -25,19 +27,16 @@ ZIP: Final = "application/zip"
 EVENTS: Final = "text/event-stream"
 
 
-class ResultFile(FileResponse):
-    """A single range of it is sent as such; of many the whole, which every client can read."""
-
-    max_ranges = 1
-
-
 async def whole(jobs: Jobs, body: LongRequest, request: Request) -> Response:
     """For a caller that keeps its connection open. Leaving cancels the job."""
-    return await _zip(jobs, await jobs.whole(body, _caller(request)))
+    return await _zip(jobs, await jobs.whole(body, _caller(request)), request)
 
 
-async def _zip(jobs: Jobs, id: str) -> Response:
-    return ResultFile(await jobs.result(id), media_type=ZIP, filename=f"{id}.zip")
+async def _zip(jobs: Jobs, id: str, request: Request) -> Response:
+    result = await jobs.result(id)
+    etag = f'"{hashlib.sha256(result.version.encode()).hexdigest()[:32]}"'
+    about = {"content-disposition": f'attachment; filename="{id}.zip"'}
+    return ranged(request, result.size, etag, partial(jobs.pieces, result), ZIP, about)
 
 
 async def _events(jobs: Jobs, job: JobStatus) -> AsyncIterator[str]:
@@ -51,8 +50,12 @@ async def _events(jobs: Jobs, job: JobStatus) -> AsyncIterator[str]:
             return
         await asyncio.sleep(GLANCE)
         quiet += GLANCE
-        with suppress(JobsAway):
+        try:
             job = await jobs.status(job.id)
+        except JobsAway:
+            pass
+        except UnknownJob:
+            return  # it was over, and has been removed
 
 
 def _of_this_server(request: Request) -> Jobs:
@@ -99,13 +102,15 @@ async def status(jobs: JobsHere, task_id: str) -> dict[str, Any]:
 @router.get("/events", response_class=Response, responses={200: {"content": {EVENTS: {}}}, **errors(404, 503)})
 async def events(jobs: JobsHere, task_id: str) -> Response:
     """How far a job is, whenever that changes and until it is over: events named `progress`, each a status."""
-    return StreamingResponse(_events(jobs, await jobs.status(task_id)), media_type=EVENTS)
+    unbuffered = {"cache-control": "no-cache", "x-accel-buffering": "no"}  # by proxies, nginx among them
+    return StreamingResponse(_events(jobs, await jobs.status(task_id)), media_type=EVENTS, headers=unbuffered)
 
 
+@router.head("/get", include_in_schema=False)
 @router.get("/get", response_class=Response, responses={200: {"content": {ZIP: {}}}, **errors(404, 409, 503)})
-async def get(jobs: JobsHere, task_id: str) -> Response:
+async def get(jobs: JobsHere, task_id: str, request: Request) -> Response:
     """A job's result: a zip of files and `manifest.json`."""
-    return await _zip(jobs, task_id)
+    return await _zip(jobs, task_id, request)
 
 
 @router.put("/cancel", responses=errors(404, 503))
@@ -114,7 +119,7 @@ async def cancel(jobs: JobsHere, task_id: str) -> dict[str, Any]:
     return (await jobs.cancel(task_id)).as_json()
 
 
-@router.post("/retry", responses=errors(404, 503))
+@router.post("/retry", responses=errors(404, 409, 503))
 async def retry(jobs: JobsHere, task_id: str, caller: Caller) -> dict[str, Any]:
     """A new job of the samples that failed; of all of them, where none did."""
     return (await jobs.status(await jobs.retry(task_id, caller))).as_json()

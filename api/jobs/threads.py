@@ -12,8 +12,8 @@ AT_ONCE = 8
 
 
 class JobThreads:
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="jobs")
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="jobs")
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` returns. Who is cancelled meanwhile waits for its end: nothing is written after that."""

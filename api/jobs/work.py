@@ -4,6 +4,7 @@ A job that was begun before goes on where it stopped: steps that are recorded ar
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -32,6 +33,7 @@ LARGEST_CALL_TEXT = 8_000  # bytes; a step's too, unless it is of one sample
 # make up, the less. With 8 slots a job takes 6 % longer than if none were, with 32 16 %, with 256 half as long again.
 MOST_CALLS = 32
 PAUSES = (2.0, 10.0)  # seconds until what the engine failed of is tried again, and again
+TELL = 1.0  # seconds between two notes of how far it is
 LOADING = 2.0  # seconds until a runner that loads is asked again
 
 Call = list[tuple[RenderTask, int]]  # passages, by their indices
@@ -63,6 +65,7 @@ class Work:
         self._next_step = next_step
         self._note = note
         self._progress = Progress(passages=passages)  # of the steps that are over
+        self._told = time.monotonic()
         self._live: dict[str, Progress] = {}  # of those under way, by their first samples
         self._pauses = pauses
         self._samples: list[Sample] = []
@@ -76,7 +79,7 @@ class Work:
         if manifest := await self._threads.run(self._files.manifest, self._id):  # only its end was not noted
             totals, passages = manifest.totals, self._progress.passages
             self._progress = Progress(totals.samples, totals.done, totals.failed, passages, passages, totals.duration)
-            return await self._tell()
+            return await self._note(self._progress)
         status = await self._ready()
         self._rate = status.model.sample_rate
         plan = await self._next_step()(partial(self._plan, status))
@@ -92,6 +95,7 @@ class Work:
 
         await _all(take() for _ in range(at_once))
         await last(self._complete)
+        await self._note(self._progress)
 
     async def _plan(self, status: Status) -> dict[str, Any]:
         """What all batches share, and how large they are."""
@@ -126,6 +130,7 @@ class Work:
         self, batch: Sequence[Sample], loudness: dict[str, float | None], calls: asyncio.Semaphore
     ) -> dict[str, Any]:
         """The samples' files; what the manifest says of them, their texts aside."""
+        await self._threads.run(self._files.check, self._id)
         status = await self._ready()
         self._live[batch[0].id] = live = Progress()
         with self._files.workplace() as folder:
@@ -169,7 +174,10 @@ class Work:
         await self._tell()
 
     async def _tell(self) -> None:
-        await self._note(sum(self._live.values(), self._progress))
+        """Now and then; not at once, where steps that are recorded are gone through again."""
+        if (now := time.monotonic()) - self._told >= TELL:
+            self._told = now
+            await self._note(sum(self._live.values(), self._progress))
 
     async def _complete(self) -> None:
         entries = [self._entries[sample.id] for sample in self._samples]

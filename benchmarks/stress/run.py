@@ -63,7 +63,8 @@ def _of_one_server(server: Any, *, quick: bool) -> Iterator[Trial]:
     yield trials.many_segments(server, 20 if quick else 200)
     yield trials.many_voices(server, 20 if quick else 1000)
     yield trials.unread_streams(server, 10 if quick else 100)
-    yield trials.large_job(server, 20 if quick else 1000)
+    for count in (20,) if quick else (100, 1_000, 10_000):
+        yield trials.large_job(server, count)
     yield trials.many_requests(server, (20, 40) if quick else (100, 500, 1500))
 
 

@@ -118,19 +118,30 @@ async def _seconds(http: httpx.AsyncClient, path: str) -> float:
 
 
 async def large_job(server: Server, count: int) -> Rows:
-    samples = [{"id": str(number), "text": f"Number {number}.", "seed": number} for number in range(count)]
+    samples = [{"id": str(number), "text": f"Number {number % 10}.", "seed": number} for number in range(count)]
+    before = peak = footprint(server.pid)
     async with client(server) as http:
         begun = time.perf_counter()
         job = (await http.post("/generate/long/submit", json={"samples": samples})).raise_for_status().json()
+        submitted = time.perf_counter() - begun
         query = {"task_id": job["task_id"]}
+        done: list[tuple[float, int]] = []  # when, and how many
         status = "pending"
         while status in ("pending", "in_progress"):
             await asyncio.sleep(1)
-            status = (await http.get("/generate/long/status", params=query)).json()["status"]
+            job = (await http.get("/generate/long/status", params=query)).json()
+            status = job["status"]
+            done.append((time.perf_counter(), job["progress"]["done"]))
+            peak = max(peak, footprint(server.pid), key=lambda held: held.resident)
         took = time.perf_counter() - begun
         size = len((await http.get("/generate/long/get", params=query)).content)
-    done = f"{status} in {took:.0f} s; a zip of {size / 1e6:.1f} MB"
-    return [(f"a job of {count} samples", f"{done}; {_held(footprint(server.pid))}")]
+    half = next(at for at, samples in done if samples >= count // 2)
+    seen = (
+        f"{status}; taken in {submitted:.1f} s; {took / count * 1e3:.0f} ms a sample, of its second half "
+        f"{(done[-1][0] - half) / (count - count // 2) * 1e3:.0f}; a zip of {size / 1e6:.1f} MB; "
+        f"at most {(peak.resident - before.resident) / 1e6:+.0f} MB"
+    )
+    return [(f"a job of {count} samples", f"{seen}; {_held(footprint(server.pid))}")]
 
 
 async def many_segments(server: Server, count: int) -> Rows:

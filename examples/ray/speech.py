@@ -56,12 +56,15 @@ class Speech:
         return {name: [row.get(name) for row in made] for name in OUTCOME}
 
     async def _row(self, row: dict[str, Any]) -> dict[str, Any]:
+        from api.names import is_name
         from api.schemas import SimpleRequest
         from runners.errors import SpeechError
 
         id = str(row.pop("id"))
         fields = {name: value for name, value in row.items() if value is not None and value == value}  # nor NaN
         try:
+            if not is_name(id, 100):
+                raise ValueError("id: letters, digits, spaces and . _ - ' ( ) name the row's file")
             body = SimpleRequest(**{"seed": zlib.crc32(id.encode()), "output_format": "flac", **fields})
             rendered = await self._synthesis.whole(body)
         except (SpeechError, ValueError) as error:

@@ -21,7 +21,7 @@ ROWS = 256  # of a task, and of a file of the manifest: what is made again, at m
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("texts", type=_absolute, help="JSON Lines, or Parquet: a file, a folder or an address")
+    parser.add_argument("texts", type=_absolute, help="a file, a folder or an address; Parquet has that in its name")
     parser.add_argument("speech", type=_absolute, help="a folder or an address")
     parser.add_argument("--actors", type=int, default=1)
     parser.add_argument("--gpus", type=float, default=0, help="of each actor; 0.5: two share one")
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=64, help="rows in an actor: as many as it has slots, or more")
     options = parser.parse_args()
     known = synthesized(options.speech)
-    read = ray.data.read_parquet if options.texts.endswith("parquet") else ray.data.read_json
+    read = ray.data.read_parquet if "parquet" in options.texts else ray.data.read_json
     left = read(options.texts).filter(lambda row: str(row["id"]) not in known)
     spoken = left.repartition(target_num_rows_per_block=ROWS).map_batches(
         Speech,

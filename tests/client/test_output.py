@@ -70,6 +70,7 @@ def test_failures_and_what_is_undone_are_counted(tmp_path: Path) -> None:
 
     output.add(failed(samples[2]), {})
     output.add(made(samples[0]), {"wav": b"sound"})
+    output.write()
 
     totals = {"samples": 3, "done": 1, "failed": 1, "pending": 1, "duration": 1.5, "bytes": 5}
     assert content(tmp_path)["totals"] == totals
@@ -136,6 +137,7 @@ def test_an_entry_holds_for_its_own_request_alone(
             output.add(made(one), {"wav": b"sound"})
         elif before[one.id] == "failed":
             output.add(failed(one), {})
+    output.write()
 
     later = [sample(name, **({"seed": 1} if name in changed else {})) for name in reversed(ids)]
     kept = still_right(folder, later)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.hum import hum_folder
 from tests.service.server import ROOT
 
 PYTHON = os.environ.get("RAY_PYTHON", str(ROOT / ".venv" / "ray" / "bin" / "python"))
@@ -30,7 +29,7 @@ def begin(texts: Path, speech: Path, rows: int = 256) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [PYTHON, "-c", code, str(texts), str(speech), "--actors", "2"],
         cwd=ROOT,
-        env={**os.environ, "XTTS_MODEL": str(hum_folder()), "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"},
+        env={**os.environ, "XTTS_MODEL": "demo", "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -81,11 +80,13 @@ def test_every_row_has_its_file_once(undisturbed: Path) -> None:
 
 def test_a_row_that_is_wrong_fails_alone(tmp_path: Path) -> None:
     file = texts(tmp_path)
-    file.write_text('{"id": "bad", "text": "Hello.", "language": "xx"}\n' + file.read_text().splitlines()[0] + "\n")
+    wrong = ['{"id": "bad", "text": "Hello.", "language": "xx"}', '{"id": "../up", "text": "Hello.", "language": "en"}']
+    file.write_text("\n".join([*wrong, *file.read_text().splitlines()[:1], ""]))
     finish(begin(file, tmp_path / "speech"))
     errors = {row["id"]: row["error"] for row in manifest(tmp_path / "speech")}
     assert errors["line-0"] is None
     assert "xx" in errors["bad"]
+    assert "name the row's file" in errors["../up"]
 
 
 def test_an_actor_that_dies_costs_nothing(undisturbed: Path, tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ def test_it_holds_what_a_dictionary_would(
                 right.pop(key, None)
             if act == "delete folder":
                 right = {each: value for each, value in right.items() if not each.startswith("b/")}
+            there = {each.split("/")[0] for each in right}
+            assert there <= set(storage.names("")) <= there | {"b"}  # a folder may stay when it is empty
             assert [file.key for file in storage.list("b")] == sorted(each for each in right if each.startswith("b/"))
         assert storage.read_all(["a.json", "b/é (1).wav", "b/c'd.wav", "b/c/e"]) == right
         for key, content in right.items():
@@ -199,7 +201,7 @@ def test_start_up_says_what_is_wrong_with_a_bucket(bucket: Bucket, url: str, rea
         ("PUT", r"written \(s3:PutObject\)"),
         ("GET /things/some/probe/", r"read \(s3:GetObject\)"),
         ("GET", r"listed \(s3:ListBucket\)"),
-        ("POST", r"deleted from \(s3:DeleteObject\)"),
+        ("DELETE", r"deleted from \(s3:DeleteObject\)"),
     ],
 )
 def test_start_up_says_which_right_is_missing(bucket: Bucket, method: str, right: str) -> None:
@@ -208,6 +210,21 @@ def test_start_up_says_which_right_is_missing(bucket: Bucket, method: str, right
         with pytest.raises(ConfigurationError, match=rf"^XTTS_DATA_DIR=s3://things/some: cannot be {right}: access is"):
             check_bucket("s3://things/some")
     finally:
+        bucket.refused = ""
+
+
+def test_what_a_bucket_keeps_is_not_called_deleted(bucket: Bucket) -> None:
+    storage = Storage(f"s3://{bucket.name}/kept")
+    storage.put("folder/a", b"1")
+    bucket.keeps = True
+    bucket.refused = "DELETE"
+    try:
+        for delete in (lambda: storage.delete("folder/a"), lambda: storage.delete_folder("folder")):
+            storage._away_until = 0.0
+            with pytest.raises(StorageAway):
+                delete()
+    finally:
+        bucket.keeps = False
         bucket.refused = ""
 
 

@@ -1,4 +1,6 @@
 import asyncio
+import io
+import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -106,6 +108,13 @@ async def over(jobs: Jobs, id: str) -> Any:
         return job.over and job
 
     return await until(found)
+
+
+def unzipped(files: JobFiles, id: str) -> dict[str, bytes]:
+    """A result's files by their names."""
+    result = files.result(id)
+    with zipfile.ZipFile(io.BytesIO(b"".join(files.pieces(result, 0, result.size)))) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def long_request(*samples: dict[str, Any], **fields: Any) -> LongRequest:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sqlite3
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from api.jobs.state import State
 from api.jobs.work import Work
 from runners.errors import InvalidInput
 from runners.storage import Storage
-from tests.api.jobs.conftest import long_request, over, until
+from tests.api.jobs.conftest import long_request, over, until, unzipped
 from tests.api.jobs.fake_bulk_runner import FakeBulkRunner
 
 REQUEST = long_request({"id": "a", "text": "One."}, {"id": "b", "text": "Two?!"})
@@ -26,7 +25,7 @@ def names(jobs: list[Any]) -> list[str]:
     return [job.id for job in jobs]
 
 
-async def test_a_job_is_done_listed_and_retried(opened: Any, tmp_path: Path) -> None:
+async def test_a_job_is_done_listed_and_retried(opened: Any, files: JobFiles, tmp_path: Path) -> None:
     async with opened() as jobs:
         id = await jobs.submit(REQUEST, "anna")
         other = await jobs.submit(REQUEST, "nora")
@@ -34,8 +33,8 @@ async def test_a_job_is_done_listed_and_retried(opened: Any, tmp_path: Path) -> 
         assert (job.state, job.error) == (State.COMPLETED, None)
         progress = job.progress
         assert (progress.total, progress.done, progress.failed, progress.passages) == (2, 1, 1, 2)
-        with zipfile.ZipFile(await jobs.result(id)) as archive:
-            assert set(archive.namelist()) == {"a.wav", "manifest.json"}
+        assert set(unzipped(files, id)) == {"a.wav", "manifest.json"}
+        assert (await jobs.result(id)).size
         retried = await jobs.retry(id, "anna")
         assert (await over(jobs, retried)).progress.total == 1  # the one that failed
         assert names(await jobs.of("anna", 10)) == [retried, id]
@@ -54,7 +53,7 @@ async def test_the_same_key_and_body_are_the_same_job(opened: Any) -> None:
         assert await jobs.submit(long_request(body), "anna", "another") != id
         at_once = {await each for each in [jobs.submit(long_request(body), "anna", "third") for _ in range(3)]}
         assert len(at_once) == 1
-        with pytest.raises(InvalidInput, match="another body"):
+        with pytest.raises(InvalidInput, match="different body"):
             await jobs.submit(long_request({**body, "text": "Two."}), "anna", "key")
 
 
@@ -71,6 +70,8 @@ async def test_a_canceled_job_stays_canceled(opened: Any, runner: FakeBulkRunner
     async with opened() as jobs:
         id = await jobs.submit(REQUEST, "anna")
         await until(lambda: asyncio.sleep(0, bool(runner.calls)))
+        with pytest.raises(JobNotDone, match="not done yet"):
+            await jobs.retry(id, "anna")
         assert (await jobs.cancel(id)).state is State.CANCELED
         with pytest.raises(JobNotDone, match="canceled"):
             await jobs.result(id)

@@ -37,5 +37,5 @@ def test_pauses_within_texts_are_bounded_over_all_samples() -> None:
 
 def test_phrases_are_bounded_over_all_samples() -> None:
     check(MOST_PARTS // 400, 400, 0.0)
-    with pytest.raises(InvalidInput, match="into 20000 phrases"):
+    with pytest.raises(InvalidInput, match="more than 20000 phrases"):
         check(MOST_PARTS // 400 + 1, 400, 0.0)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import io
 import json
-import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from api.jobs.state import Progress
 from api.loudness import WORDS
 from runners.errors import StorageAway
 from runners.types import Audio, Finished, PieceDone, StopReason
+from tests.api.jobs import conftest
 from tests.api.jobs.conftest import ID, Worker
 from tests.api.jobs.fake_bulk_runner import RATE, FakeBulkRunner, packed
 
@@ -25,8 +26,7 @@ SENTENCE = "This is a sentence of some length, and it goes on. "
 
 
 def unzipped(worker: Worker) -> tuple[dict[str, Any], dict[str, bytes]]:
-    with zipfile.ZipFile(worker.files.result(ID)) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
+    files = conftest.unzipped(worker.files, ID)
     return json.loads(files.pop("manifest.json")), files
 
 
@@ -199,12 +199,12 @@ async def test_one_gain_for_all_passages_of_a_file(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("runner", [Choir()])
-async def test_one_gain_for_all_files_of_a_job(worker: Worker, runner: Choir) -> None:
+async def test_one_gain_for_all_files_of_a_job(worker: Worker, runner: Choir, tmp_path: Path) -> None:
     """Its voice's, which says a few words softly; of what is too short to be measured too, and after a crash again."""
     texts = {"soft": SOFT, "loud": LOUD, "short": "Hm."}
     samples = [{"id": id, "text": text, "loudness": -20} for id, text in texts.items()]
     await worker.run(*samples, {"id": "as made", "text": LOUD})
-    worker.files.result(ID).unlink()
+    (tmp_path / "jobs" / ID / "result.zip").unlink()
     del worker.kept[1], worker.kept[2]  # a crash
     await worker.run()
     manifest, files = unzipped(worker)
