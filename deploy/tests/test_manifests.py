@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import jsonschema
@@ -11,17 +12,18 @@ import yaml
 
 from api.config import ServerConfig
 from api.paths import PROBES
-from deploy.tests.conftest import NAMES, OVERLAYS, ROOT, Object, Rendered, container
+from deploy.tests.conftest import NAMES, README, ROOT, SHARING, Object, Rendered, container
 from runners.config import EngineConfig
 
 CUSTOM = yaml.safe_load(Path(__file__).with_name("custom_resources.yaml").read_text())
 NOT_OURS = {"BENTOML_HOME", "PORT"}  # variables of BentoML
-BY_HAND = {"xtts-keys", "xtts-metrics-key", "xtts-licence"}  # the README says how to make them
-README = (OVERLAYS.parent / "README.md").read_text()
+# The README says how to make them.
+BY_HAND = {"xtts-keys", "xtts-licence", "xtts-credentials"}
+BY_HAND_TO_SHARE = {"xtts-metrics-key", "xtts-storage"}
 
 
 def test_there_is_an_overlay_for_each_kind_of_machine():
-    assert {"cpu", "gpu", "gpu-bulk"} <= set(NAMES)
+    assert set(NAMES) == {"cpu", "gpu", "gpu-bulk", "one-node"}
 
 
 def test_every_object_is_what_the_published_schemas_allow(overlays: dict[str, Rendered]):
@@ -71,18 +73,51 @@ def test_the_code_takes_the_settings_and_knows_every_one(rendered: Rendered, tmp
         ServerConfig.from_env(environ | {"XTTS_API_KEYS": f"@{hashes}"})
 
 
-def test_what_is_shared_lies_on_the_shared_volumes_and_the_rest_in_memory(rendered: Rendered):
+def test_all_that_is_written_is_mounted(rendered: Rendered):
     for server in rendered.servers():
         environ = rendered.environment(server)
-        assert environ["XTTS_CACHE_DIR"] == mounted(server, "cache")
-        assert environ["XTTS_DATA_DIR"] == mounted(server, "data")
+        assert Path(environ["XTTS_CACHE_DIR"]).is_relative_to(mounted(server, "files"))
         assert Path(environ["BENTOML_HOME"]).is_relative_to(mounted(server, "tmp"))
-        volumes = {each["name"]: each for each in server["spec"]["template"]["spec"]["volumes"]}
-        claims = {volumes[name]["persistentVolumeClaim"]["claimName"] for name in ("cache", "data")}
-        assert claims == {each["metadata"]["name"] for each in rendered.of("PersistentVolumeClaim")}
-        assert volumes["tmp"]["emptyDir"]["medium"] == "Memory"
-    for claim in rendered.of("PersistentVolumeClaim"):
-        assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+        assert volume(server, "tmp")["emptyDir"]["medium"] == "Memory"
+
+
+@pytest.mark.parametrize("rendered", SHARING, indirect=True)
+def test_servers_share_a_bucket_and_a_postgres_and_no_volume(rendered: Rendered):
+    assert rendered.of("PersistentVolumeClaim") == []
+    for server in rendered.servers():
+        assert volume(server, "files")["emptyDir"].keys() == {"sizeLimit"}
+        for variable, key in (("XTTS_DATA_DIR", "bucket"), ("XTTS_DATABASE", "database")):
+            (named,) = [each for each in container(server)["env"] if each["name"] == variable]
+            assert named["valueFrom"] == {"secretKeyRef": {"name": "xtts-storage", "key": key}}
+        config = storage(rendered.environment(server))
+        assert config.bucket
+        assert config.database
+    (public,) = [rule for rule in rendered.one("NetworkPolicy", "xtts")["spec"]["egress"] if "ipBlock" in str(rule)]
+    assert {each["port"] for each in public["ports"]} == {443, 5432}
+
+
+def test_the_one_node_keeps_all_on_a_volume_of_its_own(overlays: dict[str, Rendered]):
+    rendered = overlays["one-node"]
+    (server,), (claim,) = rendered.servers(), rendered.of("PersistentVolumeClaim")
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    where = {"claimName": claim["metadata"]["name"]}
+    assert volume(server, "files") == {"name": "files", "persistentVolumeClaim": where}
+    assert server["spec"]["replicas"] == 1
+    assert server["spec"]["strategy"] == {"type": "Recreate"}
+    config = storage(rendered.environment(server))
+    assert (config.bucket, config.database) == (None, "")
+    assert config.data_dir.is_relative_to(mounted(server, "files"))
+    assert {each["kind"] for each in rendered.objects}.isdisjoint(CUSTOM)
+
+
+def storage(environ: Mapping[str, str]) -> ServerConfig:
+    """As far as it is about where things are kept."""
+    return ServerConfig.from_env({name: value for name, value in environ.items() if "_DATA" in name or "_DIR" in name})
+
+
+def volume(deployment: Object, name: str) -> Object:
+    (found,) = [each for each in deployment["spec"]["template"]["spec"]["volumes"] if each["name"] == name]
+    return found
 
 
 def mounted(deployment: Object, volume: str) -> str:
@@ -98,10 +133,10 @@ def test_one_port_everywhere(rendered: Rendered):
         assert [each["port"] for rule in policy["spec"]["ingress"] for each in rule["ports"]] == [port["containerPort"]]
         service = rendered.one("Service", server["metadata"]["name"])
         assert [each["targetPort"] for each in service["spec"]["ports"]] == [port["name"]]
-        (monitor,) = rendered.of("ServiceMonitor")
-        assert {each["port"] for each in monitor["spec"]["endpoints"]} == {
-            each["name"] for each in service["spec"]["ports"]
-        }
+        for monitor in rendered.of("ServiceMonitor"):
+            assert {each["port"] for each in monitor["spec"]["endpoints"]} == {
+                each["name"] for each in service["spec"]["ports"]
+            }
 
 
 def test_probes_ask_what_needs_no_key(rendered: Rendered):
@@ -163,14 +198,15 @@ def test_selectors_find_what_they_are_for(rendered: Rendered):
     servers = [each["metadata"]["name"] for each in rendered.servers()]
     assert found(rendered.one("NetworkPolicy", "xtts")["spec"]["podSelector"]["matchLabels"], pods) == servers
     services = {each["metadata"]["name"]: each["metadata"].get("labels", {}) for each in rendered.of("Service")}
-    (monitor,) = rendered.of("ServiceMonitor")
-    assert found(monitor["spec"]["selector"]["matchLabels"], services) == servers
+    for monitor in rendered.of("ServiceMonitor"):
+        assert found(monitor["spec"]["selector"]["matchLabels"], services) == servers
 
 
 def found(selector: dict[str, str], labelled: dict[str, dict[str, str]]) -> list[str]:
     return [name for name, labels in labelled.items() if selector and selector.items() <= labels.items()]
 
 
+@pytest.mark.parametrize("rendered", SHARING, indirect=True)
 def test_each_server_has_an_autoscaler_and_no_number_of_its_own(rendered: Rendered):
     targets = [each["spec"]["scaleTargetRef"]["name"] for each in rendered.of("ScaledObject")]
     assert sorted(targets) == sorted(each["metadata"]["name"] for each in rendered.servers())
@@ -207,11 +243,13 @@ def test_metrics_of_the_autoscalers_exist(rendered: Rendered):
     assert set(re.findall(r"\bxtts_\w+", queries)) <= exported
 
 
-def test_secrets_are_none_of_ours_and_the_readme_says_how_to_make_them(rendered: Rendered):
-    assert rendered.of("Secret") == []
-    mentioned = set(re.findall(r"xtts-(?:keys|metrics-key|licence)\b", json.dumps(rendered.objects)))
-    assert mentioned == BY_HAND
-    assert all(re.search(rf"kubectl .*create (secret generic|configmap) {name} ", README) for name in BY_HAND)
+def test_secrets_are_none_of_ours_and_the_readme_says_how_to_make_them(overlays: dict[str, Rendered]):
+    for name, rendered in overlays.items():
+        assert rendered.of("Secret") == []
+        by_hand = BY_HAND | (BY_HAND_TO_SHARE if name in SHARING else set())
+        mentioned = set(re.findall(r"xtts-(?:keys|metrics-key|licence|storage|credentials)\b", str(rendered.objects)))
+        assert mentioned == by_hand
+        assert all(re.search(rf"kubectl .*create (secret generic|configmap) {each} ", README) for each in by_hand)
 
 
 def test_nothing_agrees_to_the_licence(rendered: Rendered):

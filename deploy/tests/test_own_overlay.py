@@ -9,9 +9,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from deploy.tests.conftest import NAMES, OVERLAYS, Object, Rendered, container, render
+from deploy.tests.conftest import NAMES, OVERLAYS, README, SHARING, Object, Rendered, container, render
 
-README = (OVERLAYS.parent / "README.md").read_text()
 Change = Callable[[Object], None]
 
 
@@ -32,13 +31,14 @@ def changed(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Change]
 
 def test_the_patch_of_the_readme_sets_what_all_servers_read(changed: Callable[[Change], Rendered]):
     (snippet,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    rendered = changed(lambda kustomization: kustomization.update(yaml.safe_load(snippet)))
+    patches = yaml.safe_load(snippet)["patches"]
+    rendered = changed(lambda kustomization: kustomization.setdefault("patches", []).extend(patches))
     assert {rendered.environment(server)["XTTS_MODEL"] for server in rendered.servers()} == {"s3://models/tuned"}
 
 
 def test_a_line_opens_the_way_to_private_addresses(changed: Callable[[Change], Rendered]):
     assert "`- ../../components/private-addresses`" in README
-    rendered = changed(lambda kustomization: kustomization["components"].append("../../components/private-addresses"))
+    rendered = changed(with_component("private-addresses"))
     policy = rendered.one("NetworkPolicy", "xtts-private-addresses")
     kubernetes_validate.validate(policy, kubernetes_validate.latest_version(), strict=True)
     assert policy["metadata"]["namespace"] == rendered.of("Namespace")[0]["metadata"]["name"]
@@ -47,22 +47,20 @@ def test_a_line_opens_the_way_to_private_addresses(changed: Callable[[Change], R
     assert all(rule["to"] and rule["ports"] for rule in policy["spec"]["egress"])  # either, left empty, means all
 
 
-def test_a_line_puts_a_bucket_in_place_of_shared_volumes(changed: Callable[[Change], Rendered]):
-    assert "`- ../../components/bucket`" in README
-    rendered = changed(lambda kustomization: kustomization["components"].append("../../components/bucket"))
-    assert rendered.of("PersistentVolumeClaim") == []
-    for server in rendered.servers():
-        kubernetes_validate.validate(server, kubernetes_validate.latest_version(), strict=True)
-        volumes = {each["name"]: each for each in server["spec"]["template"]["spec"]["volumes"]}
-        assert volumes["cache"].keys() == {"name", "emptyDir"}
-        assert volumes.keys() == {"cache", "keys", "tmp"}
-        assert volumes.keys() == {each["name"] for each in container(server)["volumeMounts"]}
-        for variable, key in (("XTTS_DATA_DIR", "bucket"), ("XTTS_DATABASE", "database")):
-            (named,) = [each for each in container(server)["env"] if each["name"] == variable]
-            assert named["valueFrom"] == {"secretKeyRef": {"name": "xtts-storage", "key": key}}
-            assert re.search(rf"create secret generic xtts-storage .*--from-literal={key}=\w+://", README, re.DOTALL)
+def with_component(name: str) -> Change:
+    return lambda kustomization: kustomization.setdefault("components", []).append(f"../../components/{name}")
 
 
+@pytest.mark.parametrize("changed", ["one-node"], indirect=True)
+def test_a_line_gives_the_one_node_a_gpu(changed: Callable[[Change], Rendered]):
+    assert "`- ../../components/gpu`" in README
+    rendered = changed(with_component("gpu"))
+    (server,) = rendered.servers()
+    assert rendered.environment(server)["XTTS_DEVICE"] == "cuda"
+    assert rendered.environment(server)["XTTS_DATA_DIR"].startswith("/")
+
+
+@pytest.mark.parametrize("changed", SHARING, indirect=True)
 def test_without_our_redis_the_secret_may_name_another(changed: Callable[[Change], Rendered]):
     rendered = changed(lambda kustomization: kustomization["components"].remove("../../components/redis"))
     for server in rendered.servers():

@@ -37,16 +37,20 @@ def evaluate(folder: Path, environ: dict[str, str]) -> subprocess.CompletedProce
     return subprocess.run(node, env=environ, capture_output=True, text=True, check=False)
 
 
+@pytest.fixture(scope="module", params=["1", "3"])
+def replicas(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def resources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    done = evaluate(tmp_path_factory.mktemp("railway"), {**os.environ, "IMAGE": IMAGE})
+def resources(replicas: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    done = evaluate(tmp_path_factory.mktemp("railway"), {**os.environ, "IMAGE": IMAGE, "REPLICAS": replicas})
     assert done.returncode == 0, done.stderr
     return {each["address"]: each for each in json.loads(done.stdout)["resources"]}
 
 
 @pytest.fixture
 def service(resources: dict[str, Any]) -> dict[str, Any]:
-    assert resources.keys() == {"service.xtts", "volume.xtts-data"}
     found: dict[str, Any] = resources["service.xtts"]
     return found
 
@@ -55,10 +59,19 @@ def test_the_image_is_the_operators(service):
     assert service["source"] == {"type": "image", "image": IMAGE}
 
 
-def test_without_an_image_it_says_what_to_set(tmp_path):
-    done = evaluate(tmp_path, {name: value for name, value in os.environ.items() if name != "IMAGE"})
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"IMAGE": ""}, "IMAGE is not set"),
+        ({"REPLICAS": ""}, "REPLICAS is not set to a number"),
+        ({"REPLICAS": "0"}, "REPLICAS is not set to a number"),
+        ({"REPLICAS": "two"}, "REPLICAS is not set to a number"),
+    ],
+)
+def test_what_is_not_set_it_asks_for(tmp_path, wrong, message):
+    done = evaluate(tmp_path, {**os.environ, "IMAGE": IMAGE, "REPLICAS": "1", **wrong})
     assert done.returncode != 0
-    assert "IMAGE is not set" in done.stderr
+    assert message in done.stderr
 
 
 def test_the_health_check_needs_no_key_and_waits_for_the_download(service):
@@ -78,20 +91,40 @@ def test_what_only_the_operator_can_say_is_kept_and_not_set(service):
 
 def test_variables_exist_in_the_code(service):
     code = "".join(file.read_text() for folder in ("api", "runners") for file in (ROOT / folder).rglob("*.py"))
-    named = set(re.findall(r"\b(?:XTTS|COQUI)_[A-Z_]+\b", PAGE + FILE.read_text()))
-    assert named >= {name for name in service["variables"] if name.startswith(("XTTS_", "COQUI_"))}
+    named = set(re.findall(r"\b(?:XTTS_[A-Z_]+|COQUI_[A-Z_]+|AWS_S3_URL_STYLE)\b", PAGE + FILE.read_text()))
+    assert named >= {name for name in service["variables"] if name.startswith(("XTTS_", "COQUI_", "AWS_S3"))}
     assert {name for name in named if f'"{name}"' not in code} == set()
 
 
-def test_the_page_and_the_file_say_the_same(service):
-    rows = dict(re.findall(r"^\| `(\w+)` \| `?([^`|]+?)`? \|", PAGE, re.MULTILINE))
-    assert rows == {name: value.get("value", "yours") for name, value in service["variables"].items()}
+def test_the_page_and_the_file_say_the_same(service, replicas):
+    first, second = (
+        dict(re.findall(r"^\| `(\w+)` \| `?([^`|]+?)`? \|", part, re.MULTILINE)) for part in PAGE.split("\n## Replicas")
+    )
+    rows = first if replicas == "1" else {**first, **second}
+    if replicas != "1":
+        del rows["RAILWAY_RUN_UID"]
+    assert rows == {name: as_written(value) for name, value in service["variables"].items()}
     deploy = service["deploy"]
     assert f"path `{deploy['healthcheckPath']}` with a time-out of {deploy['healthcheckTimeout']} s" in PAGE
 
 
-def test_one_replica_has_the_volume_where_the_image_keeps_things(service, resources):
-    assert service["deploy"]["numReplicas"] == 1
+def as_written(value: dict[str, str]) -> str:
+    """A reference as Railway's own variables have it."""
+    if value["type"] == "reference":
+        return f"${{{{{value['resource'].partition('.')[2]}.{value['output']}}}}}"
+    return value.get("value", "yours")
+
+
+def test_one_replica_has_a_volume_and_several_a_bucket_and_a_postgres(service, resources, replicas):
+    assert service["deploy"]["numReplicas"] == int(replicas)
+    kept = {"volume.xtts-data"} if replicas == "1" else {"bucket.xtts-files", "database.Postgres"}
+    assert resources.keys() == {"service.xtts", *kept}
+    mounted = {each["volume"] for each in service.get("volumeAttachments", {}).values()}
+    assert mounted | {value["resource"] for value in service["variables"].values() if "resource" in value} == kept
+
+
+@pytest.mark.parametrize("replicas", ["1"], indirect=True)
+def test_the_volume_is_where_the_image_keeps_things(service, resources):
     (mount,) = service["volumeAttachments"].values()
     assert mount["volume"] in resources
     assert f"mount path `{mount['mountPath']}`" in PAGE

@@ -340,6 +340,14 @@ class TestSurroundings:
             done = self.land(proxy, source, tmp_path, **environ)
         assert done.returncode == 0, done.stderr
 
+    def test_a_bucket_that_is_a_host(self, tmp_path: Path) -> None:
+        """As Railway's are, which it tells its services by a variable."""
+        store = {"AWS_ENDPOINT_URL": "http://store.example", "AWS_S3_URL_STYLE": "virtual"}
+        files = {f"http://models.store.example/tuned/{name}": body for name, body in FILES.items()}
+        with FileServer(files, {"ETag": '"1"'}) as proxy:
+            done = self.land(proxy, "s3://models/tuned", tmp_path, http_proxy=proxy.url, **store)
+        assert done.returncode == 0, done.stderr
+
     @pytest.mark.parametrize("source", SOURCES)
     def test_the_next_start_takes_no_network(self, tmp_path: Path, source: str) -> None:
         with FileServer(EVERYWHERE, {"ETag": '"1"'}) as server:
