@@ -15,7 +15,6 @@ import torch
 from runners.errors import EngineFailure, Overloaded, SpeechError
 from runners.observer import Observer
 from runners.pacing import Pacing, order_of
-from runners.playback import Playback
 from runners.scheduler import QueueFull, Scheduler
 from runners.sequence import Request, Sequence, SequenceStatus
 from runners.types import Audio, Failed, Load, PieceDone, StopReason
@@ -189,7 +188,8 @@ class Engine:
         """Move waiting sequences into vacant slots. The caller holds the lock."""
         now = self._clock()
         sequences = []
-        for sequence, slot in self._scheduler.admit(self._pacing.priority, bulk=not self._pacing.bulk_waits):
+        most, bulk = 1 if self._pacing.one_by_one else None, not self._pacing.bulk_waits
+        for sequence, slot in self._scheduler.admit(self._pacing.priority, most=most, bulk=bulk):
             sequence.status, sequence.slot = SequenceStatus.LIVE, slot
             if sequence.turn == 0:
                 sequence.request.waited = now - sequence.queued
@@ -223,8 +223,8 @@ class Engine:
     def _vocode(self) -> bool:
         """Those who need it first. Whether there was anything."""
         began = self._clock()
-        for request, playback in self._pacing.look(self._in_flight, began):
-            self._begin(request, playback)
+        if request := self._pacing.look(self._in_flight, began):
+            self._begin(request)
         if windows := self._vocoding.start(self._pacing.windows(self._in_flight)):
             self._pacing.vocoded(windows, self._clock() - began)
         return bool(windows)
@@ -276,7 +276,7 @@ class Engine:
         codes = len(sequence.codes)
         self._send(sequence, PieceDone(sequence.utterance, sequence.piece, codes, reason, sequence.last))
         if request.done and request.playback and not request.playback.started:
-            self._begin(request, request.playback)
+            self._begin(request)
 
     def _send(self, sequence: Sequence, event: Audio | PieceDone, seconds: float = 0.0) -> None:
         """To the caller, or kept until its stream begins. `seconds`: of audio."""
@@ -286,9 +286,10 @@ class Engine:
         else:
             request.deliver(event)
 
-    def _begin(self, request: Request, playback: Playback) -> None:
+    def _begin(self, request: Request) -> None:
         """Its listener gets what there is."""
-        now = self._clock()
+        now, playback = self._clock(), request.playback
+        assert playback
         self._observer.held(now - playback.ready)
         request.waited += now - playback.ready
         playback.start(request.deliver, request.waited, now)

@@ -6,7 +6,7 @@ for one sequence as for all, so whatever has a slot is decoded in every step: sl
 out by need. What comes out of a sequence depends on none of this.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence as Items
 from math import inf
 from typing import Final
@@ -26,13 +26,12 @@ PATIENCE: Final = 20.0  # seconds that a long file waits before it may have the 
 FILES_EVERY: Final = 3.0  # seconds after which a file gets a window before listeners with more than SAFE in hand
 SECONDS_A_TOKEN: Final = 0.19  # of speech, as XTTS-v2 speaks English
 SHORT_TEXT: Final = 20  # tokens, about 4 s of speech
-HORIZON: Final = 16.0  # seconds in hand of a listener who is no load
+LONGER: Final = 1.1  # times as long as expected a text may become
+ENDING: Final = 0.5  # seconds of speech that are expected at least of one that has not ended
 BACKLOG: Final = 60.0  # seconds of files, decoded and not vocoded, past which only short ones get slots
-SAFE: Final = 1.0  # seconds that every listener has in hand when another starts
-CARRIED: Final = 1.5  # times real time that each listener has to be carried at for one more to start
-BRISK: Final = 2.2  # times real time from which a stream begins with the shortest window
+SAFE: Final = 1.0  # seconds in hand of a listener who comes after a file that has waited
+MARGIN: Final = 1.7  # times as long as now that the rest of a stream may take to make, once it has begun
 NEWEST: Final = 0.1  # weight of a measurement of the speed
-HALTING: Final = 2.0  # times real time below which it begins with the longest
 
 
 class Cost:
@@ -76,10 +75,9 @@ class Pacing:
         self.sizes = WINDOW_FRAMES
         self._frame, self._code = frame, code
         self._now = 0.0
-        self._step = 0.0  # seconds of steps for a second of everybody's audio
-        self._decoding = 0.0  # share of the time that steps must get, so that those who listen are carried
-        self._vocoding = 0.0  # seconds of audio a second that they need
-        self._safe = True  # whether each has some in hand
+        self._cycle = 0.0  # seconds in which every live sequence of a stream gets a second of audio
+        self._live: Counter[Request] = Counter()  # sequences of streams
+        self._short = False  # whether a listener is short of audio
         self._files_behind = 0.0  # seconds of decoded sequences of files that are not vocoded yet
         self._bulk_behind = 0.0  # the same, of the bulk lane
         self._pending: dict[Request, float] = defaultdict(float)  # seconds decoded and not yet vocoded
@@ -105,42 +103,48 @@ class Pacing:
         """Whether bulk sequences may have no slot."""
         return self._files_behind + self._bulk_behind > BACKLOG
 
-    def look(self, sequences: Items[Sequence], now: float) -> list[tuple[Request, Playback]]:
+    @property
+    def one_by_one(self) -> bool:
+        """Whether a step may admit one sequence only: while a prefill takes its time, all listeners wait."""
+        return self._short and self._blocking
+
+    def look(self, sequences: Items[Sequence], now: float) -> Request | None:
         """Who listens, and who may begin to. `sequences`: those that hold a slot or are not delivered.
 
-        A stream that cannot be carried beside those that play is decoded already, and vocoded as files are, but its
-        listener waits, the longer the more there is to say. Returns the streams that are to begin now.
+        A stream is decoded from its first moment, and held until what there is of it lasts its listener until the rest
+        is made. Returns one that is to begin now: what it takes is seen before another does.
         """
         self._now = now
         self._pending.clear()
         self._files_behind, self._bulk_behind = 0.0, 0.0
         for each in sequences:
-            seconds = (each.frames - each.vocoded) * self._frame
+            seconds = self.seconds(each.frames - each.vocoded)
             self._pending[each.request] += seconds
             if each.stop_reason is not None and each.request.bulk:
                 self._bulk_behind += seconds
             elif each.stop_reason is not None and not each.request.playback:
                 self._files_behind += seconds
-        self._step = self.speed.step(sum(each.stop_reason is None for each in sequences)) / self._code
-        self._decoding, self._vocoding, self._safe = 0.0, 0.0, True
         for request in self._pending:
             if request.playback and request not in self._streams:
                 self._streams[request], request.playback.ready = request.playback, now
         self._streams = {each: playback for each, playback in self._streams.items() if not each.over}
-        for request, playback in self._streams.items():
-            if playback.started:
-                self._count(request, playback)
+        live = [each.request for each in sequences if each.stop_reason is None]
+        self._live = Counter(request for request in live if request.playback)
+        between = sum(each.decoded < len(each.sequences) and not self._live[each] for each in self._streams)
+        vocoding = float(self.speed.prefilling) + float(self.speed.vocoding)
+        self._cycle = self.speed.step(len(live) + between) / self._code + vocoding * (self._live.total() + between)
+        playing = [playback for playback in self._streams.values() if playback.started]
+        self._short = any(playback.in_hand(now) + playback.ahead < COMFORT for playback in playing)
         held = [request for request, playback in self._streams.items() if not playback.started]
-        begin = []
-        for request in sorted(held, key=lambda stream: stream.order):
-            playback = self._streams[request]
-            if self._carried(request, playback):
-                self._count(request, playback)
-                begin.append((request, playback))
-        return begin
+        return next((request for request in sorted(held, key=lambda each: each.order) if self._lasts(request)), None)
 
     def priority(self, waiting: Sequence) -> Priority | None:
-        """Of a sequence that waits for a slot; None while it may have none."""
+        """Of a sequence that waits for a slot; None while it may have none. While a listener is short of audio those
+        that would leave the last slot vacant have none."""
+        priority = self._priority(waiting)
+        return None if priority and priority.leaves and self.one_by_one else priority
+
+    def _priority(self, waiting: Sequence) -> Priority | None:
         request, playback, later = waiting.request, waiting.request.playback, waiting.turn > 0
         if playback is None:
             short = not later and len(waiting.tokens) <= SHORT_TEXT
@@ -163,33 +167,24 @@ class Pacing:
         chosen = short if short and self._blocking else needs
         return [(sequence, self._frames(sequence)) for _, _, sequence in chosen]
 
-    def _count(self, request: Request, playback: Playback) -> None:
-        """A stream that has started, among what is needed."""
-        decoding, vocoding = self._needs(request, playback)
-        self._decoding = max(self._decoding, decoding)
-        self._vocoding += vocoding
-        self._safe = self._safe and (playback.in_hand(self._now) + playback.ahead >= SAFE or vocoding == 0)
+    def _lasts(self, request: Request) -> bool:
+        """Whether what there is of a stream, which nobody has heard yet, lasts until the rest is made."""
+        first = request.sequences[0]
+        if first.stop_reason is None and first.frames < self.sizes[0]:
+            return False
+        return self._in_time([first], 1) and self._in_time(request.sequences, self._live[request])
 
-    def _carried(self, request: Request, playback: Playback) -> bool:
-        """Whether it could be, beside those that play."""
-        decoding, vocoding = self._needs(request, playback)
-        if self._vocoding == 0 or decoding == vocoding == 0:
-            return True
-        speed = self._speed(max(self._decoding, decoding), self._vocoding + vocoding)
-        return speed >= CARRIED and (self._safe or speed >= 2 * BRISK)
+    def _in_time(self, sequences: Items[Sequence], live: int) -> bool:
+        """Whether these will be made by the time that they have been played, `live` of them at once."""
+        left = sum(map(self._left, sequences))
+        playing = self.seconds(sum(each.frames for each in sequences) - self.sizes[0]) + left
+        return left == 0 or MARGIN * left * self._cycle / max(live, 1) <= playing
 
-    def _needs(self, request: Request, playback: Playback) -> tuple[float, float]:
-        """Of a listener, each 0 to 1: steps, and the vocoder."""
-        in_hand = playback.in_hand(self._now) + playback.ahead
-        pending = self._pending.get(request, 0.0)
-        if request.decoded < len(request.sequences):
-            return _share(in_hand + pending), _share(in_hand)
-        return 0.0, min(_share(in_hand), pending / HORIZON)
-
-    def _speed(self, decoding: float, vocoding: float) -> float:
-        """Times real time at which so much is done."""
-        spent = self._step * decoding + (float(self.speed.prefilling) + float(self.speed.vocoding)) * vocoding
-        return 1 / spent if spent else inf
+    def _left(self, sequence: Sequence) -> float:
+        """Seconds of it that are not decoded yet, about."""
+        if sequence.stop_reason is not None:
+            return 0.0
+        return max(LONGER * _expected([sequence]) - self.seconds(sequence.frames), ENDING)
 
     def _need(self, sequence: Sequence) -> float:
         """Seconds until its audio is missed; of a file, the seconds that it is treated as having."""
@@ -214,17 +209,9 @@ class Pacing:
         playback = sequence.request.playback
         if playback is None or not playback.started or sequence.turn != playback.turn:
             return self.sizes[-1]
-        speed = self._speed(self._decoding, self._vocoding)
-        if not playback.begun:  # what it begins with is what it has in hand
-            return self.sizes[0 if speed >= BRISK else 2 if speed >= HALTING else 3]
-        in_hand = playback.in_hand(self._now) / self._frame
-        sizes = self.sizes[0 if speed >= BRISK or in_hand < self.sizes[1] else 2 :]
-        return max((size for size in sizes if size <= in_hand), default=sizes[0])
-
-
-def _share(in_hand: float) -> float:
-    """Of a listener's need, 0 to 1."""
-    return min(max(1 - in_hand / HORIZON, 0.0), 1.0)
+        there = sequence.frames - sequence.vocoded  # what it begins with is what it has in hand
+        most = playback.in_hand(self._now) / self._frame if playback.begun else there
+        return max((size for size in self.sizes if size <= most), default=self.sizes[0])
 
 
 def order_of(request: Request, now: float) -> float:

@@ -149,15 +149,21 @@ class Scheduler(Generic[S]):
         """Never refused: bulk work is sent one batch at a time."""
         self._bulk.join(deque(group))
 
-    def admit(self, priority: Callable[[S], Priority | None] = first_come, *, bulk: bool = True) -> list[tuple[S, int]]:
-        """Move waiting sequences into vacant slots; returns what was moved.
+    def admit(
+        self,
+        priority: Callable[[S], Priority | None] = first_come,
+        *,
+        most: int | None = None,
+        bulk: bool = True,
+    ) -> list[tuple[S, int]]:
+        """Move waiting sequences, at most so many, into vacant slots; returns what was moved.
 
         `priority`: of an interactive sequence; None: not now. `bulk`: whether bulk sequences may have any.
         """
         admitted: list[tuple[S, int]] = []
         bulk_left = self._bulk_at_once if bulk else 0
         interactive = self._interactive.ranked(priority) if self._vacant else None
-        while interactive and self._vacant:
+        while interactive and self._vacant and (most is None or len(admitted) < most):
             sequence: S | None = None
             vacant = len(self._vacant)
             owed = 1 if self._bulk and bulk and not self._live_bulk and self.slots > 1 else 0

@@ -94,6 +94,13 @@ def test_a_stream_starts_beside_files_as_it_does_alone() -> None:
     assert beside.playback.underruns == 0
 
 
+def test_a_crowd_that_comes_at_once_is_served_in_turn() -> None:
+    crowd = [Visit(0.0, (107,) * 3) for _ in range(8)]
+    simulate(crowd, ZEN3)
+    assert min(visit.smooth for visit in crowd) < 6
+    assert mean(visit.smooth for visit in crowd) < 13  # what it is where all share the engine alike
+
+
 def test_files_get_on_beside_streams_without_end() -> None:
     crowd, file = visits(0.8, seed=2, window=120), Visit(0.0, LONG, listening=False)
     simulate([*crowd, file], ZEN3)
@@ -108,9 +115,10 @@ def test_short_files_without_end_do_not_keep_a_long_one_waiting() -> None:
 
 
 def test_who_is_slower_than_speech_begins_with_more_of_it() -> None:
-    visit = Visit(0.0, (107,))
+    visit, brisk = Visit(0.0, (107,)), Visit(0.0, (107,))
     simulate([visit], SLOW)
-    assert visit.chunks[0].audio > 2.5
+    simulate([brisk], ZEN3)
+    assert visit.chunks[0].audio > 4 * brisk.chunks[0].audio
     assert visit.playback.stalled < visit.latency - 107 * CODE  # less than if it had begun with nothing in hand
 
 
@@ -127,9 +135,9 @@ def test_a_stream_that_waits_to_begin_is_told_how_long_it_was_held() -> None:
     simulate(crowd, ZEN3)
     last = max(crowd, key=lambda visit: visit.first_audio)
     first = min(crowd, key=lambda visit: visit.first_audio)
-    assert first.waited < 0.5
-    assert last.waited == pytest.approx(last.first_audio, abs=1.0)  # and what its first window took
-    assert last.waited > 1
+    for each in (first, last):
+        assert each.waited == pytest.approx(each.first_audio, abs=1.5)  # and what prefills and the first window took
+    assert last.waited > first.waited + 1
 
 
 @pytest.mark.parametrize("bulk", [False, True])

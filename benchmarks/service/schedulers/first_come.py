@@ -8,21 +8,20 @@ from collections.abc import Sequence as Items
 import runners.synthesizer
 import service
 from runners.pacing import Pacing
-from runners.playback import Playback
 from runners.scheduler import Priority, first_come
 from runners.sequence import Request, Sequence
 
 
 class FirstCome(Pacing):
-    bulk_waits = False
+    bulk_waits = one_by_one = False
 
     def priority(self, waiting: Sequence) -> Priority:
         return first_come(waiting)
 
-    def look(self, sequences: Items[Sequence], now: float) -> list[tuple[Request, Playback]]:
+    def look(self, sequences: Items[Sequence], now: float) -> Request | None:
         super().look(sequences, now)
         streams = {each.request: each.request.playback for each in sequences}
-        return [(request, playback) for request, playback in streams.items() if playback and not playback.started]
+        return next((request for request, playback in streams.items() if playback and not playback.started), None)
 
     def windows(self, sequences: Items[Sequence]) -> list[tuple[Sequence, int]]:
         return [(sequence, self._size(sequence.vocoded)) for sequence in sequences]

@@ -25,7 +25,7 @@ class SlowFiles(JobFiles):
 
 
 async def test_a_disk_that_does_not_answer_holds_up_jobs_only(opened: Any, tmp_path: Path) -> None:
-    """Everything else goes on: the loop, and the threads that streams are encoded in."""
+    """Everything else goes on: the loop, the threads that streams are encoded in, questions to the database."""
     slow = SlowFiles(Storage(tmp_path), tmp_path / "making")
     async with opened(slow) as jobs:
         await jobs.of("anna", 1)
@@ -36,6 +36,8 @@ async def test_a_disk_that_does_not_answer_holds_up_jobs_only(opened: Any, tmp_p
         for _ in range(20):
             await asyncio.to_thread(time.sleep, 0)
         assert time.perf_counter() - began < 2
+        async with asyncio.timeout(10):  # the database is asked meanwhile; signs of life go the same way
+            assert await jobs.of("anna", 1) == []
         assert not any(each.done() for each in submissions)
         slow.answers.set()
         ids = await asyncio.gather(*submissions)
