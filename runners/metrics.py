@@ -51,7 +51,7 @@ class RunnerMetrics(Observer):
         self._resident = gauge("xtts_runner_resident_memory_bytes", "Memory that the runner's processes hold.")
         self._waited = histogram("xtts_queue_wait_seconds", "What a sequence waits for its slot.", WAIT)
         self._held = histogram(
-            "xtts_held_seconds", "What a stream waits from its first code until it can be carried without a gap.", WAIT
+            "xtts_held_seconds", "What a stream waits from its first code until what there is lasts its listener.", WAIT
         )
         self._batch = histogram("xtts_admitted_batch_size", "Sequences that are given their slots together.", BATCH)
         self._step = histogram("xtts_decode_step_seconds", "A decode step: one code for every live slot.", STEP)

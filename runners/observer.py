@@ -14,7 +14,7 @@ class Observer:
         """So many sequences get slots together. waited: the seconds that each interactive one of them has waited."""
 
     def held(self, seconds: float) -> None:
-        """A stream begins, so long after its first code: until now it could not have been carried."""
+        """A stream begins, so long after its first code: begun earlier, its listener would have run dry."""
 
     def stepped(self, sequences: int, seconds: float) -> None:
         """A decode step was taken for so many sequences."""
