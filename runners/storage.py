@@ -21,8 +21,7 @@ from runners.errors import ConfigurationError, StorageAway
 from runners.remote import S3, causes, client_settings, in_words, is_denied, version_of
 from runners.whole_file import private_folder, whole_file, write_whole
 
-SILENCE: Final = 5.0  # seconds in which a bucket sends nothing, after which it counts as gone
-CONNECT: Final = 2.0  # seconds
+SILENCE: Final = 5.0  # seconds in which a bucket takes no connection or sends nothing, after which it counts as gone
 ATTEMPTS: Final = 2
 DEADLINE: Final = 12.0  # seconds for a call, over all attempts, and those that its bytes take
 SLOWEST: Final = 2**20  # bytes a second
@@ -57,7 +56,7 @@ class Storage:
         self.url = str(url).rstrip("/")
         settings = client_settings(self.url, silence=SILENCE)
         if self.url.startswith(S3):
-            settings["config_kwargs"]["connect_timeout"] = CONNECT
+            settings["config_kwargs"]["connect_timeout"] = SILENCE
             settings["max_concurrency"] = 1  # else each file is asked for its size before it is read
         self._away_until = 0.0  # by time.monotonic; 0: it answers
         try:
