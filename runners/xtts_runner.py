@@ -20,7 +20,7 @@ from runners.cpu import settle_openmp
 from runners.environment import Environment
 from runners.errors import ConfigurationError, EngineFailure, SpeechError
 from runners.logs import formatter, still
-from runners.models.source import check_source, resolve_model
+from runners.models.source import check_source, is_demo, resolve_model
 from runners.request_id import RequestIds
 from runners.types import BulkUtterance, Event, Failed, Status, Utterance, Voice
 from runners.wire import CALL, pack
@@ -81,7 +81,10 @@ class XTTSRunner:
     @bentoml.on_deployment
     @staticmethod
     def fetch_model() -> None:
-        """Once, before any process starts: what cannot be served stops the server with one message."""
+        """Once, before any process starts: what cannot be served stops the server with one message.
+
+        The demo voice can be served, and a worker makes it: that takes torch, for which this process would keep 1 GB.
+        """
         ENVIRONMENT.note(look_for_devices)
         ENVIRONMENT.check(look_for_source)
         write_as(LINES)
@@ -89,7 +92,8 @@ class XTTSRunner:
             from runners.storage import check_bucket  # its clients take a while to import
 
             check_bucket(CONFIG.bucket)
-        look_at(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
+        if not is_demo(CONFIG.model):
+            look_at(resolve_model(CONFIG.model, CONFIG.cache_dir, CONFIG.tos_agreed))
         watch_workers()
 
     @bentoml.on_shutdown

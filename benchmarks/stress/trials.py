@@ -4,8 +4,10 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 import httpx
 
@@ -39,7 +41,7 @@ async def mixed_at_once(server: Server, count: int) -> Rows:
         answers = await together(http, wanted)
         took, idle = time.perf_counter() - begun, await idle_after(http)
         found = compared(await one_by_one(http, list(map(alone, wanted, answers))), answers)
-    return [(f"{count} mixed requests at once, {took:.0f} s", f"{found}; slots free after {idle:.1f} s")]
+    return [(f"{count} mixed requests at once, {took:.0f} s", f"{_counted(found)}; slots free after {idle:.1f} s")]
 
 
 async def short_behind_long(server: Server, count: int) -> Rows:
@@ -68,12 +70,16 @@ async def many_requests(server: Server, marks: tuple[int, ...]) -> Rows:
             await crowd.until_idle(http, IDLE)
         served = mark
         rows.append((f"after {mark} requests of all kinds", _held(footprint(server.pid))))
-    return [*rows, ("their answers", str(dict(statuses)))]
+    return [*rows, ("their answers", _counted(statuses))]
 
 
 def _held(held: Footprint) -> str:
     memory = ", ".join(f"{name or 'supervisor'} {size / 1e6:.0f} MB" for name, size in sorted(held.by_service.items()))
     return f"{memory}; {held.threads} threads, {held.files} open files"
+
+
+def _counted(outcomes: Mapping[Any, int]) -> str:
+    return ", ".join(f"{outcome}: {count}" for outcome, count in outcomes.items())
 
 
 async def unread_streams(server: Server, count: int) -> Rows:
@@ -89,7 +95,7 @@ async def unread_streams(server: Server, count: int) -> Rows:
         speech = (await answer(http, SHORT)).seconds
         held = footprint(server.pid)
         await asyncio.gather(*(response.aclose() for response in responses))
-    statuses = dict(Counter(response.status_code for response in responses))
+    statuses = _counted(Counter(response.status_code for response in responses))
     grown = (held.resident - before.resident) / 1e6
     seen = f"{statuses}; {grown:+.0f} MB; a short text beside them {speech:.1f} s"
     return [(f"{count} streams that nobody reads", seen)]
@@ -150,7 +156,7 @@ async def many_segments(server: Server, count: int) -> Rows:
         begun = time.perf_counter()
         response = (await http.post("/generate/segmented", json=body)).raise_for_status()
     took, audio = time.perf_counter() - begun, response.headers["x-audio-duration"]
-    return [(f"{count} segments", f"{took:.0f} s for {audio} s of audio")]
+    return [(f"{count} segments", f"{took:.0f} s for {float(audio):.0f} s of audio")]
 
 
 async def hang_ups(server: Server, count: int) -> Rows:
