@@ -165,7 +165,8 @@ class Planner:
                 raise error.at(index) from error
         # And a moment for each that has nothing to say.
         if sum(phrase.pause for phrase in phrases) > MAX_SILENCE + len(phrases):
-            raise InvalidInput(f"The pauses of a request may sum up to {MAX_SILENCE:g} seconds.", param="text")
+            field = "segments" if isinstance(body, SegmentedRequest) else "text"
+            raise InvalidInput(f"The pauses of a request may sum up to {MAX_SILENCE:g} seconds.", param=field)
         return phrases
 
     def audio(

@@ -24,9 +24,10 @@ def _name_or_weights(style: object) -> object:
     """One rule with one message: pydantic's own would name both halves of the union."""
     if style is None or isinstance(style, str):
         return style
-    if isinstance(style, dict) and all(map(_is_weight, style.values())):
+    if isinstance(style, dict) and len(style) <= MOST_WEIGHTS and all(map(_is_weight, style.values())):
         return style
-    raise ValueError(f"must be the name of a reference, or weights from 0 to {MAX_WEIGHT} by name")
+    weights = f"weights from 0 to {MAX_WEIGHT} by name, of up to {MOST_WEIGHTS}"
+    raise ValueError(f"must be the name of a reference, or {weights}")
 
 
 def _is_weight(value: object) -> bool:
@@ -34,6 +35,7 @@ def _is_weight(value: object) -> bool:
 
 
 MAX_WEIGHT = 1000
+MOST_WEIGHTS = 64
 MAX_SILENCE = 600.0  # seconds of pauses in a request
 
 Style = Annotated[

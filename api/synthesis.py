@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Final
 
 from api.audio.assembler import Assembler
 from api.audio.edges import Samples
@@ -26,6 +27,8 @@ from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest
 from runners.errors import DeadlineExceeded, SpeechError
 from runners.types import Event
+
+LONGEST_HEADER: Final = 8000  # characters; clients refuse longer ones, at 8,190 or more
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,8 @@ class Synthesis:
         await self._record(body, plan, recording, deadline)
         headers = {**plan.headers, **_wait(recording), "X-Audio-Duration": f"{recording.seconds:.3f}"}
         if isinstance(body, SegmentedRequest) or len(plan.phrases) > 1:
-            headers["X-Segments"] = json.dumps(recording.spans, separators=(",", ":"))
+            spans = json.dumps(recording.spans, separators=(",", ":"))
+            headers |= {"X-Segments": spans} if len(spans) <= LONGEST_HEADER else {}
         return Rendered(
             body=file.getvalue(),
             format=plan.audio.format,

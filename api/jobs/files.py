@@ -43,7 +43,7 @@ class JobFiles:
 
     def create(self, id: str, request: LongRequest) -> None:
         """Harmless where it is there already. Raises FileExistsError where another is, StorageFailure, StorageAway."""
-        content = request.model_dump_json(exclude_unset=True).encode()
+        content = request.as_json()
         try:
             self._storage.put(_key(id, "request.json"), content, new=True)
         except FileExistsError:

@@ -158,8 +158,19 @@ class Jobs:
             message = f"Not done within {self._config.timeout:g} s. Submit it, and ask for its status now and then."
             raise DeadlineExceeded(message) from None
         finally:
-            with suppress(SpeechError):  # then it was not created; or the end of the job has been swept away
-                await self.cancel(await submitting)
+            with suppress(SpeechError):  # then it was not created
+                id = await submitting
+                try:
+                    await self.cancel(id)
+                except JobsAway:
+                    self._running.append(asyncio.create_task(self._cancel_later(id)))
+
+    async def _cancel_later(self, id: str) -> None:
+        while True:
+            await asyncio.sleep(BEAT)
+            with suppress(JobsAway):
+                await self.cancel(id)
+                return
 
     async def _ask(self, question: "Callable[[Engine], T]") -> T:
         """Raises JobsAway; at the start not before it is known to be away, and at once where that was just found."""
@@ -215,7 +226,7 @@ class Jobs:
 
         try:
             return Engine(self._config.database_url, self._do, self._tell)
-        except Engine.AWAY as error:
+        except (Engine.AWAY, OSError) as error:  # the latter: SQLite's folder cannot be written
             raise JobsAway(AWAY) from error
 
     async def _do(self, id: str, next_step: Callable[[], Step], passages: int) -> None:
@@ -260,7 +271,7 @@ class Jobs:
 
 def _seeded(request: LongRequest, id: str) -> str:
     """What is asked for, as a digest. Samples without a seed get one, by the job's id: the same for the same."""
-    digest = hashlib.sha256(request.model_dump_json(exclude_unset=True).encode()).hexdigest()
+    digest = hashlib.sha256(request.as_json()).hexdigest()
     for sample in request.samples:
         if sample.seed is None:
             sample.seed = int.from_bytes(hashlib.sha256(f"{id}/{sample.id}".encode()).digest()[:4])

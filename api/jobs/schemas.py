@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +25,7 @@ LONGEST_SAMPLE = 50_000  # characters: an hour of speech
 MOST_PARTS = 20_000  # paragraphs and segments of a job: each is an utterance, which takes memory however short it is
 TOO_MANY_PARTS = f"there are more than {MOST_PARTS} paragraphs and segments in all"
 LONGEST_ID = 100  # characters
+SHARED = {"style", "pronunciations"}  # defaults that may be large: all samples hold the same object
 LONGEST_SILENCE = 6 * 3600.0  # seconds of pauses in a job: 1 GB of WAV
 
 
@@ -179,19 +180,36 @@ class Samples(Body):
     @model_validator(mode="before")
     @classmethod
     def _with_defaults(cls, value: Any) -> Any:
-        """Puts the defaults into the samples; what is wrong is left for pydantic to find."""
+        """Puts the defaults into the samples, the large ones aside; what is wrong is left for pydantic to find."""
         if not isinstance(value, dict) or not isinstance(value.get("samples"), list):
             return value
         value = {name: field for name, field in value.items() if name != "$schema"}  # which editors read
         defaults = value.get("defaults")
         if not isinstance(defaults, dict) or not _valid(defaults):
             return value
-        samples = [{**defaults, **sample} if isinstance(sample, dict) else sample for sample in value["samples"]]
+        small = {name: field for name, field in defaults.items() if name not in SHARED}
+        samples = [{**small, **sample} if isinstance(sample, dict) else sample for sample in value["samples"]]
         return {**value, "samples": samples}
+
+    @model_validator(mode="after")
+    def _share(self) -> Self:
+        for name in SHARED & self.defaults.model_fields_set:
+            for sample in self.samples:
+                if name not in sample.model_fields_set:
+                    setattr(sample, name, getattr(self.defaults, name))
+        return self
 
     @property
     def characters(self) -> int:
         return sum(sample.characters for sample in self.samples)
+
+    def as_json(self) -> bytes:
+        """What is read as the same again. What samples share stands in the defaults alone."""
+        shared = {
+            number: {name for name in SHARED if getattr(sample, name) is getattr(self.defaults, name)}
+            for number, sample in enumerate(self.samples)
+        }
+        return self.model_dump_json(exclude_unset=True, exclude={"samples": shared}).encode()
 
 
 class LongRequest(Samples):

@@ -18,7 +18,10 @@ PATIENCE = 0.05  # seconds after which those leave who leave
 
 
 def bodies(rng: random.Random) -> Iterator[Body]:
-    """Requests without end. No two are alike, so that whatever is kept by content would pile up."""
+    """Simple, segmented, streamed and OpenAI's, without end.
+
+    No two are alike, so that whatever is kept by content would pile up.
+    """
     while True:
         number = rng.random()
         settings: dict[str, object] = {
@@ -29,10 +32,15 @@ def bodies(rng: random.Random) -> Iterator[Body]:
             "seed": rng.randrange(2**32),
         }
         text = f"{rng.randrange(100)} {sentence(8, rng)}"
-        if number < 0.8:
+        if number < 0.5:
             yield "/generate/simple", {"text": text, **settings}
-        else:
+        elif number < 0.7:
             yield "/generate/segmented", {"segments": [{"text": text, "pause_after": 0.1}, {"text": "So."}], **settings}
+        elif number < 0.85:
+            yield "/generate/stream", {"text": text, **settings}
+        else:
+            format = {"response_format": settings["output_format"], "speed": settings["speed"]}
+            yield "/v1/audio/speech", {"model": "tts-1", "voice": "alloy", "input": text, **format}
 
 
 async def serve(http: httpx.AsyncClient, requests: Iterator[Body], count: int, clients: int) -> Counter[str]:

@@ -1,7 +1,6 @@
 """What a server's processes hold, all of them together: memory, threads, open files. Linux only, by way of psutil."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,24 +18,27 @@ class Footprint:
     proportional: int | None  # PSS: what they share is shared out; None where the system does not tell
     threads: int
     files: int
-    by_service: dict[str, int]  # RSS by BentoML's name of the service that a process runs; "" starts the others
+    by_service: dict[str, tuple[int, int, int]]  # RSS, threads, files by BentoML's name; "" starts the others
 
 
 def footprint(pid: int) -> Footprint:
     """Of `pid` and its descendants. Raises psutil.NoSuchProcess when it has ended."""
     parent = psutil.Process(pid)
     family = [parent, *parent.children(recursive=True)]
-    by_service: Counter[str] = Counter()
+    memory, threads, files = Counter[str](), Counter[str](), Counter[str]()
     for process in family:
         with suppress(psutil.NoSuchProcess):
-            by_service[_service(process)] += process.memory_info().rss
+            name = _service(process)
+            memory[name] += process.memory_info().rss
+            threads[name] += process.num_threads()
+            files[name] += process.num_fds()
     return Footprint(
         processes=len(family),
-        resident=sum(by_service.values()),
+        resident=memory.total(),
         proportional=_proportional(family),
-        threads=sum(_each(family, lambda process: process.num_threads())),
-        files=sum(_each(family, lambda process: process.num_fds())),
-        by_service=dict(by_service),
+        threads=threads.total(),
+        files=files.total(),
+        by_service={name: (memory[name], threads[name], files[name]) for name in memory},
     )
 
 
@@ -47,11 +49,5 @@ def _service(process: psutil.Process) -> str:
 
 def _proportional(family: list[psutil.Process]) -> int | None:
     with suppress(psutil.AccessDenied):
-        return sum(_each(family, lambda process: process.memory_full_info().pss))
+        return sum(process.memory_full_info().pss for process in family if process.is_running())
     return None
-
-
-def _each(family: list[psutil.Process], ask: Callable[[psutil.Process], int]) -> Iterator[int]:
-    for process in family:
-        with suppress(psutil.NoSuchProcess):
-            yield ask(process)

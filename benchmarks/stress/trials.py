@@ -74,8 +74,10 @@ async def many_requests(server: Server, marks: tuple[int, ...]) -> Rows:
 
 
 def _held(held: Footprint) -> str:
-    memory = ", ".join(f"{name or 'supervisor'} {size / 1e6:.0f} MB" for name, size in sorted(held.by_service.items()))
-    return f"{memory}; {held.threads} threads, {held.files} open files"
+    return "; ".join(
+        f"{name or 'supervisor'} {memory / 1e6:.0f} MB, {threads} threads, {files} open files"
+        for name, (memory, threads, files) in sorted(held.by_service.items())
+    )
 
 
 def _counted(outcomes: Mapping[Any, int]) -> str:

@@ -12,6 +12,7 @@ from runners.text.reading import Reading, with_ending
 
 Terms = Mapping[str, str]  # term -> respelling
 Pronunciations = Mapping[str, str | Terms]  # term -> respelling, or language -> terms that count there alone
+ByStart = Mapping[str, Mapping[int, Terms]]  # first token in lower case -> characters of the term, most first -> terms
 
 MOST_GROWTH = 4  # times: what is synthesized is limited by the characters that were sent
 LONGEST_TERM = 300  # characters beyond that: a short text may be one respelled word
@@ -42,28 +43,25 @@ def pronounce(text: MappedText, terms: Terms, language: Language | None) -> Mapp
 
 
 @lru_cache(maxsize=64)
-def _by_start(terms: tuple[tuple[str, str], ...]) -> Mapping[str, list[tuple[str, str]]]:
-    """By the first token, case folded; the longest terms first."""
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for term, respelling in sorted(terms, key=lambda item: len(item[0]), reverse=True):
-        if first := _TOKEN.match(term.strip()):
-            found[first[0].lower()].append((term.strip(), respelling))
+def _by_start(terms: tuple[tuple[str, str], ...]) -> ByStart:
+    found: dict[str, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for term, respelling in sorted(((term.strip(), each) for term, each in terms), key=lambda item: -len(item[0])):
+        if first := _TOKEN.match(term):
+            found[first[0].lower()][len(term)].setdefault(term, respelling)
     return found
 
 
-def _edits(text: str, terms: Mapping[str, list[tuple[str, str]]], language: Language | None) -> Iterator[Edit]:
+def _edits(text: str, terms: ByStart, language: Language | None) -> Iterator[Edit]:
     done = 0
     for token in _TOKEN.finditer(text):
         if token.start() < done:
             continue
-        for term, respelling in terms.get(token[0].lower(), ()):
-            stop = token.start() + len(term)
-            if _is(text[token.start() : stop], term) and not (text[stop - 1 : stop + 1].isalnum() and stop < len(text)):
+        for length, respellings in terms.get(token[0].lower(), {}).items():
+            stop = token.start() + length
+            written = text[token.start() : stop]
+            respelling = respellings.get(written, respellings.get(written.lower()))
+            if respelling is not None and not (text[stop - 1 : stop + 1].isalnum() and stop < len(text)):
                 reading = Reading(stop, respelling)
                 done, words = with_ending(reading, text, language) if language else reading
                 yield Edit(token.start(), done, words)
                 break
-
-
-def _is(written: str, term: str) -> bool:
-    return written == term if any(map(str.isupper, term)) else written.lower() == term

@@ -27,6 +27,11 @@ def test_what_is_no_number_is_not_taken_for_one(field: str, value: Any) -> None:
         assert not accepted(SegmentedRequest, {"segments": [{"text": "a", name: value}]})
 
 
+@pytest.mark.parametrize(("count", "fits"), [(1, True), (64, True), (65, False)])
+def test_number_of_weights(count: int, fits: bool) -> None:
+    assert accepted(SimpleRequest, {"text": "a", "style": {str(number): 1 for number in range(count)}}) is fits
+
+
 @pytest.mark.parametrize(("count", "fits"), [(0, False), (1, True), (200, True), (201, False)])
 def test_number_of_segments(count: int, fits: bool) -> None:
     assert accepted(SegmentedRequest, {"segments": [{"text": "a"}] * count}) is fits

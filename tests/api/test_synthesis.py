@@ -179,6 +179,16 @@ async def test_a_whole_file_knows_its_length_and_its_segments(narrator: Narrator
     assert np.abs(np.array(spans) * 24000 - np.round(np.array(spans) * 24000)).max() < 0.02
 
 
+async def test_spans_that_no_client_takes_as_a_header_are_left_out(
+    narrator: Narrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = SegmentedRequest(segments=[{"text": "a"}, {"text": "b"}], voice="Demo Low")
+    for longest, there in ((8000, True), (10, False)):
+        monkeypatch.setattr("api.synthesis.LONGEST_HEADER", longest)
+        narrator.say(window(1), done(1), window(), done(), Finished())
+        assert ("X-Segments" in (await synthesis(narrator).whole(body)).headers) is there
+
+
 async def test_a_whole_file_names_what_failed(narrator: Narrator) -> None:
     narrator.say(window(), Failed(InvalidInput("nothing to say", param="text", utterance=0)))
     with pytest.raises(InvalidInput):

@@ -66,5 +66,7 @@ def test_pauses_have_a_limit(server: Server) -> None:
     with server.client() as client:
         long = client.post("/generate/simple", json={"text": "a[pause:61s]b"})
         many = client.post("/generate/simple", json={"text": "a[pause:60s]" * 12})
+        parts = client.post("/generate/segmented", json={"segments": [{"text": "a[pause:60s]"}] * 12})
     assert (long.status_code, long.json()["error"]["param"]) == (422, "text")
-    assert many.status_code == 422
+    assert (many.status_code, many.json()["error"]["param"]) == (422, "text")
+    assert (parts.status_code, parts.json()["error"]["param"]) == (422, "segments")

@@ -1,17 +1,22 @@
 """Jobs in a database: what callers see, what survives, and a caller that leaves at any moment."""
 
 import asyncio
+import errno
 import json
 import sqlite3
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
-from api.errors import JobNotDone, UnknownJob
-from api.jobs.engine import ENDED_ITS_SERVER, UNFORESEEN
+from api.errors import JobNotDone, JobsAway, UnknownJob
+from api.jobs import jobs as module
+from api.jobs import tables
+from api.jobs.engine import ENDED_ITS_SERVER, UNFORESEEN, Engine
 from api.jobs.files import JobFiles
-from api.jobs.state import State
+from api.jobs.state import JobStatus, State
 from api.jobs.work import Work
 from runners.errors import InvalidInput
 from runners.storage import Storage
@@ -182,3 +187,42 @@ async def test_a_caller_that_leaves_at_any_moment_leaves_no_job(opened: Any, aft
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert all(job.over for job in await jobs.of("anna", 9))
+
+
+async def test_who_leaves_while_the_database_is_away_leaves_no_job(
+    opened: Any, runner: FakeBulkRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel, failures = Engine.cancel, iter([OperationalError("cancel", None, OSError("away"))] * 2)
+
+    def flaky(engine: Engine, id: str) -> JobStatus:
+        for failure in failures:
+            raise failure
+        return cancel(engine, id)
+
+    monkeypatch.setattr(Engine, "cancel", flaky)
+    monkeypatch.setattr(module, "BEAT", 0.2)
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    runner.may_answer.clear()
+    async with opened() as jobs:
+        waiting = asyncio.create_task(jobs.whole(REQUEST, "anna"))
+        while not await jobs.of("anna", 1):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        (job,) = await jobs.of("anna", 1)
+        await over(jobs, job.id)
+        assert (await jobs.status(job.id)).state is State.CANCELED
+
+
+async def test_a_folder_that_cannot_be_written_is_told_of_once(
+    opened: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "BEAT", 0.02)
+    monkeypatch.setattr(tables, "private_folder", Mock(side_effect=OSError(errno.EROFS, "Read-only file system")))
+    async with opened() as jobs:
+        with pytest.raises(JobsAway):
+            await jobs.of("anna", 1)
+        await asyncio.sleep(0.3)
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "Read-only file system" in line.getMessage()
+    assert line.exc_info is None

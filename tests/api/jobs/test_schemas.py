@@ -51,7 +51,23 @@ def test_samples_take_the_defaults_that_they_lack() -> None:
         }
     )
     assert [(each.language, each.seed, each.trims) for each in request.samples] == [("hu", 2, True), ("hu", 1, True)]
-    assert LongRequest.model_validate_json(request.model_dump_json(exclude_unset=True)) == request
+    assert LongRequest.model_validate_json(request.as_json()) == request
+
+
+def test_ten_thousand_samples_share_the_defaults_respellings() -> None:
+    terms = {f"term {number}": "x" * 300 for number in range(1000)}
+    own = {"id": "own", "text": "x", "pronunciations": {"y": "z"}, "style": None}
+    samples = [own, *({"id": str(number), "text": "x"} for number in range(9_999))]
+    fields = {"defaults": {"pronunciations": terms, "style": "question"}, "samples": samples}
+    request = LongRequest.model_validate(fields)
+    stored = request.as_json()
+    assert len(stored) < 2**20
+    again = LongRequest.model_validate_json(stored)
+    assert again == request
+    first, *others = again.samples
+    assert (first.pronunciations, first.style) == ({"y": "z"}, None)
+    assert all(each.pronunciations is again.defaults.pronunciations for each in others)
+    assert {each.style for each in others} == {"question"}
 
 
 def test_wrong_defaults_are_refused_once() -> None:

@@ -28,8 +28,11 @@ def test_a_child_s_memory_and_files_count_until_it_ends() -> None:
     assert during.proportional is not None
     assert during.proportional < during.resident
     assert during.files >= before.files + 3 + 2  # its own three, and two ends of pipes here
-    assert sum(during.by_service.values()) == during.resident
-    assert 51e6 < during.by_service["Child"] < during.resident
+    sums = [sum(each) for each in zip(*during.by_service.values(), strict=True)]
+    assert sums == [during.resident, during.threads, during.files]
+    memory, threads, files = during.by_service["Child"]
+    assert 51e6 < memory < during.resident
+    assert (threads, files) == (1, 3)
     assert footprint(os.getpid()).processes == before.processes
 
 
