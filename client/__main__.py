@@ -34,12 +34,11 @@ def main(arguments: Sequence[str], serve: ServeCommand = bentoml_serve) -> Exit:
     except BatchFileError as error:
         faults = [f"{options.file}:{fault}" for fault in error.faults]
         return _end(Exit.BAD_INPUT, *faults, f"{len(faults)} to put right; nothing was generated")
-    except FileNotFoundError as error:
+    except (FileNotFoundError, IsADirectoryError) as error:
         if error.filename != str(options.file):
             return _end(Exit.BAD_INPUT, str(error))
-        return _end(
-            Exit.BAD_INPUT, f"There is no file {options.file}; examples/input_samples.json is one to begin with."
-        )
+        what = f"{options.file} is a folder" if options.file.is_dir() else f"There is no file {options.file}"
+        return _end(Exit.BAD_INPUT, f"{what}; name a batch file. examples/input_samples.json is one to begin with.")
     except OSError as error:
         return _end(Exit.BAD_INPUT, str(error))
     except ServerUnreachable as error:

@@ -11,10 +11,14 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from api.jobs.schemas import NamedPart, Sample, Samples
 from api.names import composed
+from api.reading import lines
+from api.voices.blends import parse_blend
 from api.wording import nearest, shown
 from client.document import BatchFileError, Document, Fault
 from client.document import Path as Place
 from client.tables import reader_of
+from runners.checkpoint.agreement import UPSTREAM_LANGUAGES
+from runners.errors import InvalidInput
 
 
 def _with_address(made: dict[str, Any]) -> None:
@@ -84,25 +88,46 @@ def _lacking(
     if language and _code(language) not in languages:
         yield "language", f"the model has no language {shown(language)}; {nearest(language, languages.values())}"
     voice = composed(part.voice or sample.voice)
-    if voice not in voices:
-        yield "voice", f"the server has no voice {shown(voice)}; {nearest(voice, voices)}"
+    blended = [voice] if voice in voices else [name for name, _ in parse_blend(voice) or [(voice, 1.0)]]
+    if missing := [name for name in blended if name not in voices]:
+        for name in missing:
+            yield "voice", f"the server has no voice {shown(name)}; {nearest(name, voices)}"
         return
     style = sample.style if part.style is None and voice == composed(sample.voice) else part.style
     if isinstance(style, dict) and not any(style.values()):
         yield "style", "the weights are all 0: at least one reference must count"
     for name in [style] if isinstance(style, str) else style or {}:
-        if composed(name) not in voices[voice]:
-            yield "style", f"voice {shown(voice)} has no style {shown(name)}; {nearest(name, voices[voice])}"
+        for each in blended:
+            if composed(name) not in voices[each]:
+                yield "style", f"voice {shown(each)} has no style {shown(name)}; {nearest(name, voices[each])}"
 
 
 def _unsayable(sample: Sample) -> Iterator[tuple[Place, str]]:
-    texts = [sample.text or ""] if sample.segments is None else [segment.text for segment in sample.segments]
-    for index, text in enumerate(texts):
-        if not any(map(str.isalnum, text)):
-            place: Place = ("text",) if sample.segments is None else ("segments", index, "text")
-            yield place, f"{shown(text)} has neither a letter nor a digit: there is nothing to say"
-    if len(sample.parts) > 200:
+    parts = sample.parts
+    places: dict[Place, list[NamedPart]] = {("text",): parts}
+    if sample.segments is not None:
+        places = {("segments", index, "text"): [part] for index, part in enumerate(parts)}
+    for place, own in places.items():
+        try:
+            if not any(_says(sample, part) for part in own):
+                yield place, f"nothing would be said of {shown(sample.text or own[0].text)}; write words, or remove it"
+        except InvalidInput as error:
+            yield place, error.message
+    if len(parts) > 200:
         yield ("text",), "it has more than 200 paragraphs: cut it, or submit it as a long job"
+
+
+def _says(sample: Sample, part: NamedPart) -> bool:
+    """Whether a server would say anything, in any language where none is named. What a server's own lexicon and its
+    voices respell is not known here. Raises InvalidInput for a pause that is too long."""
+    code = _code(part.language or sample.language or "")
+    languages = [language for language in UPSTREAM_LANGUAGES if _code(language) == code] or UPSTREAM_LANGUAGES
+    respelled = [sample.pronunciations or {}]
+    return any(
+        line.text
+        for language in languages
+        for line in lines(part.text, language, respelled, normalize=sample.normalize)
+    )
 
 
 def _twice_named(document: Document) -> Iterator[Fault]:

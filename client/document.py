@@ -69,24 +69,22 @@ class Document:
 
 
 def read(data: bytes) -> Document:
-    """Raises BatchFileError where `data` is not UTF-8 (a byte-order mark is skipped) or not JSON."""
+    """Raises BatchFileError where `data` is empty, not UTF-8 (a byte-order mark is skipped) or not JSON."""
     text = decode(data)
-    if not text.strip():
-        raise BatchFileError(
-            [Fault(1, 1, "$", "the file is empty; examples/input_samples.json shows what it may hold")]
-        )
     try:
         value = DECODER.decode(text)
         reader = Reader(text)
         reader.note(reader.skip(0), ())
     except json.JSONDecodeError as error:
-        raise BatchFileError([Fault(error.lineno, error.colno, "$", _reason(text, error))]) from None
+        raise BatchFileError([Fault(error.lineno, error.colno, "$", reason(error))]) from None
     except RecursionError:
         raise BatchFileError([Fault(1, 1, "$", "arrays and objects lie too deep in one another")]) from None
     return Document(text, value, reader.values, reader.names, reader.faults)
 
 
-def _reason(text: str, error: json.JSONDecodeError) -> str:
+def reason(error: json.JSONDecodeError) -> str:
+    """With what to do about it, where that can be guessed."""
+    text = error.doc
     for pattern, advice in HINTS:
         if found := pattern.match(text, error.pos):
             return f"{found[0]} is not JSON here: {advice}"
@@ -96,13 +94,18 @@ def _reason(text: str, error: json.JSONDecodeError) -> str:
 
 
 def decode(data: bytes) -> str:
+    """Raises BatchFileError where `data` is not UTF-8, or holds nothing."""
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8-sig")) + 1
         message = f"this is not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
         raise BatchFileError([Fault(before.count(b"\n") + 1, column, "$", message)]) from None
+    if not text.strip():
+        message = "the file is empty; examples/input_samples.json shows what it may hold"
+        raise BatchFileError([Fault(1, 1, "$", message)])
+    return text
 
 
 class Reader:

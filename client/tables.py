@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from client.document import DECODER, BatchFileError, Document, Fault, Path, Reader, decode, read
+from client.document import DECODER, BatchFileError, Document, Fault, Path, Reader, decode, read, reason
 
 ROOT: Path = ("samples",)
 
@@ -30,7 +30,7 @@ def read_lines(data: bytes) -> Document:
                 values.append(DECODER.decode(line))
                 reader.note(reader.skip(at), (*ROOT, len(values) - 1))
             except json.JSONDecodeError as error:
-                faults.append(Fault(number, error.colno, f"$.samples[{len(values)}]", f"not JSON: {error.msg}"))
+                faults.append(Fault(number, error.colno, f"$.samples[{len(values)}]", reason(error)))
             except RecursionError:
                 faults.append(Fault(number, 1, f"$.samples[{len(values)}]", "lies too deep in one another"))
         at += len(line) + 1
@@ -77,6 +77,6 @@ def _document(text: str, values: list[Any], reader: Reader, faults: list[Fault])
     if faults:
         raise BatchFileError(faults)
     if not values:
-        raise BatchFileError([Fault(1, 1, "$", "the file has no samples")])
+        raise BatchFileError([Fault(1, 1, "$", "the file only names fields; add a line for each sample")])
     reader.values |= {(): 0, ROOT: 0}
     return Document(text, {"samples": values}, reader.values, reader.names, reader.faults)

@@ -312,7 +312,22 @@ def test_a_wrong_default_is_one_fault_however_many_take_it(tmp_path: Path) -> No
     assert lacking(write(tmp_path, {"defaults": {"language": "ZH", "voice": "Ana"}, "samples": samples})) == []
 
 
-@pytest.mark.parametrize("text", ["?!", " \n\t", "…", "🎉"])
+def test_each_voice_of_a_blend_is_looked_for(tmp_path: Path) -> None:
+    text = """{"samples": [
+      {"id": "a", "text": "x", "voice": "default(2)+Ana"},
+      {"id": "b", "text": "x", "voice": "defualt(.5) + Ana"},
+      {"id": "c", "text": "x", "voice": "default+Ana", "style": "neutral"},
+      {"id": "d", "text": "x", "voice": "default+"}
+    ]}"""
+
+    assert lacking(write(tmp_path, text)) == [
+        (3, "$.samples[1].voice", 'the server has no voice "defualt"; did you mean "default"?'),
+        (4, "$.samples[2].style", 'voice "Ana" has no style "neutral"; there are: none'),
+        (5, "$.samples[3].voice", 'the server has no voice "default+"; did you mean "default"?'),
+    ]
+
+
+@pytest.mark.parametrize("text", ["?!", " \n\t", "…", "🎉", "[pause:1s]", "<break time='1s'/>", "***\n\n<b></b>"])
 def test_a_text_with_nothing_to_say_is_refused(tmp_path: Path, text: str) -> None:
     samples = [{"id": "a", "text": text}, {"id": "b", "segments": [{"text": "x"}, {"text": text}]}]
 
@@ -322,6 +337,26 @@ def test_a_text_with_nothing_to_say_is_refused(tmp_path: Path, text: str) -> Non
     ]
 
 
+@pytest.mark.parametrize("fields", [{}, {"language": "hu"}, {"language": "auto"}])
+@pytest.mark.parametrize("text", ["&", "%", "€", "@", "§", "[pause:1s] Jó.", "***\n\nJó."])
+def test_a_text_that_the_server_says_is_taken(tmp_path: Path, text: str, fields: Fields) -> None:
+    assert loaded(write(tmp_path, {"samples": [{"id": "a", "text": text, **fields}]}))
+
+
+def test_what_is_said_depends_on_how_it_is_read(tmp_path: Path) -> None:
+    samples = [
+        {"id": "a", "text": "☃", "pronunciations": {"☃": "snowman"}},
+        {"id": "b", "text": "§", "language": "ko"},
+        {"id": "c", "text": "&", "normalize": False},
+        {"id": "d", "text": "Well. [pause:61s]"},
+    ]
+
+    found = refused(write(tmp_path, {"samples": samples}))
+
+    assert [path for _, path, _ in found] == [f"$.samples[{index}].text" for index in (1, 2, 3)]
+    assert found[2][2] == "[pause:61s]: a pause may last 60 seconds."
+
+
 def test_more_paragraphs_than_a_request_may_have_are_refused(tmp_path: Path) -> None:
     [(_, path, message)] = refused(write(tmp_path, {"samples": [{"id": "a", "text": "x\n\n" * 201}]}))
     assert (path, "200 paragraphs" in message) == ("$.samples[0].text", True)
@@ -329,8 +364,8 @@ def test_more_paragraphs_than_a_request_may_have_are_refused(tmp_path: Path) -> 
 
 # Random files
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
-    lambda text: any(map(str.isalnum, text))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).map(
+    lambda text: f"One {text}"  # there is something to say
 )
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 VOICING = {

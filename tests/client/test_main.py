@@ -128,6 +128,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert "examples/input_samples.json" in result.stderr
 
 
+def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
+    result = cli(tmp_path)
+
+    assert result.returncode == Exit.BAD_INPUT
+    assert result.stderr.startswith(f"{tmp_path} is a folder; name a batch file")
+
+
 def test_failed_samples_are_told_at_the_end_and_resume_takes_them_up(tmp_path: Path, serve: Serve) -> None:
     server = FakeServer(refusals=1)
     url, out = serve(server), tmp_path / "out"
