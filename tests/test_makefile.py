@@ -118,3 +118,7 @@ def test_a_pull_that_changes_their_pins_installs_them(clone: Path, target: str) 
     assert installs(make(clone, target)) == []
     later(clone / "Makefile")
     assert len(installs(make(clone, target))) == 1
+
+
+def test_without_an_engine_nothing_is_built(clone: Path) -> None:
+    assert make(clone, "image", "ENGINE=", fails=True) == []

@@ -49,8 +49,19 @@ class TinyServer:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def addresses(self) -> set[str]:
-        watched = self.folder / "watched"
-        return set(watched.read_text().split()) if watched.exists() else set()
+        return addresses(self.folder)
+
+
+def watched(folder: Path) -> dict[str, str]:
+    """The environment of processes whose addresses are written down in `folder`."""
+    (folder / "hooks").mkdir(exist_ok=True)
+    (folder / "hooks" / "sitecustomize.py").write_text(WATCH)
+    return {"PYTHONPATH": str(folder / "hooks"), "WATCHED": str(folder / "watched")}
+
+
+def addresses(folder: Path) -> set[str]:
+    found = folder / "watched"
+    return set(found.read_text().split()) if found.exists() else set()
 
 
 def free_port() -> int:
@@ -60,16 +71,13 @@ def free_port() -> int:
 
 
 def start(folder: Path, port: int, **environ: str) -> TinyServer:
-    (folder / "hooks").mkdir(exist_ok=True)
-    (folder / "hooks" / "sitecustomize.py").write_text(WATCH)
-    paths = {"PYTHONPATH": str(folder / "hooks"), "WATCHED": str(folder / "watched")}
     inherited = {name: value for name, value in os.environ.items() if "DO_NOT_TRACK" not in name}
     command = [sys.executable, "-m", "bentoml", "serve", "tests.bentoml_patches.tiny:Tiny"]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port)],
             cwd=ROOT,
-            env={**inherited, "BENTOML_HOME": str(folder / "home"), **paths, **environ},
+            env={**inherited, "BENTOML_HOME": str(folder / "home"), **watched(folder), **environ},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

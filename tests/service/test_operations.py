@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.bentoml_patches.server import addresses, watched
 from tests.service.server import ROOT, Server, serving
 
 
@@ -27,13 +28,14 @@ def has_torch(supervisor: Server) -> bool:
 
 async def test_several_workers_say_the_same(tmp_path: Path, server: Server) -> None:
     """Two runner processes start at once on an empty cache, and either may get any request."""
-    environ = {"XTTS_CACHE_DIR": str(tmp_path / "cache"), "XTTS_WORKERS": "2", "XTTS_SLOTS": "2"}
+    environ = {"XTTS_CACHE_DIR": str(tmp_path / "cache"), "XTTS_WORKERS": "2", "XTTS_SLOTS": "2", **watched(tmp_path)}
     bodies = [{"text": "Jó napot!", "seed": seed, "output_format": "wav"} for seed in (1, 2)] * 4
     with serving(tmp_path, environ) as workers:
         async with httpx.AsyncClient(base_url=workers.url, timeout=120) as client:
             answers = await asyncio.gather(*(client.post("/generate/simple", json=body) for body in bodies))
         assert workers.log.read_text().count("is loaded on cpu") == 2
         assert not has_torch(workers)
+    assert addresses(tmp_path) <= {"127.0.0.1", "localhost"}  # nobody elsewhere is called
     assert [answer.status_code for answer in answers] == [200] * len(bodies)
     assert len({answer.content for answer in answers}) == 2
     async with httpx.AsyncClient(base_url=server.url, timeout=120) as client:
