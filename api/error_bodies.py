@@ -24,6 +24,7 @@ NO_ROUTE = {
     404: "There is nothing at this path; the routes are in /docs.json.",
     405: "Not by this method; the routes are in /docs.json.",
 }
+UNREADABLE = "The body is not JSON in UTF-8, or is nested too deeply."
 UNFORESEEN = "Internal Server Error; the server's log says why."
 
 
@@ -103,6 +104,8 @@ def _rewritten(start: Message, body: bytes) -> JSONResponse:
             return JSONResponse(content, status, kept)
         case {"detail": [{"loc": _, "msg": _}, *_] as faults}:  # pydantic, by way of BentoML (400) or FastAPI (422)
             return invalid(faults, kept)
+        case {"detail": "There was an error parsing the body"}:  # FastAPI's words
+            return JSONResponse(error_body("invalid_request", UNREADABLE), HTTPStatus.UNPROCESSABLE_ENTITY, kept)
         case {"detail": "Not Found" | "Method Not Allowed"}:  # Starlette's words
             pass
         case [{"error": str(message)}] | {"error": str(message)} | {"detail": str(message)} if status < 500:

@@ -40,7 +40,7 @@ def invalid(faults: Sequence[Any], headers: Mapping[str, str] | None = None) -> 
     """
     where = [_field(fault) for fault in faults]
     message = "; ".join(f"{at or 'the body'}: {_words(fault)}" for at, fault in zip(where, faults, strict=True))
-    body = error_body("invalid_request", _encodable(message), _encodable(where[0]) or None)
+    body = error_body("invalid_request", message, where[0] or None)
     return JSONResponse(body, HTTPStatus.UNPROCESSABLE_ENTITY, headers)
 
 
@@ -49,7 +49,7 @@ def error_of(error: SpeechError) -> dict[str, Any]:
 
 
 def error_body(kind: str, message: str, param: str | None = None) -> dict[str, Any]:
-    return {"error": {"type": kind, "message": message, "param": param}}
+    return {"error": {"type": kind, "message": _encodable(message), "param": param and _encodable(param)}}
 
 
 def _headers(error: SpeechError) -> dict[str, str]:
@@ -68,7 +68,7 @@ def _headers(error: SpeechError) -> dict[str, str]:
 
 
 def _words(fault: Mapping[str, Any]) -> str:
-    """Bodies of ours have been explained already; this is for the few parameters in queries and paths."""
+    """What is in a body or a parameter has been explained already; this is for a body that is not there or no JSON."""
     if fault["type"] == "json_invalid":
         told = fault.get("ctx", {}).get("error", "")  # FastAPI's place is in `loc`, pydantic's in the words
         at = f" at character {fault['loc'][-1] + 1}" if fault["loc"][1:] else ""
@@ -85,4 +85,4 @@ def _field(fault: dict[str, Any]) -> str:
     if fault.get("type") == "json_invalid":  # then it is a place in the text
         return ""
     where = [str(part) for part in fault["loc"]]
-    return ".".join(where[1:] if where[:1] in (["body"], ["query"], ["path"]) else where)
+    return ".".join(where[1:] if where[:1] in (["body"], ["query"], ["path"], ["header"]) else where)

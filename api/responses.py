@@ -13,6 +13,7 @@ from api.delivery import deliver
 from api.error_responses import answer, invalid, refuse
 from api.errors import ClientGone
 from api.live_response import LiveResponse
+from api.parameters import explained_parameters
 from api.runner_client import RunnerClient
 from api.synthesis import Live, Rendered
 from runners.errors import ModelLoading, SpeechError
@@ -46,7 +47,7 @@ async def refuse_in_app(request: Request, error: Exception) -> Response:
 async def refuse_invalid(request: Request, error: Exception) -> Response:
     """For routes of the mounted app, whose own answer would repeat what was sent."""
     assert isinstance(error, RequestValidationError)
-    return invalid(error.errors())
+    return invalid(explained_parameters(error.errors(), request))
 
 
 async def health(runner: RunnerClient) -> Response:

@@ -47,7 +47,7 @@ def shown(value: Any) -> str:
         return "an object"
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()  # halves of surrogate pairs
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
 
@@ -73,10 +73,12 @@ def _right(rules: Mapping[str, Any]) -> str:
     match rules.get("type"):
         case "number" | "integer" as kind:
             return f"a {'whole ' * (kind == 'integer')}number{_bounds(rules)}"
-        case "string" if "maxLength" in rules and "description" in rules:
+        case "string" if "maxLength" in rules and "description" in rules and "minLength" not in rules:
             return f"a string: {rules['description']}"
         case "string":
-            return "a string" + " that is not empty" * ("minLength" in rules)
+            return f"a string{_length(rules)}"
+        case "null":
+            return "null: leave it out"
         case "boolean":
             return "true or false"
         case "array":
@@ -88,7 +90,15 @@ def _right(rules: Mapping[str, Any]) -> str:
     return str(rules["description"])
 
 
+def _length(rules: Mapping[str, Any]) -> str:
+    if "maxLength" in rules:
+        return f" of {rules.get('minLength', 0)} to {rules['maxLength']} characters"
+    return " that is not empty" if rules.get("minLength") else ""
+
+
 def _bounds(rules: Mapping[str, Any]) -> str:
+    if "maximum" not in rules:
+        return f" of at least {rules['minimum']}" if "minimum" in rules else ""
     low = f"above {rules['exclusiveMinimum']:g} and up to" if "exclusiveMinimum" in rules else ""
     low = low or (f"from {rules['minimum']} to" if "minimum" in rules else "")
     return f" {low} {rules['maximum']}".replace(".0 ", " ").removesuffix(".0") if low else ""

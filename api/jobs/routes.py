@@ -73,6 +73,7 @@ Caller = Annotated[str, Depends(_caller)]
 Key = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         min_length=1,
         max_length=256,
         description="The same key and body give the same job, for as long as that is kept: a submission that may have "

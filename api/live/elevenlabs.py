@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from api.live.messages import Close, Flush, Message, Start, Text, parse
+from api.live.messages import Close, Flush, Message, Start, parse
 from runners.errors import InvalidInput
 
 CODECS: Final = {"pcm": "pcm", "mp3": "mp3", "opus": "opus", "ulaw": "mulaw", "alaw": "alaw"}  # ours, by theirs
@@ -15,7 +15,7 @@ def read_format(theirs: str) -> dict[str, Any]:
     """Ours, with its rate, of `mp3_44100_128`; the bit rate is passed over. Raises InvalidInput."""
     codec, _, rest = theirs.partition("_")
     rate = rest.partition("_")[0]
-    if codec not in CODECS or not rate.isdecimal():
+    if codec not in CODECS or not (rate.isdecimal() and len(rate) < 9):
         told = f"output_format: {theirs!r} is not had here; pcm, mp3, opus, ulaw and alaw are, as in pcm_24000."
         raise InvalidInput(told, param="output_format")
     return {"output_format": CODECS[codec], "sample_rate": int(rate)}
@@ -36,7 +36,7 @@ class ElevenLabs:
         if not isinstance(text, str):
             raise InvalidInput("text: a string is needed", param="text")
         if text:
-            yield Text(type="text", text=text)
+            yield parse({"type": "text", "text": text})
         if not text:
             yield Close(type="close")
         elif content.get("flush") is True:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, StrictBool, ValidationError, field_validator
 
 from api.body import Body
-from api.schemas import Settings, SimpleRequest
+from api.schemas import Settings, SimpleRequest, number
+from api.wording import nearest, shown
 from runners.errors import InvalidInput
 
 OWN: Final = {"type", "key"}  # fields of a start that are no request's
@@ -20,7 +21,7 @@ class Start(Settings):
     key: str | None = Field(None, description="Where none came in a header.")
     output_format: Literal["pcm", "mp3", "opus", "mulaw", "alaw"] = "pcm"
     subtitles: None = None
-    trim_silence: bool = False
+    trim_silence: StrictBool = False
 
     def request(self, text: str) -> SimpleRequest:
         """For one piece of the text."""
@@ -30,7 +31,7 @@ class Start(Settings):
 
 class Text(Body):
     type: Literal["text"]
-    text: str = Field(description="The next of it, cut anywhere.")
+    text: str = Field(min_length=0, description="The next of it, cut anywhere.")
 
 
 class Flush(Body):
@@ -45,12 +46,7 @@ class Cancel(Body):
     type: Literal["cancel"]
     played: float | None = Field(None, ge=0, description="Seconds of the utterance that the listener has had.")
 
-    @field_validator("played", mode="before")
-    @classmethod
-    def _number(cls, value: object) -> object:
-        if isinstance(value, bool | str):
-            raise ValueError("must be a number of seconds")
-        return value
+    _number = field_validator("played", mode="before")(number)
 
 
 class Close(Body):
@@ -60,13 +56,21 @@ class Close(Body):
 
 
 Message = Start | Text | Flush | Cancel | Close
-_MESSAGES: Final[TypeAdapter[Message]] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+_KINDS: Final[dict[str, type[Message]]] = {
+    "start": Start,
+    "text": Text,
+    "flush": Flush,
+    "cancel": Cancel,
+    "close": Close,
+}
 
 
 def parse_object(text: str) -> dict[str, Any]:
     """Raises InvalidInput for what is no JSON object."""
     try:
         content = json.loads(text)
+    except RecursionError:
+        raise InvalidInput("The message is nested too deeply.") from None
     except ValueError as error:
         raise InvalidInput(f"The message is not JSON: {error}") from None
     if not isinstance(content, dict):
@@ -76,9 +80,14 @@ def parse_object(text: str) -> dict[str, Any]:
 
 def parse(content: Mapping[str, Any]) -> Message:
     """Raises InvalidInput, which names the field."""
+    if "type" not in content:
+        raise InvalidInput(f'type: "type" is missing; right is one of {", ".join(_KINDS)}', param="type")
+    kind = content["type"]
+    if not (isinstance(kind, str) and kind in _KINDS):
+        raise InvalidInput(f"type: {shown(kind)} is not right; {nearest(str(kind), _KINDS)}", param="type")
     try:
-        return _MESSAGES.validate_python(content)
+        return _KINDS[kind].model_validate(content)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in fault["loc"][1:]) or "type"
-        raise InvalidInput(f"{where}: {fault['msg'].removeprefix('Value error, ')}", param=where) from None
+        where = ".".join(map(str, fault["loc"])) or None
+        raise InvalidInput(f"{where or 'the message'}: {fault['msg']}", param=where) from None

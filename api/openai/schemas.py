@@ -10,7 +10,16 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    field_validator,
+    model_validator,
+)
 
 from api.body import Body
 from api.pronunciations import Pronunciations
@@ -74,7 +83,7 @@ class SpeechRequest(Body):
         "Where it is a JSON object, its fields count as those below.",
     )
     stream_format: Literal["audio", "sse"] = "audio"
-    stream: bool | None = Field(
+    stream: StrictBool | None = Field(
         None,
         description="false: the file comes when it is whole, its header with the true length. "
         "None: so does FLAC, whose readers need that; all else is sent as it is made.",
@@ -82,7 +91,7 @@ class SpeechRequest(Body):
     language: Language = None
     seed: Annotated[Seed | None, BeforeValidator(_drawn)] = None
     style: Style = None
-    normalize: bool = Field(True, description="As in `/generate/simple`; not one of OpenAI's.")
+    normalize: StrictBool = Field(True, description="As in `/generate/simple`; not one of OpenAI's.")
     pronunciations: Pronunciations = None
     gpt_cond_latent_b64: Base64 | None = Field(None, description="What `/v1/tts/conditioning` gave, for a voice.")
     speaker_embeddings_b64: Base64 | None = None

@@ -41,6 +41,7 @@ ROWS: list[tuple[str, dict[str, Any] | bytes, int, str, str | None]] = [
     ("simple", {"text": "a", "voice": "../default"}, 404, "voice_not_found", "voice"),
     ("simple", b"{not json", 422, "invalid_request", None),
     ("simple", b'{"text": "a", "temperature": NaN}', 422, "invalid_request", "temperature"),
+    ("simple", b'{"text": ' + b"[" * 5000, 422, "invalid_request", None),
     ("simple", b"[]", 422, "invalid_request", None),
     ("simple", b"\xff\xfe", 422, "invalid_request", None),
     ("segmented", {"segments": []}, 422, "invalid_request", "segments"),

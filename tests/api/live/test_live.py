@@ -365,7 +365,11 @@ def test_an_unforeseen_fault_of_the_connection_is_told_by_its_code(site: Site, m
     [
         ("no json", None),
         ("[]", None),
+        ("[" * 100_000, None),
+        ('{"type": ' * 5000, None),
         ('{"type": "sing"}', "type"),
+        ('{"type": "\\ud800"}', "type"),
+        ('{"type": "text", "text": "\\ud800"}', "text"),
         ('{"type": "text"}', "text"),
         ('{"type": "text", "text": 5}', "text"),
         ('{"type": "cancel", "played": true}', "played"),
@@ -449,6 +453,14 @@ class TestKeys:
             assert socket.receive()["code"] == 1008
         assert site.reader.asked == []
 
+    @pytest.mark.parametrize("path", ["/generate/live", "/v1/text-to-speech/Demo Low/stream-input"])
+    def test_what_a_stranger_says_leaves_nothing_in_the_log(self, path: str, caplog: pytest.LogCaptureFixture) -> None:
+        with Site(XTTS_API_KEYS=KEY).connect(path) as socket:
+            socket.send_text("[" * 100_000)
+            assert "nested too deeply" in socket.receive_text()
+            assert socket.receive()["code"] == 1008
+        assert "Traceback" not in caplog.text
+
     def test_who_says_nothing_is_not_waited_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(session, "STRANGER", 0.05)
         with Site(XTTS_API_KEYS=KEY).connect() as socket:
@@ -506,6 +518,13 @@ class TestElevenLabs:
                 pass
         assert [utterance.text for utterance in site.reader.asked] == ["Hello world."]
 
+    @pytest.mark.parametrize("sent", ["[" * 100_000, '{"text": "\\ud800"}', '{"text": 7}'])
+    def test_what_is_wrong_is_told_and_ends_it(self, site: Site, sent: str) -> None:
+        with site.connect(self.path) as socket:
+            socket.send_text(sent)
+            assert socket.receive_json()["error"] == "invalid_request"
+            assert socket.receive()["code"] == 1008
+
     def test_their_key(self) -> None:
         site = Site(XTTS_API_KEYS=KEY)
         with site.client:
@@ -530,7 +549,9 @@ class TestElevenLabs:
     def test_their_formats(self, theirs: str, ours: tuple[str, int]) -> None:
         assert tuple(read_format(theirs).values()) == ours
 
-    @pytest.mark.parametrize("theirs", ["wav_24000", "pcm", "mp3_11025_32", "opus_44100_32", "auto"])
+    @pytest.mark.parametrize(
+        "theirs", ["wav_24000", "pcm", "mp3_11025_32", "opus_44100_32", "auto", "pcm_" + 5000 * "9"]
+    )
     def test_a_format_that_is_not_had(self, site: Site, theirs: str) -> None:
         with (
             pytest.raises(WebSocketDenialResponse) as refusal,
