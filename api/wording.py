@@ -47,7 +47,9 @@ def shown(value: Any) -> str:
         return "an object"
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
-    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()  # halves of surrogate pairs
+    text = (
+        json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
+    )  # halves of surrogate pairs
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
 
@@ -55,7 +57,11 @@ def _rules(path: Sequence[str | int], schema: Mapping[str, Any]) -> Mapping[str,
     """The part of the schema for the value at `path`. Raises KeyError where it says nothing about it."""
     rules = _plain(schema, schema)
     for step in path:
-        rules = _plain(rules["items"] if isinstance(step, int) else rules["properties"][step], schema)
+        named = rules.get("properties", {})
+        inner = rules["items"] if isinstance(step, int) else named.get(step, rules.get("additionalProperties"))
+        if not isinstance(inner, dict):
+            raise KeyError(step)
+        rules = _plain(inner, schema)
     return rules
 
 

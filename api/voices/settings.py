@@ -7,8 +7,10 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from api.pronunciations import Pronunciations
+from api.wording import explained
 
 SETTINGS_FILE = "voice.yaml"
+CODE = "a language's code such as hu or zh-cn"
 
 
 class Fault(Exception):
@@ -25,7 +27,7 @@ class VoiceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]{2})?$")] | None = None
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z]{2})?$", max_length=6, description=CODE)] | None = None
     references: dict[str, str] | None = None  # style -> file in the same folder
     default_blend: dict[str, float] | None = None  # style -> weight; left out = all equal
     pronunciations: Pronunciations = None
@@ -56,7 +58,10 @@ def read_settings(file: Path) -> VoiceSettings:
 
 def faults_of(error: ValidationError) -> str:
     """What is wrong with the settings, each key by its path."""
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors())
+    schema = VoiceSettings.model_json_schema()
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'the file'}: {explained(each, schema)}" for each in error.errors()
+    )
 
 
 def _yaml_fault(error: yaml.YAMLError) -> str:
