@@ -47,9 +47,8 @@ def shown(value: Any) -> str:
         return "an object"
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
-    text = (
-        json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
-    )  # halves of surrogate pairs
+    text = json.dumps(value, ensure_ascii=False, default=str)  # YAML has dates
+    text = text.encode("utf-8", "replace").decode()  # JSON has halves of surrogate pairs
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
 

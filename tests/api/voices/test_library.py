@@ -198,8 +198,10 @@ BROKEN = {
     "references:\n  calm: calm.wav\n language: hu": "voice.yaml: line",
     b"\xff\xfe\x00".decode("latin-1"): "voice.yaml",
     "- a list": "voice.yaml: the file",
-    "langauge: hu": "voice.yaml: langauge",
-    "language: Hungarian": "voice.yaml: language",
+    "langauge: hu": 'did you mean "language"?',
+    "language: Hungarian": 'voice.yaml: language: "Hungarian" is not right; right is a string: a language',
+    "language: 2001-09-09": 'voice.yaml: language: "2001-09-09" is not right',
+    "references: {calm: 5}": "voice.yaml: references.calm: 5 is not right; right is a string",
     "language: no": "voice.yaml: language",  # YAML's own trap: this is false
     "references: {}": "voice.yaml: references",
     "references: {calm: gone.wav}": "voice.yaml: references.calm: there is no file 'gone.wav'",
