@@ -78,8 +78,8 @@ def _right(rules: Mapping[str, Any]) -> str:
     match rules.get("type"):
         case "number" | "integer" as kind:
             return f"a {'whole ' * (kind == 'integer')}number{_bounds(rules)}"
-        case "string" if "maxLength" in rules and "description" in rules and "minLength" not in rules:
-            return f"a string: {rules['description']}"
+        case "string" if "maxLength" in rules and "description" in rules:
+            return f"a string{_length(rules) * ('minLength' in rules)}: {rules['description']}"
         case "string":
             return f"a string{_length(rules)}"
         case "null":

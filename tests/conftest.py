@@ -5,6 +5,7 @@ import os
 # Before torch comes: on a busy machine two threads that wait for each other crawl.
 os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -14,13 +15,20 @@ from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts
 
 from runners.checkpoint.look import look_at
-from runners.xtts.build import prepare_kernels
+from runners.xtts.build import give_memory_back, prepare_kernels
 from runners.xtts.checkpoint import load_checkpoint
 from tests.hum import hum_folder
 
 hypothesis.settings.register_profile("patient", deadline=None)  # timings are for benchmarks
 hypothesis.settings.load_profile("patient")
 prepare_kernels(Path(".pytest_cache/kernels"))  # compiled once for every version of their sources
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_given_back() -> Iterator[None]:
+    """Else what torch and glibc keep of every module adds up to gigabytes."""
+    yield
+    give_memory_back()
 
 
 @pytest.fixture(scope="session")
