@@ -76,6 +76,10 @@ class Plan:
             raise error.at(self.phrases[error.utterance].part) from error
 
 
+def _text_field(body: Settings) -> str:
+    return "segments" if isinstance(body, SegmentedRequest) else "text"
+
+
 def cues(phrases: Sequence[Phrase], spans: Sequence[Sequence[float]]) -> list[Cue]:
     """`spans`: start and end in seconds of each phrase."""
     return [Cue(start, end, phrase.source, phrase.part) for phrase, (start, end) in zip(phrases, spans, strict=True)]
@@ -95,7 +99,7 @@ class Planner:
     async def plan(self, body: Body) -> Plan:
         """Raises InvalidInput, UnknownVoice, BrokenVoice, ModelLoading, and what an upload raises."""
         parts = body.parts
-        text_field = "segments" if isinstance(body, SegmentedRequest) else "text"
+        text_field = _text_field(body)
         characters = self._count([part.text for part in parts], text_field)
         model = await self._runner.model()
         await self._keep_sent(body, parts)
@@ -165,8 +169,8 @@ class Planner:
                 raise error.at(index) from error
         # And a moment for each that has nothing to say.
         if sum(phrase.pause for phrase in phrases) > MAX_SILENCE + len(phrases):
-            field = "segments" if isinstance(body, SegmentedRequest) else "text"
-            raise InvalidInput(f"The pauses of a request may sum up to {MAX_SILENCE:g} seconds.", param=field)
+            message = f"The pauses of a request may sum up to {MAX_SILENCE:g} seconds."
+            raise InvalidInput(message, param=_text_field(body))
         return phrases
 
     def audio(

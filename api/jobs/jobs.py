@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from api.auth.account import charged
 from api.config import ServerConfig
-from api.errors import JobNotDone, JobsAway
+from api.errors import JobNotDone, JobsAway, UnknownJob
 from api.jobs.files import JobFiles
 from api.jobs.planner import JobPlanner
 from api.jobs.schemas import LongRequest
@@ -168,9 +168,13 @@ class Jobs:
     async def _cancel_later(self, id: str) -> None:
         while True:
             await asyncio.sleep(BEAT)
-            with suppress(JobsAway):
+            try:
                 await self.cancel(id)
-                return
+            except JobsAway:
+                continue
+            except UnknownJob:
+                pass  # it has been swept away
+            return
 
     async def _ask(self, question: "Callable[[Engine], T]") -> T:
         """Raises JobsAway; at the start not before it is known to be away, and at once where that was just found."""

@@ -31,6 +31,7 @@ class Start(Settings):
 
 class Text(Body):
     type: Literal["text"]
+    # A limit, even of none, has pydantic refuse halves of surrogate pairs.
     text: str = Field(min_length=0, description="The next of it, cut anywhere.")
 
 

@@ -48,6 +48,11 @@ def _service(process: psutil.Process) -> str:
 
 
 def _proportional(family: list[psutil.Process]) -> int | None:
-    with suppress(psutil.AccessDenied):
-        return sum(process.memory_full_info().pss for process in family if process.is_running())
-    return None
+    total = 0
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            try:
+                total += process.memory_full_info().pss
+            except psutil.AccessDenied:
+                return None
+    return total
