@@ -53,6 +53,11 @@ def cepstra(mel: Tensor) -> Tensor:
     return mel.clamp(min=FLOOR) @ _cosines()
 
 
+def log_mel_of(cepstra: Tensor) -> Tensor:
+    """(..., CEPSTRA) to (..., 80): what `cepstra` was made of, smoothed."""
+    return cepstra @ _cosines().T
+
+
 @cache
 def _lag_window() -> Tensor:
     window = torch.hann_window(1024)
@@ -103,6 +108,15 @@ def targets(mel: Tensor, f0: NDArray[np.float32]) -> Tensor:
     pitches = torch.from_numpy(smooth_log_pitch(f0)[: codes * FRAMES_PER_CODE]).reshape(codes, -1)
     voiced = torch.from_numpy((f0 > 0).astype(np.float32)[: codes * FRAMES_PER_CODE]).reshape(codes, -1)
     return torch.cat([envelope, pitches, voiced, beat(codes)], dim=1)
+
+
+def median_pitch(told: list[Tensor]) -> Tensor:
+    """Hz, over the voiced frames of several utterances' targets."""
+    pitches, voiced = (
+        torch.cat([rows[:, first : first + FRAMES_PER_CODE].flatten() for rows in told])
+        for first in (FRAMES_PER_CODE * CEPSTRA, FRAMES_PER_CODE * (CEPSTRA + 1))
+    )
+    return torch.exp(pitches[voiced > 0.5].median())
 
 
 def beat(codes: int) -> Tensor:

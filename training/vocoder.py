@@ -1,10 +1,13 @@
-"""Trains a narrow HiFi-GAN for 24 kHz: first on what is told of the codes, then on the GPT's own latents.
+"""Trains a narrow HiFi-GAN for 24 kHz to say what source_filter.py says: first out of what is told of the codes, then
+out of the GPT's own latents.
 
 The first needs no GPT, so both can be trained at once.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,18 +16,18 @@ from torch import Tensor, nn
 
 from runners.demo.layout import WIDTH, folded
 from training.codebook import load_codebook
-from training.examples import OUTPUT_RATE, Example, Examples, delayed, delayed_wave
-from training.features import RATE, STRIDE, TARGETS
+from training.examples import Example, Examples, delayed
+from training.features import RATE, STRIDE, TARGETS, median_pitch
 from training.gpt import Gpt
 from training.model import latents
 from training.plan import Plan
 from training.runs import Measures, Run, rate, set_rate
+from training.source_filter import HOP, OUTPUT_RATE, at_frames, pulses_per_frame, speech
 from training.speaker import CLIP_RATE, EMBEDDING, build_encoder, cut, low_rate
-from training.spectral import spectral_distance
+from training.spectral import spectral_distance, waveform_distance
 
 FIRST_CHANNELS, CHANNELS = 256, 128  # upstream has 512 and 256
 KERNELS, DILATIONS = (3, 7), (1, 3, 5)
-HOP = 256  # samples a frame
 RATIO = OUTPUT_RATE / RATE
 ROWS, WINDOW = 8, 18  # codes
 _PEAK_RATE, _TUNING_RATE = 1e-3, 4e-4
@@ -84,8 +87,18 @@ def stretch(rows: Tensor) -> Tensor:
     return F.interpolate(frames, scale_factor=RATIO, mode="linear")
 
 
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A batch: what the vocoder is given, (ROWS, WINDOW, dim) and (ROWS, 512, 1), and what it should say of it."""
+
+    inputs: Tensor
+    speakers: Tensor
+    voiced: Tensor  # (ROWS, samples)
+    unvoiced: Tensor
+
+
 class Speech:
-    """Windows of utterances that have samples."""
+    """Windows of utterances whose speakers can be heard."""
 
     def __init__(self, plan: Plan) -> None:
         self.codebook = load_codebook(plan.work)
@@ -93,26 +106,30 @@ class Speech:
         self.long_enough = [e for e in self.examples.all if len(e.codes) > WINDOW and len(e.audio)]
         heard = {e.speaker for e in self.long_enough}
         self.embeddings = {who: embeddings(plan, self.examples.by_speaker[who]) for who in heard}
+        f0 = {who: median_pitch([e.told.float() for e in self.examples.by_speaker[who]]) for who in heard}
+        self.pulses = {who: pulses_per_frame(hz) for who, hz in f0.items()}
+        by_pulses = Counter(int(self.pulses[e.speaker]) for e in self.long_enough)
+        self.weights = [1 / by_pulses[int(self.pulses[e.speaker])] for e in self.long_enough]  # high voices are few
 
     def told(self, chosen: list[Example], rng: random.Random) -> list[Tensor]:
         return [self.codebook.normalise(delayed(e.told, self.codebook.silence)) for e in chosen]
 
-    def batch(self, step: int, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
-        """(ROWS, WINDOW, dim) inputs, (ROWS, 512, 1) speaker embeddings and (ROWS, samples)."""
+    def batch(self, step: int, inputs: Inputs) -> Windows:
         rng = random.Random(step)
-        chosen = rng.choices(self.long_enough, k=ROWS)
+        chosen = rng.choices(self.long_enough, self.weights, k=ROWS)
         starts = [rng.randint(0, len(e.codes) + 1 - WINDOW) for e in chosen]
-        rows = [row[start : start + WINDOW] for row, start in zip(inputs(chosen, rng), starts, strict=True)]
-        waves = [_window(delayed_wave(e.audio), start) for e, start in zip(chosen, starts, strict=True)]
-        speakers = [rng.choice(self.embeddings[e.speaker]) for e in chosen]
-        return torch.stack(rows), torch.stack(speakers)[..., None], torch.stack(waves)
 
+        def windows(rows: list[Tensor]) -> Tensor:
+            return torch.stack([row[start : start + WINDOW] for row, start in zip(rows, starts, strict=True)])
 
-def _window(wave: Tensor, start: int) -> Tensor:
-    samples = int(WINDOW * STRIDE / HOP * RATIO) * HOP
-    first = round(start * STRIDE * RATIO)
-    piece = wave[first : first + samples]
-    return F.pad(piece, (0, samples - len(piece)))
+        told = at_frames(windows([delayed(e.told, self.codebook.silence) for e in chosen]))
+        frames = F.interpolate(told.transpose(1, 2), scale_factor=RATIO, mode="linear").transpose(1, 2)
+        noise = torch.randn(ROWS, (frames.shape[1] + 1) * HOP, generator=torch.Generator().manual_seed(step))
+        return Windows(
+            windows(inputs(chosen, rng)),
+            torch.stack([rng.choice(self.embeddings[e.speaker]) for e in chosen])[..., None],
+            *speech(frames, torch.stack([self.pulses[e.speaker] for e in chosen]), noise),
+        )
 
 
 def embeddings(plan: Plan, rows: list[Example]) -> Tensor:
@@ -155,15 +172,17 @@ def _train(plan: Plan, name: str, steps: int, vocoder: Any, peak: float, speech:
 
     def advance(step: int) -> Measures:
         set_rate((adam,), rate(step, steps, peak, decay=0.7))
-        rows, speakers, real = (part.to(plan.device) for part in speech.batch(step, inputs))
+        batch = speech.batch(step, inputs)
+        voiced, unvoiced = batch.voiced.to(plan.device), batch.unvoiced.to(plan.device)
         with plan.autocast():
-            made = vocoder(stretch(rows), g=speakers)[:, 0].float()
+            made = vocoder(stretch(batch.inputs.to(plan.device)), g=batch.speakers.to(plan.device))[:, 0].float()
         inner = slice(STRIDE, -STRIDE)  # where the window's ends are not heard
-        loss = spectral_distance(made[:, inner], real[:, inner])
+        spectra = spectral_distance(made[:, inner], (voiced + unvoiced)[:, inner])
+        waves = waveform_distance(made[:, inner], voiced[:, inner])
         adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (spectra + waves).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(vocoder.parameters(), 5.0)
         adam.step()
-        return {"loss": loss.detach()}
+        return {"spectra": spectra.detach(), "waves": waves.detach()}
 
     Run(plan.work / f"{name}.pt", {"vocoder": vocoder, "adam": adam}, plan.kept).train(steps, advance)

@@ -14,9 +14,10 @@ from training.export import export
 from training.features import RATE, STRIDE, beat
 from training.gpt import train_gpt
 from training.plan import Plan
+from training.source_filter import HOP
 from training.speaker import train_speaker
-from training.spectral import spectral_distance
-from training.vocoder import HOP, ROWS, WINDOW, Speech, stretch, train_vocoder, tune_vocoder
+from training.spectral import spectral_distance, waveform_distance
+from training.vocoder import ROWS, WINDOW, Speech, stretch, train_vocoder, tune_vocoder
 
 
 def tone(number: int, codes: int = 60) -> torch.Tensor:
@@ -81,10 +82,10 @@ def test_every_step_runs_and_the_server_loads_what_comes_out(plan: Plan) -> None
     for step in (train_speaker, train_gpt, train_vocoder, tune_vocoder, export):
         step(plan)
     speech = Speech(plan)
-    rows, speakers, samples = speech.batch(0, speech.told)
-    assert rows.shape[:2] == (ROWS, WINDOW)
-    assert speakers.shape == (ROWS, 512, 1)
-    assert samples.shape[1] == stretch(rows).shape[2] * HOP
+    windows = speech.batch(0, speech.told)
+    assert windows.inputs.shape[:2] == (ROWS, WINDOW)
+    assert windows.speakers.shape == (ROWS, 512, 1)
+    assert windows.voiced.shape == windows.unvoiced.shape == (ROWS, stretch(windows.inputs).shape[2] * HOP)
     xtts = load_checkpoint(look_at(plan.work / "checkpoint"), torch.device("cpu"))
     with torch.inference_mode():
         sound = xtts.hifigan_decoder(torch.randn(1, 6, WIDTH), torch.zeros(1, 512, 1))
@@ -97,3 +98,10 @@ def test_the_spectral_distance_is_blind_to_phase_and_sees_pitch() -> None:
     assert spectral_distance(one, one) == 0
     shifted = one.roll(40)
     assert spectral_distance(shifted, one) < spectral_distance(other, one) / 3
+
+
+def test_the_waveforms_distance_sees_phase_where_there_is_a_voice() -> None:
+    one = tone(1)[None]
+    assert waveform_distance(one, one) == 0
+    assert waveform_distance(one.roll(40), one) > 0.5
+    assert waveform_distance(one, torch.zeros_like(one)) == 0
