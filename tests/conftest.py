@@ -1,5 +1,6 @@
 """Fixtures every test may use. The model is one that hums: small, sensitive, made on the spot."""
 
+import gc
 import os
 
 # Before torch comes: on a busy machine two threads that wait for each other crawl.
@@ -17,11 +18,36 @@ from TTS.tts.models.xtts import Xtts
 from runners.checkpoint.look import look_at
 from runners.xtts.build import give_memory_back, prepare_kernels
 from runners.xtts.checkpoint import load_checkpoint
-from tests.hum import hum_folder
+from tests.hum import KERNELS, hum_folder
 
 hypothesis.settings.register_profile("patient", deadline=None)  # timings are for benchmarks
 hypothesis.settings.load_profile("patient")
-prepare_kernels(Path(".pytest_cache/kernels"))  # compiled once for every version of their sources
+prepare_kernels(KERNELS)  # compiled once for every version of their sources
+
+# Files whose tests take a server between them that no other does: one process runs them, so it is started once.
+TOGETHER = {
+    "test_errors": "small server",
+    "test_http": "small server",
+    "test_stream": "small server",
+    "test_compatible": "locked server",
+    "test_live": "locked server",
+    "test_metrics": "locked server",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `--dist loadgroup`: a file is run by one process. Those with servers come first, for they take longest."""
+    services = Path(__file__).parent / "service"
+    items.sort(key=lambda item: item.path.parent != services)
+    for item in items:
+        group = TOGETHER.get(item.path.stem) if item.path.parent == services else None
+        item.add_marker(pytest.mark.xdist_group(group or str(item.path.relative_to(item.config.rootpath))))
+
+
+def pytest_collection_finish() -> None:
+    """What all the imports have made stays: no collection need look at it again, half a second each."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from runners.models.landing import land
 
+KERNELS = Path(".pytest_cache/kernels").absolute()  # of the CPU, compiled once for all tests and their servers
+
 _VERSION = 1  # change it with anything that changes a tensor or a token
 
 

@@ -154,7 +154,7 @@ def test_away_and_back(
     go, come = away
     caplog.set_level(logging.INFO, module.__name__)
     monkeypatch.setattr(module, "PAUSE", 60.0)
-    monkeypatch.setattr(module, "SILENCE", 10.0)
+    monkeypatch.setattr(module, "SILENCE", 5.0)
     storage = Storage(f"s3://{bucket.name}/away")
     storage.put("a", b"1")
     go()

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.server import ROOT, Server, serving
+from tests.service.server import LOCKED_KEY, ROOT, Server, serving, warm_cache
 
 
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for all servers: the demo checkpoint is made once."""
-    return tmp_path_factory.mktemp("cache")
+    """One cache for all servers."""
+    return warm_cache(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +32,20 @@ def small_server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> I
         "XTTS_MAX_TEXT": "3000",
     }
     with serving(tmp_path_factory.mktemp("small-server"), environ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
+    """It takes a key, even for lists, and has no other servers' routes; its metrics are open. Two slots."""
+    environ = {
+        "XTTS_CACHE_DIR": str(cache_dir),
+        "XTTS_VOICES_DIR": str(ROOT / "references"),
+        "XTTS_SLOTS": "2",
+        "XTTS_API_KEYS": LOCKED_KEY,
+        "XTTS_COMPATIBLE": "off",
+        "XTTS_PUBLIC_LISTS": "off",
+        "XTTS_METRICS": "open",
+    }
+    with serving(tmp_path_factory.mktemp("locked"), environ) as running:
         yield running

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import httpx
 
-from tests.hum import hum_folder
+from tests.hum import KERNELS, hum_folder
 
 ROOT = Path(__file__).resolve().parents[2]
+LOCKED_KEY = "the-long-key-of-nobody"  # of the fixture `locked`
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class Server:
 
     def slots(self) -> dict[str, int]:
         return httpx.get(f"{self.url}/health", timeout=10).json()["slots"]
+
+
+def warm_cache(folder: Path) -> Path:
+    """A server's cache with nothing in it but the CPU's kernels, which else each server would compile for itself."""
+    folder.mkdir(exist_ok=True)
+    KERNELS.mkdir(parents=True, exist_ok=True)
+    (folder / "kernels").symlink_to(KERNELS)
+    return folder
 
 
 def free_port() -> int:

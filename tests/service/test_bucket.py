@@ -12,7 +12,7 @@ import pytest
 
 from tests.bucket import Bucket
 from tests.service.server import ROOT, Server, free_port, serving, start
-from tests.service.test_sharing import lookups
+from tests.service.test_voices import lookups
 
 CLIPS = [(ROOT / "references" / "default" / f"{style}.flac").read_bytes() for style in ("neutral", "question")]
 
@@ -114,28 +114,6 @@ def test_one_name_is_given_to_one_of_two(first: Server, second: Server) -> None:
     assert delete(first, "twin").status_code == 204
 
 
-def test_an_upload_that_is_killed_half_way_is_no_voice(bucket: Bucket, second: Server, tmp_path: Path) -> None:
-    with serving(tmp_path, environ(bucket, tmp_path / "cache")) as third:
-
-        def kill(request: str) -> None:
-            if request.startswith("PUT") and "/uploads/" in request:
-                parent = psutil.Process(third.process.pid)
-                for process in (*parent.children(recursive=True), parent):
-                    process.kill()
-
-        bucket.before = kill
-        try:
-            with pytest.raises(httpx.TransportError):
-                upload(third, "half")
-        finally:
-            bucket.before = lambda request: None
-        assert third.process.wait(60) == -signal.SIGKILL
-    assert say(second, "half").status_code == 404
-    assert "half" not in names(second)
-    assert upload(second, "half").status_code == 201
-    assert delete(second, "half").status_code == 204
-
-
 @pytest.mark.parametrize("mute", [False, True], ids=["refused", "mute"])
 def test_speech_goes_on_without_the_bucket_and_all_else_when_it_is_back(
     bucket: Bucket, first: Server, second: Server, mute: bool
@@ -179,3 +157,25 @@ def test_a_bucket_that_is_not_there_ends_the_start(bucket: Bucket, tmp_path: Pat
         "XTTS_DATA_DIR=s3://nobodys/speech: cannot be listed (s3:ListBucket): there is no such bucket. Make it, or"
         " correct the name."
     )
+
+
+def test_an_upload_that_is_killed_half_way_is_no_voice(bucket: Bucket, first: Server, second: Server) -> None:
+    """The last test: the first server is gone afterwards."""
+
+    def kill(request: str) -> None:
+        if request.startswith("PUT") and "/uploads/" in request:
+            parent = psutil.Process(first.process.pid)
+            for process in (*parent.children(recursive=True), parent):
+                process.kill()
+
+    bucket.before = kill
+    try:
+        with pytest.raises(httpx.TransportError):
+            upload(first, "half")
+    finally:
+        bucket.before = lambda request: None
+    assert first.process.wait(60) == -signal.SIGKILL
+    assert say(second, "half").status_code == 404
+    assert "half" not in names(second)
+    assert upload(second, "half").status_code == 201
+    assert delete(second, "half").status_code == 204

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.server import Server, free_port, start, stop
+from tests.service.server import Server, free_port, start
 
 LONG = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 40  # 2,600 characters: half a minute here
 
@@ -197,32 +197,6 @@ async def idle(server: Server, within: float = 10) -> None:
     while (slots := server.slots())["live"] or slots["waiting"]:
         assert time.monotonic() < end, slots
         await asyncio.sleep(0.05)
-
-
-def test_loading_is_told_from_ready(tmp_path: Any, cache_dir: Any) -> None:
-    server = start(tmp_path, {"XTTS_CACHE_DIR": str(cache_dir)}, free_port())
-    try:
-        answers = []
-        end = time.monotonic() + 120
-        while not (answers and answers[-1][0].status_code == 200):
-            assert time.monotonic() < end
-            with server.client(timeout=60) as client:
-                try:
-                    answers.append((client.get("/health"), client.get("/readyz"), client.get("/livez")))
-                except httpx.TransportError:
-                    time.sleep(0.1)
-    finally:
-        stop(server)
-    health, ready, live = answers[0]
-    assert (health.status_code, live.status_code) == (503, 200)
-    assert health.json()["status"] == "loading"
-    assert health.json()["model_loaded"] is False
-    assert ready.status_code == 503
-    health, _, _ = answers[-1]
-    assert health.json()["status"] == "ok"
-    assert health.json()["model_loaded"] is True
-    assert health.json()["demo"] is False
-    assert "notice" not in health.json()
 
 
 @pytest.mark.parametrize(

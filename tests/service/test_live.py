@@ -2,8 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,21 +11,13 @@ from elevenlabs.client import ElevenLabs
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.service.server import ROOT, Server, serving
+from tests.service.server import LOCKED_KEY, Server
 from tests.service.test_generate import close
 
-KEY = "the-long-key-of-nobody"
-BEARER = {"Authorization": f"Bearer {KEY}"}
+BEARER = {"Authorization": f"Bearer {LOCKED_KEY}"}
 PIECES = ["Egyszer volt, hol nem volt,", "volt egyszer egy király.", "Három fia volt neki."]
 TEXT = " ".join(PIECES)
 HOW = {"language": "hu", "seed": 7, "temperature": 0}
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_VOICES_DIR": str(ROOT / "references"), "XTTS_API_KEYS": KEY}
-    with serving(tmp_path_factory.mktemp("live"), environ) as running:
-        yield running
 
 
 def opened(server: Server, headers: dict[str, str] | None = None, path: str = "/generate/live") -> ClientConnection:
@@ -57,8 +47,8 @@ def until_free(server: Server) -> None:
         time.sleep(0.05)
 
 
-def test_a_text_in_pieces_is_the_segments_of_its_pieces(live: Server) -> None:
-    with opened(live) as socket:
+def test_a_text_in_pieces_is_the_segments_of_its_pieces(locked: Server) -> None:
+    with opened(locked) as socket:
         send(socket, "start", **HOW)
         for at in range(0, len(TEXT), 5):
             send(socket, "text", text=TEXT[at : at + 5])
@@ -75,51 +65,51 @@ def test_a_text_in_pieces_is_the_segments_of_its_pieces(live: Server) -> None:
     said = [TEXT[slice(*event["span"])] for event in ended]
     assert " ".join(said) == TEXT
     body = {**HOW, "segments": [{"text": text} for text in said], "trim_silence": False, "output_format": "pcm"}
-    answer = httpx.post(f"{live.url}/generate/segmented", json=body, headers=BEARER, timeout=300).raise_for_status()
+    answer = httpx.post(f"{locked.url}/generate/segmented", json=body, headers=BEARER, timeout=300).raise_for_status()
     assert close(np.frombuffer(audio, "<i2"), np.frombuffer(answer.content, "<i2"))  # windows differ
     spans = [pytest.approx([event["start"], event["end"]]) for event in ended]
     assert json.loads(answer.headers["X-Segments"]) == spans
 
 
-def test_cancel_and_leaving_free_the_slots(live: Server) -> None:
-    with opened(live) as socket:
+def test_cancel_and_leaving_free_the_slots(locked: Server) -> None:
+    with opened(locked) as socket:
         send(socket, "start", language="hu")
         send(socket, "text", text=f"{TEXT} " * 8)
         until(socket, "segment_began")
         send(socket, "cancel", played=0.2)
         told = until(socket, "cancelled")[0][-1]
-        until_free(live)
+        until_free(locked)
         assert 0 <= told["characters_spoken"] < 40
         send(socket, "text", text=f"{TEXT} " * 8)
         until(socket, "segment_began")
         socket.socket.close()  # without a word
-    until_free(live)
+    until_free(locked)
 
 
-def test_keys(live: Server) -> None:
-    with opened(live, {"X-Other": "none"}) as socket:
-        send(socket, "start", key=KEY)
+def test_keys(locked: Server) -> None:
+    with opened(locked, {"X-Other": "none"}) as socket:
+        send(socket, "start", key=LOCKED_KEY)
         send(socket, "text", text="Mi az?")
         send(socket, "close")
         until(socket, "utterance_ended")
-    with opened(live, {"X-Other": "none"}) as socket:
+    with opened(locked, {"X-Other": "none"}) as socket:
         send(socket, "text", text="Mi az?")
         assert json.loads(socket.recv(timeout=60))["error"]["type"] == "unauthorized"
     with pytest.raises(InvalidStatus) as refused:
-        opened(live, {"xi-api-key": "wrong"})
+        opened(locked, {"xi-api-key": "wrong"})
     assert refused.value.response.status_code == 401
 
 
-def test_a_websocket_where_there_is_none_is_told(live: Server) -> None:
+def test_a_websocket_where_there_is_none_is_told(locked: Server) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        opened(live, path="/generate/simple")
+        opened(locked, path="/generate/simple")
     assert refused.value.response.status_code == 404
     assert b"There is no WebSocket here" in (refused.value.response.body or b"")
 
 
-def test_elevenlabs_own_client(live: Server) -> None:
-    client = ElevenLabs(base_url=live.url, api_key=KEY)
-    client.text_to_speech._ws_base_url = live.url.replace("http", "ws")  # it takes any address, but only by TLS
+def test_elevenlabs_own_client(locked: Server) -> None:
+    client = ElevenLabs(base_url=locked.url, api_key=LOCKED_KEY)
+    client.text_to_speech._ws_base_url = locked.url.replace("http", "ws")  # it takes any address, but only by TLS
     spoken = b"".join(
         client.text_to_speech.convert_realtime(
             "default", text=iter(PIECES), model_id="eleven_flash_v2_5", output_format="pcm_24000"
@@ -128,12 +118,12 @@ def test_elevenlabs_own_client(live: Server) -> None:
     assert len(spoken) > 24_000
 
 
-def test_connections_are_counted(live: Server) -> None:
-    with opened(live) as socket:
+def test_connections_are_counted(locked: Server) -> None:
+    with opened(locked) as socket:
         send(socket, "close")
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=60)
-    text = httpx.get(f"{live.url}/metrics", headers=BEARER).raise_for_status().text
+    text = httpx.get(f"{locked.url}/metrics", headers=BEARER).raise_for_status().text
     line = 'xtts_requests_total{method="WEBSOCKET",outcome="ok",route="/generate/live"}'
     assert any(each.startswith(line) for each in text.splitlines())
-    assert '"message": "WEBSOCKET /generate/live"' in live.log.read_text()
+    assert '"message": "WEBSOCKET /generate/live"' in locked.log.read_text()

@@ -3,8 +3,6 @@
 import asyncio
 import io
 import json
-import os
-import signal
 import sqlite3
 import time
 import zipfile
@@ -19,7 +17,7 @@ import pytest
 import soundfile
 from bentoml.exceptions import BentoMLException
 
-from tests.service.server import Server, free_port, serving, start, stop, wait_until_healthy
+from tests.service.server import Server, free_port, serving, start, wait_until_healthy
 
 ENDLESS = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 150  # minutes of work on this machine
 SHORT = [{"id": f"s{index}", "text": "Jó napot!", "output_format": "wav", "seed": index} for index in range(3)]
@@ -232,19 +230,3 @@ def recorded(folder: Path) -> set[tuple[Any, ...]]:
     """The steps of jobs, and when they were done."""
     with sqlite3.connect(folder / "data" / "jobs.sqlite") as database:
         return set(database.execute("SELECT function_id, completed_at_epoch_ms FROM operation_outputs"))
-
-
-def test_a_server_that_is_told_to_stop_does_not_wait_for_its_jobs(tmp_path: Path, cache_dir: Path) -> None:
-    server = start(tmp_path, {"XTTS_CACHE_DIR": str(cache_dir)}, free_port())
-    try:
-        wait_until_healthy(server)
-        with server.client() as client:
-            job = submit(client, LONG)
-            until(lambda: server.slots()["live"])
-        os.kill(server.process.pid, signal.SIGTERM)
-        assert server.process.wait(timeout=180) == 0
-    finally:
-        stop(server)
-    with sqlite3.connect(tmp_path / "data" / "jobs.sqlite") as database:
-        states = database.execute("SELECT workflow_uuid, status, recovery_attempts FROM workflow_status").fetchall()
-    assert states == [(job, "ENQUEUED", 0)]

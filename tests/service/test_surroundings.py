@@ -13,6 +13,7 @@ import pytest
 from runners.models.download import download
 from tests.fake_hub import hub_files
 from tests.file_server import FileServer
+from tests.hum import KERNELS
 from tests.service.server import ROOT, free_port, serving, start
 
 REPO = "someone/hum"
@@ -62,6 +63,8 @@ def test_it_serves_a_model_that_came_before(writable: Path, hum: Path, tmp_path:
     files = {path.name: path.read_bytes() for path in hum.iterdir() if path.is_file()}
     with FileServer(hub_files(REPO, files)) as hub:
         download(f"hf://{REPO}@main", None, writable / "cache" / "models", endpoint=hub.url)
+    if KERNELS.exists():  # compiled before, too
+        shutil.copytree(KERNELS, writable / "cache" / "kernels")
     clip = (ROOT / "references" / "default" / "neutral.flac").read_bytes()
     with serving(tmp_path, environ, within(writable)) as server:
         with server.client() as client:

@@ -65,6 +65,14 @@ def alike(*files: bytes) -> bool:
     return all(len(other) == len(first) and np.abs(other - first).max() <= 3 for other in others)
 
 
+def lookups(server: Server) -> dict[str, int]:
+    """How often its runner found latents in memory, on disk, in a bucket, or not at all."""
+    with server.client() as client:
+        text = client.get("/metrics").text
+    found = re.findall(r'^xtts_latents_lookups_total\{result="(\w+)"\} (\d+)', text, re.MULTILINE)
+    return {result: int(count) for result, count in found}
+
+
 def delete(server: Server, name: str) -> httpx.Response:
     with server.client() as client:
         return client.delete(f"/voices/{name}")
@@ -172,8 +180,10 @@ def test_two_servers_see_the_same_and_a_restart_forgets_nothing(
     site: Server, anna: str, tmp_path: Path, cache_dir: Path, shared: Path
 ) -> None:
     environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_DATA_DIR": str(shared), "XTTS_SLOTS": "2"}
+    before = spoken(site, voice=anna)
     with serving(tmp_path, environ) as other:  # started after the upload: it is a restart, too
-        assert alike(spoken(other, voice=anna), spoken(site, voice=anna))
+        assert alike(spoken(other, voice=anna), before)
+        assert lookups(other) == {"memory": 0, "disk": len(CLIPS), "bucket": 0, "miss": 0}  # heard by the first
         check(upload(other, anna, clips("neutral")), 409, "voice_exists")
         assert upload(other, "bela", clips("question"), language="hu").status_code == 201
         assert alike(

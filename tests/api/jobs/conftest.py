@@ -79,8 +79,12 @@ def worker(files: JobFiles, planner: Planner, runner: FakeBulkRunner) -> Worker:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, runner: FakeBulkRunner, planner: Planner) -> Callable[..., Any]:
-    """A server's jobs in a SQLite file, for as long as a block takes."""
+def opened(
+    tmp_path: Path, runner: FakeBulkRunner, planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
+    """A server's jobs in a SQLite file, for as long as a block takes: neither its begin nor its end is slept away."""
+    for sleep in ("POLL", "LONGEST_SLEEP"):
+        monkeypatch.setattr(f"api.jobs.engine.{sleep}", 0.2)
 
     @asynccontextmanager
     async def open(files: JobFiles | None = None, **environ: str) -> AsyncIterator[Jobs]:
