@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 FOLDER = Path(__file__).parent / "default"
-SPEAKER = "hu+f2"
+SPEAKER = "hu+m3"
 SECONDS = 8  # two whole conditioning chunks of XTTS-v2: no scrap of a third one weighs in the mean
 
 
@@ -31,21 +31,21 @@ STYLES = (
     Style(
         "neutral",
         "A könyvtár hétköznap reggel nyolctól este hatig tart nyitva. A könyveket három héten belül kérjük vissza.",
-        pitch=45,
+        pitch=35,
         pitch_range=45,
         words_per_minute=162,
     ),
     Style(
         "excitement",
         "Nézd, végre itt a tavasz! Virágoznak a fák, zeng az erdő, és holnap indulunk a Balatonra! Gyere velünk!",
-        pitch=65,
+        pitch=85,
         pitch_range=99,
         words_per_minute=178,
     ),
     Style(
         "question",
         "Hová tűnt a kulcs az asztalról? Nem láttad a kabátom zsebében? És ha nincs ott, hol keressük tovább?",
-        pitch=55,
+        pitch=45,
         pitch_range=75,
         words_per_minute=170,
     ),

@@ -20,7 +20,7 @@ from training.corpus import spoken
 from training.espeak import Espeak, Speaker
 from training.features import RATE
 
-DEFAULT_SPEAKER = Speaker("f2", 45, 45, 162)  # of references/make_default.py, the style neutral
+DEFAULT_SPEAKER = Speaker("m3", 35, 45, 162)  # of references/make_default.py, the style neutral
 
 
 @dataclass(frozen=True, slots=True)

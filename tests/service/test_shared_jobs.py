@@ -23,7 +23,7 @@ from tests.service.server import Server, free_port, start, stop, wait_until_heal
 from tests.service.test_long import LONG, SHORT, done, status, submit, until, unzip
 
 SECRET = base64.b64encode(b"a secret of 24 bytes or more").decode()
-AWAY = 20.0  # seconds that the database or the bucket is: longer than any wait for an answer or until the next try
+AWAY = 20.0  # seconds that the database or the bucket is: several of their time-outs long
 TEXTS = [{**SHORT[0], "id": f"s{index}", "text": f"Ez a(z) {index}. mondat."} for index in range(20)]
 MANY = [{**each, "id": f"{each['id']}-{seed}", "seed": seed} for seed in range(2) for each in TEXTS]
 
