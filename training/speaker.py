@@ -4,7 +4,6 @@ import random
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 import torchaudio
 from torch import Tensor, nn
 from TTS.encoder.models.resnet import ResNetSpeakerEncoder
@@ -28,6 +27,7 @@ AUDIO = {  # TTS/tts/layers/xtts/hifigan_decoder.py
 COEFFICIENTS = 16  # of the mean envelope
 DESCRIPTION = 2 * COEFFICIENTS + 2
 _ROWS, _SECONDS, _PEAK_RATE = 12, (1.5, 3.0), 3e-3
+_PITCH_WEIGHT = 3.0  # of the middle of F0 beside each other description: the vocoder goes by it
 _GAIN = 20.0  # of the embedding, whose length is 1, before it is read
 
 
@@ -64,8 +64,11 @@ def train_speaker(plan: Plan) -> None:
     held_out, clips = _clips(plan.shards[:1]), _clips(plan.shards[1:])
     told = torch.stack([description for _, description in clips])
     centre, spread = told.mean(0), told.std(0).clamp(min=0.1)
+    weights = torch.ones(DESCRIPTION)
+    weights[-2] = _PITCH_WEIGHT * COEFFICIENTS
     torch.manual_seed(0)
     device = torch.device(plan.device)
+    weights = weights.to(device)
     encoder, teller = build_encoder().to(device), nn.Linear(EMBEDDING, DESCRIPTION).to(device)
     adam = torch.optim.AdamW([*encoder.parameters(), *teller.parameters()], weight_decay=0.01)
 
@@ -73,7 +76,7 @@ def train_speaker(plan: Plan) -> None:
         samples = int(rng.uniform(*_SECONDS) * CLIP_RATE)
         heard = torch.stack([cut(rng, audio, samples) for audio, _ in chosen]).to(device)
         wanted = torch.stack([(description - centre) / spread for _, description in chosen]).to(device)
-        return F.mse_loss(teller(_GAIN * encoder(heard, l2_norm=True)), wanted)
+        return ((teller(_GAIN * encoder(heard, l2_norm=True)) - wanted).square() * weights).mean()
 
     def advance(step: int) -> Measures:
         set_rate((adam,), rate(step, plan.speaker_steps, _PEAK_RATE, decay=0.5))
