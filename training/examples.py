@@ -6,15 +6,17 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+import torchaudio
 from torch import Tensor
 
 from runners.demo.layout import MEL_SCALE
 from training.codebook import NEIGHBOURS, Codebook, vectors
-from training.features import SILENT_MEL, beat, targets
+from training.features import RATE, SILENT_MEL, STRIDE, beat, targets
 from training.shards import load_shard
 
 BATCH_POSITIONS = 3072  # of the GPT, with its padding
 CONDITIONING_FRAMES = (130, 345)  # 1.5 to 4 s
+OUTPUT_RATE = 24000  # Hz; the vocoder's
 CODES = 1024
 _FAR = 0.2  # of the wrong codes that are fed: any code; the others are neighbours of the right one
 
@@ -105,3 +107,8 @@ def delayed(told: Tensor, silence: Tensor) -> Tensor:
     late = torch.cat([silence[None], told.float()])
     late[:, -2:] = beat(len(late))
     return late
+
+
+def delayed_wave(audio: Tensor) -> Tensor:
+    """int16 at 22050 Hz to float32 at 24 kHz, one code later."""
+    return torchaudio.functional.resample(F.pad(audio.float() / 32767, (STRIDE, 0)), RATE, OUTPUT_RATE)

@@ -1,55 +1,43 @@
-"""Speech out of what is told of it: pulses and noise through the filter that the envelope describes.
+"""A voice out of what is told of it: pulses through the filter that the envelope describes.
 
-The vocoder learns to imitate it. Where a convolution's input stays the same, its output repeats with each frame, so
-one or two pulses come with each: F0 is 94 or 188 Hz, whichever is nearer to the speaker's.
+Where a convolution's input stays the same, its output repeats with each frame: by itself the vocoder speaks at 94 Hz.
+For high voices it learns to imitate this one, whose pulses come two to a frame, at 188 Hz.
 """
 
 from functools import cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from training.examples import OUTPUT_RATE
 from training.features import CEPSTRA, FRAMES_PER_CODE, log_mel_of
 
-OUTPUT_RATE, HOP = 24000, 256  # Hz, samples a frame
-FRAME_RATE = OUTPUT_RATE / HOP
-MOST_PULSES = 2  # of a frame
+HOP = 256  # samples a frame
+FRAME_RATE, PULSES = OUTPUT_RATE / HOP, 2
 _SIZE, _LENGTH = 1024, 512  # of the transform and of a response, samples
 _HIGHEST = 8000.0  # Hz: the mel bands end here
-_VOICED_LEVEL, _NOISE_LEVEL = 1.3, 1.1  # the mean of logarithms is less than the logarithm of the mean
+_LEVEL = 1.3  # the mean of logarithms is less than the logarithm of the mean
 _PSD = 2048 / 22050 * 384  # of a mel band, for white noise of variance 1
 
 
-def pulses_per_frame(f0: Tensor) -> Tensor:
-    """1 to MOST_PULSES for F0 in Hz, by its logarithm."""
-    levels = torch.log(FRAME_RATE * torch.arange(1, MOST_PULSES + 1))
-    return (torch.log(f0)[..., None] - levels).abs().argmin(-1) + 1
+def is_high(f0: Tensor) -> bool:
+    """Whether F0 in Hz is nearer to two pulses a frame than to one, by its logarithm."""
+    return bool(f0 > FRAME_RATE * PULSES**0.5)
 
 
-def speech(told: Tensor, pulses: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """(rows, frames, CEPSTRA + 1): envelope and voicing at the vocoder's frames; (rows,) pulses of a frame;
-    (rows, 256 x frames + 256) white noise. Returns what is voiced and what is not, (rows, 256 x frames) each."""
+def pulsed(told: Tensor) -> Tensor:
+    """(rows, frames, CEPSTRA + 1), envelope and voicing at the vocoder's frames, to (rows, 256 x frames)."""
     rows, frames, _ = told.shape
     power = log_mel_of(told[..., :CEPSTRA]) @ _bands_to_bins() - _fall()
-    voiced = told[..., CEPSTRA].clamp(0, 1)
-    responses = _minimum_phase(power) / _PSD**0.5
-    places = (torch.arange(MOST_PULSES) + 0.5) / pulses[:, None]  # of a frame; beyond 1: none
-    amplitudes = torch.where(places < 1, (HOP / pulses[:, None]) ** 0.5, 0.0) * _VOICED_LEVEL
-    starts = (torch.arange(frames) * HOP)[None, :, None] + (places * HOP).long()[:, None]
-    made = torch.zeros(rows, frames * HOP + _LENGTH + MOST_PULSES * HOP)
-    for pulse in range(MOST_PULSES):
-        scaled = responses * (voiced * amplitudes[:, pulse, None])[..., None]
-        where = starts[:, :, pulse, None] + torch.arange(_LENGTH)
-        made.scatter_add_(1, where.flatten(1), scaled.flatten(1))
-    pieces = noise.unfold(1, 2 * HOP, HOP) * torch.hann_window(2 * HOP)
-    filtered = torch.fft.irfft(torch.fft.rfft(pieces, _SIZE) * torch.fft.rfft(responses, _SIZE))
-    filtered = filtered * ((1 - voiced).sqrt() * _NOISE_LEVEL)[..., None]
-    hissed = F.fold(
-        filtered.transpose(1, 2), (1, (frames - 1) * HOP + _SIZE), kernel_size=(1, _SIZE), stride=(1, HOP)
-    ).flatten(1)
-    return made[:, : frames * HOP], hissed[:, : frames * HOP]
+    loudness = told[..., CEPSTRA:].clamp(0, 1) * _LEVEL * (HOP / PULSES / _PSD) ** 0.5
+    responses = _minimum_phase(power) * loudness
+    made = torch.zeros(rows, frames * HOP + _LENGTH)
+    for pulse in range(PULSES):
+        starts = torch.arange(frames) * HOP + int((pulse + 0.5) * HOP / PULSES)
+        where = (starts[:, None] + torch.arange(_LENGTH)).flatten().expand(rows, -1)
+        made.scatter_add_(1, where, responses.flatten(1))
+    return made[:, : frames * HOP]
 
 
 def at_frames(told: Tensor) -> Tensor:

@@ -1,17 +1,20 @@
 """How far made speech is from real speech: distances of spectra in several resolutions (Yamamoto et al., 2020)."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128), (256, 64))  # (FFT, hop)
+BLIND_TO_HARMONICS = RESOLUTIONS[2:]  # their windows are too short to tell F0
 _FLOOR = 1e-3  # of a magnitude: what is softer is not heard
 
 
-def spectral_distance(made: Tensor, real: Tensor) -> Tensor:
+def spectral_distance(made: Tensor, real: Tensor, resolutions: Sequence[tuple[int, int]] = RESOLUTIONS) -> Tensor:
     """Of (rows, samples): the mean, over the resolutions, of magnitudes' and their logarithms' distances."""
     distances = []
-    for size, hop in RESOLUTIONS:
+    for size, hop in resolutions:
         a, b = magnitudes(made, size, hop), magnitudes(real, size, hop)
         convergence = (a - b).norm(dim=(1, 2)) / b.norm(dim=(1, 2))
         distances.append(convergence.clamp(max=3).mean() + (a.log() - b.log()).abs().mean())

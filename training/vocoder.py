@@ -1,5 +1,4 @@
-"""Trains a narrow HiFi-GAN for 24 kHz to say what source_filter.py says: first out of what is told of the codes, then
-out of the GPT's own latents.
+"""Trains a narrow HiFi-GAN for 24 kHz: first on what is told of the codes, then on the GPT's own latents.
 
 The first needs no GPT, so both can be trained at once.
 """
@@ -16,15 +15,15 @@ from torch import Tensor, nn
 
 from runners.demo.layout import WIDTH, folded
 from training.codebook import load_codebook
-from training.examples import Example, Examples, delayed
+from training.examples import OUTPUT_RATE, Example, Examples, delayed, delayed_wave
 from training.features import RATE, STRIDE, TARGETS, median_pitch
 from training.gpt import Gpt
 from training.model import latents
 from training.plan import Plan
 from training.runs import Measures, Run, rate, set_rate
-from training.source_filter import HOP, OUTPUT_RATE, at_frames, pulses_per_frame, speech
+from training.source_filter import HOP, at_frames, is_high, pulsed
 from training.speaker import CLIP_RATE, EMBEDDING, build_encoder, cut, low_rate
-from training.spectral import spectral_distance, waveform_distance
+from training.spectral import BLIND_TO_HARMONICS, spectral_distance, waveform_distance
 
 FIRST_CHANNELS, CHANNELS = 256, 128  # upstream has 512 and 256
 KERNELS, DILATIONS = (3, 7), (1, 3, 5)
@@ -93,8 +92,9 @@ class Windows:
 
     inputs: Tensor
     speakers: Tensor
-    voiced: Tensor  # (ROWS, samples)
-    unvoiced: Tensor
+    real: Tensor  # (ROWS, samples)
+    pulsed: Tensor  # the same: what has a voice, with two pulses a frame
+    high: Tensor  # (ROWS,): whether the speaker's voice is
 
 
 class Speech:
@@ -107,9 +107,9 @@ class Speech:
         heard = {e.speaker for e in self.long_enough}
         self.embeddings = {who: embeddings(plan, self.examples.by_speaker[who]) for who in heard}
         f0 = {who: median_pitch([e.told.float() for e in self.examples.by_speaker[who]]) for who in heard}
-        self.pulses = {who: pulses_per_frame(hz) for who, hz in f0.items()}
-        by_pulses = Counter(int(self.pulses[e.speaker]) for e in self.long_enough)
-        self.weights = [1 / by_pulses[int(self.pulses[e.speaker])] for e in self.long_enough]  # high voices are few
+        self.high = {who: is_high(hz) for who, hz in f0.items()}
+        count = Counter(self.high[e.speaker] for e in self.long_enough)
+        self.weights = [1 / count[self.high[e.speaker]] for e in self.long_enough]  # high voices are few
 
     def told(self, chosen: list[Example], rng: random.Random) -> list[Tensor]:
         return [self.codebook.normalise(delayed(e.told, self.codebook.silence)) for e in chosen]
@@ -124,12 +124,20 @@ class Speech:
 
         told = at_frames(windows([delayed(e.told, self.codebook.silence) for e in chosen]))
         frames = F.interpolate(told.transpose(1, 2), scale_factor=RATIO, mode="linear").transpose(1, 2)
-        noise = torch.randn(ROWS, (frames.shape[1] + 1) * HOP, generator=torch.Generator().manual_seed(step))
         return Windows(
             windows(inputs(chosen, rng)),
             torch.stack([rng.choice(self.embeddings[e.speaker]) for e in chosen])[..., None],
-            *speech(frames, torch.stack([self.pulses[e.speaker] for e in chosen]), noise),
+            torch.stack([_window(delayed_wave(e.audio), start) for e, start in zip(chosen, starts, strict=True)]),
+            pulsed(frames),
+            torch.tensor([self.high[e.speaker] for e in chosen]),
         )
+
+
+def _window(wave: Tensor, start: int) -> Tensor:
+    samples = int(WINDOW * STRIDE / HOP * RATIO) * HOP
+    first = round(start * STRIDE * RATIO)
+    piece = wave[first : first + samples]
+    return F.pad(piece, (0, samples - len(piece)))
 
 
 def embeddings(plan: Plan, rows: list[Example]) -> Tensor:
@@ -173,14 +181,20 @@ def _train(plan: Plan, name: str, steps: int, vocoder: Any, peak: float, speech:
     def advance(step: int) -> Measures:
         set_rate((adam,), rate(step, steps, peak, decay=0.7))
         batch = speech.batch(step, inputs)
-        voiced, unvoiced = batch.voiced.to(plan.device), batch.unvoiced.to(plan.device)
         with plan.autocast():
             made = vocoder(stretch(batch.inputs.to(plan.device)), g=batch.speakers.to(plan.device))[:, 0].float()
         inner = slice(STRIDE, -STRIDE)  # where the window's ends are not heard
-        spectra = spectral_distance(made[:, inner], (voiced + unvoiced)[:, inner])
-        waves = waveform_distance(made[:, inner], voiced[:, inner])
+        made, real, pulses = (
+            wave[:, inner] for wave in (made, batch.real.to(plan.device), batch.pulsed.to(plan.device))
+        )
+        low, high = ~batch.high, batch.high
+        spectra = spectral_distance(made[low], real[low]) if low.any() else made.new_zeros(())
+        waves = made.new_zeros(())
+        if high.any():  # real speech has other harmonics: what is compared with it does not see them
+            spectra = spectra + spectral_distance(made[high], real[high], BLIND_TO_HARMONICS)
+            waves = waveform_distance(made[high], pulses[high])
         adam.zero_grad()
-        (spectra + waves).backward()  # type: ignore[no-untyped-call]
+        (spectra + waves).backward()
         nn.utils.clip_grad_norm_(vocoder.parameters(), 5.0)
         adam.step()
         return {"spectra": spectra.detach(), "waves": waves.detach()}

@@ -85,7 +85,7 @@ def test_every_step_runs_and_the_server_loads_what_comes_out(plan: Plan) -> None
     windows = speech.batch(0, speech.told)
     assert windows.inputs.shape[:2] == (ROWS, WINDOW)
     assert windows.speakers.shape == (ROWS, 512, 1)
-    assert windows.voiced.shape == windows.unvoiced.shape == (ROWS, stretch(windows.inputs).shape[2] * HOP)
+    assert windows.real.shape == windows.pulsed.shape == (ROWS, stretch(windows.inputs).shape[2] * HOP)
     xtts = load_checkpoint(look_at(plan.work / "checkpoint"), torch.device("cpu"))
     with torch.inference_mode():
         sound = xtts.hifigan_decoder(torch.randn(1, 6, WIDTH), torch.zeros(1, 512, 1))
