@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from TTS.tts.models.xtts import Xtts
 
 from runners.checkpoint.look import look_at
 from runners.conditioning.cache import LatentsCache
@@ -46,6 +45,7 @@ from runners.xtts.checkpoint import choose_device, load_checkpoint, sampling_def
 from runners.xtts.decoder import Decoder
 from runners.xtts.frames import Stretch, stretch_for
 from runners.xtts.identity import checkpoint_identity
+from runners.xtts.model import Model
 from runners.xtts.precision import Precision, choose_precision
 from runners.xtts.sampling import SamplingParams, stream_of
 from runners.xtts.vocoder import Vocoder
@@ -61,16 +61,16 @@ log = logging.getLogger(__name__)
 
 class Synthesizer:
     def __init__(
-        self, card: ModelCard, xtts: Xtts, conditioner: Conditioner, engine: Engine, metrics: RunnerMetrics
+        self, card: ModelCard, model: Model, conditioner: Conditioner, engine: Engine, metrics: RunnerMetrics
     ) -> None:
         self._card = card
-        self._xtts = xtts
-        self._frontend = TextFrontend(xtts.tokenizer, card.languages, xtts.args.gpt_max_text_tokens)
+        self._model = model
+        self._frontend = TextFrontend(model.tokenizer, card.languages, model.args.gpt_max_text_tokens)
         self._conditioner = conditioner
         self._engine = engine
         self._bulk_preparing = asyncio.Lock()
         self._metrics = metrics
-        self._defaults = sampling_defaults(xtts)
+        self._defaults = sampling_defaults(model.config)
 
     @classmethod
     def load(cls, config: EngineConfig, worker: int = 0, on_death: Callable[[], None] = lambda: None) -> "Synthesizer":
@@ -88,25 +88,24 @@ class Synthesizer:
         device = choose_device(config.device, worker, torch.cuda.device_count())
         torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, in convolutions too
         checkpoint = look_at(folder)
-        xtts = load_checkpoint(checkpoint, device)
-        shapes = latent_shapes(xtts)
-        metrics = RunnerMetrics(xtts.args.output_sample_rate, _memory_of(device))
+        model = load_checkpoint(checkpoint, device)
+        metrics = RunnerMetrics(model.args.output_sample_rate, _memory_of(device))
         storage = Storage(config.bucket) if config.bucket else None
         cache = LatentsCache(
             config.latents_dir,
-            shapes,
+            latent_shapes(model),
             capacity=config.latents_in_memory,
             storage=storage,
             count=metrics.looked_up,
         )
-        conditioner = Conditioner(xtts, checkpoint=checkpoint_identity(checkpoint), cache=cache, storage=storage)
-        precision = choose_precision(config.precision, device, xtts.gpt.gpt.h[0])
-        decoder, vocoder = cls._parts_of(xtts, shapes.gpt_cond_latent[1], precision, config)
+        conditioner = Conditioner(model, checkpoint=checkpoint_identity(checkpoint), cache=cache, storage=storage)
+        precision = choose_precision(config.precision, device, model.gpt.blocks[0])
+        decoder, vocoder = cls._parts_of(model, precision, config)
         slots = decoder.slots
         reserve = max(1, slots // 4) if config.reserved_slots is None else config.reserved_slots
         pacing = Pacing(
-            vocoder.hop / xtts.args.output_sample_rate,
-            xtts.args.gpt_code_stride_len / xtts.args.input_sample_rate,
+            vocoder.hop / model.args.output_sample_rate,
+            model.args.gpt_code_stride_len / model.args.input_sample_rate,
             blocking=vocoder.device.type == "cpu",
         )
         engine = Engine(decoder, vocoder, pacing, config.max_waiting, on_death, reserve=reserve, observer=metrics)
@@ -115,23 +114,21 @@ class Synthesizer:
             demo=is_demo(config.model),
             device=str(device),
             precision=precision.name,
-            sample_rate=xtts.args.output_sample_rate,
-            languages=tuple(xtts.config.languages),
+            sample_rate=model.args.output_sample_rate,
+            languages=tuple(model.config.languages),
             speakers=conditioner.speakers,
             checkpoint=conditioner.checkpoint,
             notice=DEMO_NOTICE if is_demo(config.model) else "",
         )
-        return cls(card, xtts, conditioner, engine, metrics)
+        return cls(card, model, conditioner, engine, metrics)
 
     @staticmethod
-    def _parts_of(
-        xtts: Xtts, conditioning_length: int, precision: Precision, config: EngineConfig
-    ) -> tuple[Decoder, Vocoder]:
+    def _parts_of(model: Model, precision: Precision, config: EngineConfig) -> tuple[Decoder, Vocoder]:
         prepare_kernels(config.kernels_dir)
-        vocoder = build_vocoder(xtts, precision)
+        vocoder = build_vocoder(model, precision)
         vocoder.warm_up(window_lengths(vocoder.context))
-        slots = config.slots or slots_that_fit(xtts.gpt, conditioning_length, precision)
-        decoder = build_decoder(xtts.gpt, slots, conditioning_length, precision)
+        slots = config.slots or slots_that_fit(model.gpt, precision)
+        decoder = build_decoder(model.gpt, slots, precision)
         give_memory_back()
         return decoder, vocoder
 
@@ -233,7 +230,7 @@ class Synthesizer:
         return SamplingParams(**{**asdict(self._defaults), **asked}, stream=stream_of(utterance.seed, piece))
 
     def _stretch(self, speed: float) -> Stretch:
-        args = self._xtts.args
+        args = self._model.args
         return stretch_for(
             speed, args.gpt_code_stride_len, args.output_hop_length, args.input_sample_rate, args.output_sample_rate
         )

@@ -18,6 +18,7 @@ from TTS.tts.models.xtts import Xtts
 from runners.checkpoint.look import look_at
 from runners.xtts.build import give_memory_back, prepare_kernels
 from runners.xtts.checkpoint import load_checkpoint
+from runners.xtts.model import Model
 from tests.hum import KERNELS, hum_folder
 
 hypothesis.settings.register_profile("patient", deadline=None)  # timings are for benchmarks
@@ -74,6 +75,6 @@ def xtts(hum: Path) -> Xtts:
 
 
 @pytest.fixture(scope="session")
-def own_xtts(hum: Path) -> Xtts:
-    """The copy that our engine runs on: loaded as the runner loads it, and not as upstream left it."""
+def model(hum: Path) -> Model:
+    """The model that our engine runs on, as the runner loads it. Leave it as it is."""
     return load_checkpoint(look_at(hum), torch.device("cpu"))

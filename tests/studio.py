@@ -20,6 +20,7 @@ from runners.sequence import Request, Sequence
 from runners.types import Audio, Event, Failed, PieceDone
 from runners.xtts.build import build_decoder
 from runners.xtts.frames import stretch_for
+from runners.xtts.model import Model
 from runners.xtts.precision import FP32, Precision
 from runners.xtts.sampling import SamplingParams, stream_of
 from runners.xtts.vocoder import PendingAudio, Vocoder
@@ -94,7 +95,7 @@ class Mute:
 class Studio:
     def __init__(
         self,
-        xtts: Xtts,
+        model: Model,
         slots: int,
         max_waiting: int = 1000,
         *,
@@ -102,10 +103,11 @@ class Studio:
         precision: Precision = FP32,
         reserve: int = 0,
     ) -> None:
-        self.xtts, self.precision = xtts, precision
-        gpt = copy.deepcopy(xtts.gpt) if precision.int10 else xtts.gpt  # whose weights would be taken
-        self.decoder = build_decoder(gpt, slots, 32, precision)
-        self.vocoder = Mute() if mute else vocoder_of(xtts, precision)
+        self.model, self.precision = model, precision
+        # int10 takes the weights; otherwise a test may put another method into this one's GPT alone
+        gpt = copy.deepcopy(model.gpt) if precision.int10 else copy.copy(model.gpt)
+        self.decoder = build_decoder(gpt, slots, precision)
+        self.vocoder = Mute() if mute else vocoder_of(model, precision)
         self.engine = Engine(
             self.decoder,
             self.vocoder,  # type: ignore[arg-type]  # Mute has what the engine uses
@@ -115,7 +117,7 @@ class Studio:
         )
 
     def tokens(self, language: str, text: str) -> Tensor:
-        return torch.tensor(self.xtts.tokenizer.encode(text.strip().lower(), lang=language))
+        return torch.tensor(self.model.tokenizer.encode(text.strip().lower(), lang=language))
 
     def take(
         self,
@@ -128,7 +130,7 @@ class Studio:
         speed: float = 1.0,
     ) -> Take:
         """Prepared, not submitted. Greedy unless a temperature is given."""
-        stored = self.xtts.speaker_manager.speakers[speaker]
+        stored = self.model.speakers[speaker]
         sequence = Sequence(
             0,
             0,
@@ -183,14 +185,14 @@ def pacing() -> Pacing:
     return Pacing(frame=256 / 24_000, code=1024 / 22_050)
 
 
-def vocoder_of(xtts: Xtts, precision: Precision = FP32) -> Vocoder:
-    stream = torch.cuda.Stream(xtts.device) if xtts.device.type == "cuda" else None  # type: ignore[no-untyped-call]
-    return Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length, precision.vocoder, stream)
+def vocoder_of(model: Model, precision: Precision = FP32) -> Vocoder:
+    stream = torch.cuda.Stream(model.device) if model.device.type == "cuda" else None  # type: ignore[no-untyped-call]
+    return Vocoder(model.hifigan_decoder.waveform_decoder, model.args.output_hop_length, precision.vocoder, stream)
 
 
 @contextmanager
 def studio(
-    xtts: Xtts,
+    model: Model,
     slots: int,
     max_waiting: int = 1000,
     *,
@@ -198,7 +200,7 @@ def studio(
     precision: Precision = FP32,
     reserve: int = 0,
 ) -> Iterator[Studio]:
-    open_studio = Studio(xtts, slots, max_waiting, mute=mute, precision=precision, reserve=reserve)
+    open_studio = Studio(model, slots, max_waiting, mute=mute, precision=precision, reserve=reserve)
     open_studio.engine.start()
     try:
         yield open_studio

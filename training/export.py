@@ -13,7 +13,7 @@ from runners.demo import WEIGHTS
 from runners.demo.layout import Parts, folded, write
 from runners.xtts.checkpoint import load_checkpoint
 from training.corpus import spoken
-from training.espeak import RATE, Espeak, Speaker
+from training.espeak import Espeak, Speaker
 from training.model import is_trained
 from training.plan import Plan
 from training.runs import keep
@@ -39,13 +39,13 @@ def export(plan: Plan) -> None:
 
 def built_in_speakers(folder: Path) -> dict[str, dict[str, Tensor]]:
     """The latents of SPEAKERS by the checkpoint in `folder`, as `speakers_xtts.pth` keeps them."""
-    xtts, espeak = load_checkpoint(look_at(folder), torch.device("cpu")), Espeak()
+    model, espeak = load_checkpoint(look_at(folder), torch.device("cpu")), Espeak()
     speakers = {}
     for name, speaker in SPEAKERS.items():
         clip = spoken(espeak, _CLIP, "en", speaker)[None]
         speakers[name] = {
-            "gpt_cond_latent": xtts.get_gpt_cond_latents(clip, RATE, length=6, chunk_length=6),
-            "speaker_embedding": xtts.get_speaker_embedding(clip, RATE),
+            "gpt_cond_latent": model.conditioning(clip, seconds=6, chunk_seconds=6),
+            "speaker_embedding": model.speaker_embedding(clip),
         }
     return speakers
 

@@ -4,11 +4,13 @@ from functools import cache
 
 import numpy as np
 import torch
-import torchaudio
 from numpy.typing import NDArray
 from torch import Tensor
 
-RATE, HOP, FRAMES_PER_CODE = 22050, 256, 4
+from runners.xtts import conditioning_encoder
+
+RATE = conditioning_encoder.RATE
+HOP, FRAMES_PER_CODE = 256, 4
 STRIDE = HOP * FRAMES_PER_CODE  # samples a code
 CEPSTRA = 24
 SILENT_MEL = -11.5  # logarithm of the least that upstream lets a band hold
@@ -17,26 +19,9 @@ TARGETS = FRAMES_PER_CODE * (CEPSTRA + 2) + 2
 _LOWEST, _HIGHEST = 55.0, 600.0  # Hz
 
 
-@cache
-def _mel_spectrogram() -> torchaudio.transforms.MelSpectrogram:
-    """As TTS/tts/models/xtts.py `get_gpt_cond_latents` has it."""
-    return torchaudio.transforms.MelSpectrogram(
-        sample_rate=RATE,
-        n_fft=2048,
-        hop_length=HOP,
-        win_length=1024,
-        power=2,
-        f_min=0,
-        f_max=8000,
-        n_mels=80,
-        norm="slaney",
-    )
-
-
 def log_mel(samples: Tensor) -> Tensor:
     """(samples,) to (frames, 80), a frame for every whole 256 samples."""
-    mel = _mel_spectrogram()(samples)[:, : len(samples) // HOP]
-    return torch.log(mel.clamp(min=1e-5)).T
+    return conditioning_encoder.log_mel(samples)[:, : len(samples) // HOP].T
 
 
 @cache

@@ -15,7 +15,6 @@ import imageio_ffmpeg
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
 from api.audio.edges import NOTHING, Samples
 
@@ -113,6 +112,8 @@ class Limiter:
         inside = held[self._reach : -self._reach]
         if not (peaks > CEILING).any():
             return inside
+        from scipy.ndimage import minimum_filter1d, uniform_filter1d  # half a second of every start, seldom needed
+
         size = 2 * self._attack + 1
         needed = CEILING / np.maximum(peaks, CEILING)
         gain = uniform_filter1d(minimum_filter1d(needed, size), size)

@@ -10,13 +10,12 @@ from dataclasses import asdict, dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from TTS.tts.models.xtts import Xtts
 
 from runners.xtts.build import build_transformer
 from runners.xtts.checkpoint import sampling_defaults
 from runners.xtts.decoder import PLACEHOLDER_CODE, rows_of
 from runners.xtts.frames import Stretch, stretch_for
-from runners.xtts.gpt import GPT
+from runners.xtts.model import Model
 from runners.xtts.precision import FP32, Precision
 from runners.xtts.sampling import Sampler, SamplingParams
 from runners.xtts.transformer import Transformer
@@ -25,7 +24,6 @@ from runners.xtts.vocoder import Vocoder
 MAX_DIVERGENCE = 0.01  # nats, the mean over all places
 MIN_AGREEMENT = 0.98  # of the most likely codes
 MIN_SNR = 40.0  # dB
-CONDITIONING_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +50,21 @@ class Accuracy:
 
 
 @torch.inference_mode()
-def compare(xtts: Xtts, precision: Precision, lines: Items[Line], most: int) -> Accuracy:
-    """`most`: codes of a line, at most. Leaves `xtts` as it is."""
+def compare(model: Model, precision: Precision, lines: Items[Line], most: int) -> Accuracy:
+    """`most`: codes of a line, at most. Leaves `model` as it is."""
     torch.backends.cudnn.allow_tf32 = False  # as the service sets it: float32 is float32
-    exact, other = _Model(xtts, FP32, lines), _Model(xtts, precision, lines)
+    exact, other = _Speaker(model, FP32, lines), _Speaker(model, precision, lines)
     codes, states = exact.sample(most)
     counts = [_count(drawn, exact.stop_code) for drawn in codes.T.tolist()]
     told = torch.arange(len(codes), device=codes.device)[:, None] < torch.tensor(counts, device=codes.device)
     expected, found = exact.chances(states)[told], other.chances(other.forced(codes))[told]
     divergences = (expected.exp() * (expected - found)).nansum(dim=1)
-    stretch = _stretch(xtts, exact.vocoder.hop)
+    stretch = _stretch(model, exact.vocoder.hop)
     snrs = []
     for number, (line, count) in enumerate(zip(lines, counts, strict=True)):
-        embedding = xtts.speaker_manager.speakers[line.speaker]["speaker_embedding"]
+        embedding = model.speakers[line.speaker]["speaker_embedding"]
         latents = states[:count, number]
-        snrs.append(_snr(*(_speak(model.vocoder, stretch, latents, embedding) for model in (exact, other))))
+        snrs.append(_snr(*(_speak(each.vocoder, stretch, latents, embedding) for each in (exact, other))))
     return Accuracy(
         places=sum(counts),
         divergence=divergences.mean().item(),
@@ -76,17 +74,14 @@ def compare(xtts: Xtts, precision: Precision, lines: Items[Line], most: int) -> 
     )
 
 
-class _Model:
+class _Speaker:
     """One model in one precision, which says all lines at once, a slot each."""
 
-    def __init__(self, xtts: Xtts, precision: Precision, lines: Items[Line]) -> None:
-        upstream = copy.deepcopy(xtts.gpt)
-        self._xtts, self._gpt, self._lines = xtts, GPT(upstream), lines
+    def __init__(self, model: Model, precision: Precision, lines: Items[Line]) -> None:
+        self._model, self._gpt, self._lines = model, copy.deepcopy(model.gpt), lines
         self._rows = rows_of(len(lines))  # those after the lines are there for the shape
-        self._transformer: Transformer = build_transformer(
-            upstream.gpt.h, self._rows, self._gpt, CONDITIONING_LENGTH, precision
-        )
-        self.vocoder = Vocoder(xtts.hifigan_decoder.waveform_decoder, xtts.args.output_hop_length, precision.vocoder)
+        self._transformer: Transformer = build_transformer(self._gpt, self._rows, precision)
+        self.vocoder = Vocoder(model.hifigan_decoder.waveform_decoder, model.args.output_hop_length, precision.vocoder)
         self.stop_code = self._gpt.stop_code
 
     def sample(self, most: int) -> tuple[Tensor, Tensor]:
@@ -114,7 +109,7 @@ class _Model:
 
     def _sampler(self) -> Sampler:
         """With the checkpoint's own settings; every row draws from its own stream."""
-        defaults = sampling_defaults(self._xtts)
+        defaults = sampling_defaults(self._model.config)
         sampler = Sampler(self._rows, self._gpt.codes, (PLACEHOLDER_CODE, self._gpt.start_code), self._gpt.device)
         for row in range(self._rows):
             sampler.seat(row, SamplingParams(**asdict(defaults), stream=row))
@@ -138,8 +133,8 @@ class _Model:
         return self._gpt.hidden(states)
 
     def _prefix(self, line: Line) -> Tensor:
-        tokens = torch.tensor(self._xtts.tokenizer.encode(line.text.lower(), lang=line.language))
-        return self._gpt.prefix(tokens, self._xtts.speaker_manager.speakers[line.speaker]["gpt_cond_latent"])
+        tokens = torch.tensor(self._model.tokenizer.encode(line.text.lower(), lang=line.language))
+        return self._gpt.prefix(tokens, self._model.speakers[line.speaker]["gpt_cond_latent"])
 
     def _of_lines(self, steps: Items[Tensor]) -> Tensor:
         return torch.stack(list(steps))[:, : len(self._lines)]
@@ -150,8 +145,8 @@ def _count(codes: list[int], stop: int) -> int:
     return codes.index(stop) + 1 if stop in codes else len(codes)
 
 
-def _stretch(xtts: Xtts, hop: int) -> Stretch:
-    args = xtts.args
+def _stretch(model: Model, hop: int) -> Stretch:
+    args = model.args
     return stretch_for(1.0, args.gpt_code_stride_len, hop, args.input_sample_rate, args.output_sample_rate)
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from TTS.tts.models.xtts import Xtts
 
 from benchmarks.accuracy.comparison import MAX_DIVERGENCE, MIN_AGREEMENT, MIN_SNR, Accuracy, Line, compare
 from benchmarks.checkpoint import FULL, Sizes, bench_checkpoint
@@ -21,6 +20,7 @@ from runners.models.landing import land
 from runners.models.source import resolve_model
 from runners.xtts.build import prepare_kernels
 from runners.xtts.checkpoint import choose_device, load_checkpoint
+from runners.xtts.model import Model
 from runners.xtts.precision import Precision, choose_precision
 
 COLUMNS = (
@@ -59,9 +59,9 @@ def run(options: Options) -> None:
     plan = Plan(codes=43, lines=4) if options.quick else Plan(codes=107, lines=8)
     results = []
     for name, folder, count in checkpoints(config, options.cache, plan):
-        xtts = load_checkpoint(look_at(folder), device)
-        for precision in precisions(options.precisions or ("auto",), xtts, device):
-            found = compare(xtts, precision, list(lines(xtts, count)), plan.codes)
+        model = load_checkpoint(look_at(folder), device)
+        for precision in precisions(options.precisions or ("auto",), model, device):
+            found = compare(model, precision, list(lines(model, count)), plan.codes)
             results.append(Result(name, precision.name, found))
     told = Report("accuracy", method(plan), hardware(device), data(plan, results), [table(results)])
     publish(told, options.out, options.page("accuracy"))
@@ -119,16 +119,16 @@ def checkpoints(config: EngineConfig, cache: Path, plan: Plan) -> Iterator[tuple
     yield config.model, resolve_model(config.model, config.cache_dir, config.tos_agreed), plan.lines
 
 
-def precisions(names: Items[str], xtts: Xtts, device: torch.device) -> Iterator[Precision]:
+def precisions(names: Items[str], model: Model, device: torch.device) -> Iterator[Precision]:
     """As the server takes them. Beyond that bf16 on a CPU: slow, and the nearest thing to a GPU where there is none."""
     for name in names:
         if name == "bf16" and device.type == "cpu":
             yield Precision("bf16", False, torch.bfloat16, torch.bfloat16)
         else:
-            yield choose_precision(name, device, xtts.gpt.gpt.h[0])
+            yield choose_precision(name, device, model.gpt.blocks[0])
 
 
-def lines(xtts: Xtts, count: int) -> Iterator[Line]:
-    speakers = list(xtts.speaker_manager.speakers)[:2]
+def lines(model: Model, count: int) -> Iterator[Line]:
+    speakers = list(model.speakers)[:2]
     for index, text in enumerate(texts(count)):
         yield Line(LANGUAGE, text, speakers[index % len(speakers)])

@@ -66,7 +66,7 @@ class Upstream:
 
     def _arguments(self) -> dict[str, Any]:
         """The checkpoint's own settings, as our engine takes them: those of `inference` are others."""
-        stored, settings = self._xtts.speaker_manager.speakers[SPEAKERS[0]], sampling_defaults(self._xtts)
+        stored, settings = self._xtts.speaker_manager.speakers[SPEAKERS[0]], sampling_defaults(self._xtts.config)
         return {
             "language": LANGUAGE,
             "gpt_cond_latent": stored["gpt_cond_latent"],

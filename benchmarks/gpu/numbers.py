@@ -38,14 +38,14 @@ def parity(bench: Bench) -> Iterator[Row]:
 
 def accuracy(bench: Bench) -> Iterator[Row]:
     for name, folder, count in checkpoints(EngineConfig.from_env(), bench.cache, _plan(bench)):
-        xtts = load_checkpoint(look_at(folder), bench.on)
+        model = load_checkpoint(look_at(folder), bench.on)
         for asked in ("fp16", "bf16"):
             try:
-                (precision,) = precisions((asked,), xtts, bench.on)
+                (precision,) = precisions((asked,), model, bench.on)
             except ConfigurationError:
                 yield not_here(f"{name}, {asked}", ACCURACY)
                 continue
-            found = compare(xtts, precision, list(lines(xtts, count)), bench.plan.codes)
+            found = compare(model, precision, list(lines(model, count)), bench.plan.codes)
             yield tuple(row(Result(name, precision.name, found)))
 
 

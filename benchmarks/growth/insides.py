@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from TTS.tts.models.xtts import Xtts
 
 from benchmarks.xtts import PREFIX
 from runners.conditioning.cache import LatentsCache
@@ -22,6 +21,7 @@ from runners.synthesizer import Synthesizer
 from runners.types import Voice
 from runners.xtts.checkpoint import sampling_defaults
 from runners.xtts.decoder import Decoder
+from runners.xtts.model import Model
 from runners.xtts.sampling import SamplingParams
 
 LONGEST_TEXT = 400  # tokens
@@ -74,21 +74,21 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class Loaded:
     """A checkpoint as the service loads it, its engine at rest."""
 
-    xtts: Xtts
+    model: Model
     steps: Steps
 
     @classmethod
-    def load(cls, settings: Mapping[str, str]) -> "Model":
+    def load(cls, settings: Mapping[str, str]) -> "Loaded":
         """`settings`: the service's environment variables."""
         speech = Synthesizer.load(EngineConfig.from_env({**os.environ, **settings}))
         speech.stop()
-        xtts = speech._xtts
-        voice = next(iter(xtts.speaker_manager.speakers.values()))["gpt_cond_latent"]
-        sampling = SamplingParams(**asdict(sampling_defaults(xtts)), stream=0)
-        return cls(xtts, Steps(speech._engine._decoder, voice, sampling))
+        model = speech._model
+        voice = next(iter(model.speakers.values()))["gpt_cond_latent"]
+        sampling = SamplingParams(**asdict(sampling_defaults(model.config)), stream=0)
+        return cls(model, Steps(speech._engine._decoder, voice, sampling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,13 @@ class LatentsTimes:
     memory: float
 
 
-def latents_times(model: Model, voice: Voice) -> LatentsTimes:
+def latents_times(loaded: Loaded, voice: Voice) -> LatentsTimes:
     """Of a voice that was never heard, of one that another process has heard, and of one that this one has."""
     with tempfile.TemporaryDirectory() as folder:
 
         def conditioner() -> Conditioner:
-            cache = LatentsCache(Path(folder), latent_shapes(model.xtts), capacity=16)
-            return Conditioner(model.xtts, checkpoint="benchmark", cache=cache)
+            cache = LatentsCache(Path(folder), latent_shapes(loaded.model), capacity=16)
+            return Conditioner(loaded.model, checkpoint="benchmark", cache=cache)
 
         first, second = conditioner(), conditioner()
         miss = _seconds(lambda: first.latents(voice))

@@ -15,7 +15,7 @@ from api.config import REFERENCES
 from api.voices.library import VoiceLibrary
 from benchmarks.checkpoint import bench_checkpoint
 from benchmarks.growth import crowd, report
-from benchmarks.growth.insides import Model, latents_times, walk
+from benchmarks.growth.insides import Loaded, latents_times, walk
 from benchmarks.growth.processes import footprint
 from benchmarks.growth.report import Findings, Mark, Plan
 from benchmarks.hardware import hardware
@@ -42,7 +42,7 @@ def run(options: Options) -> None:
     for model in ("demo", str(folder)):
         starts = found.starts.setdefault(Path(model).name, [])
         starts += [_start(model, options) for _ in range(plan.rounds - len(starts))]
-    _insides(Model.load({**_settings(str(folder), options), "XTTS_SLOTS": str(found.plan.slots[-1])}), found)
+    _insides(Loaded.load({**_settings(str(folder), options), "XTTS_SLOTS": str(found.plan.slots[-1])}), found)
     told = Report(
         name="growth",
         method=report.METHOD,
@@ -104,7 +104,7 @@ def _settings(model: str, options: Options) -> dict[str, str]:
     }
 
 
-def _insides(model: Model, found: Findings) -> None:
+def _insides(model: Loaded, found: Findings) -> None:
     """What is measured in this process, on the full-size checkpoint."""
     plan, steps = found.plan, model.steps
     voice = VoiceLibrary(REFERENCES).resolve("default")

@@ -17,14 +17,12 @@ import soxr
 import torch
 import torchaudio
 from torch import Tensor
-from TTS.tts.models.xtts import Xtts
 
 from runners.conditioning.cache import LatentsCache, cache_key
 from runners.conditioning.clip import Clip, decode_clip
 from runners.conditioning.latents import Latents, LatentShapes, blend
 from runners.conditioning.voice_file import VoiceLatents
 from runners.errors import (
-    ConfigurationError,
     EngineFailure,
     ForeignLatents,
     InvalidInput,
@@ -35,8 +33,9 @@ from runners.errors import (
 from runners.storage import Storage
 from runners.threads import in_fresh_thread
 from runners.types import Reference, Voice
+from runners.xtts.conditioning_encoder import RATE
+from runners.xtts.model import Model
 
-RATE = 22050  # Hz; upstream's conditioning takes no other
 COMMON_DIVISOR = 25  # of a rate and RATE; below it torchaudio's filter bank takes hundreds of MB
 
 
@@ -50,20 +49,14 @@ class ConditioningSettings:
     sound_norm_refs: bool  # bring the loudest sample to 0.75
 
 
-def latent_shapes(model: Xtts) -> LatentShapes:
-    """Raises ConfigurationError for XTTS v1, whose latents are as long as the clip and cannot be blended."""
-    if not model.args.gpt_use_perceiver_resampler:
-        raise ConfigurationError(
-            "XTTS_MODEL is an XTTS v1 checkpoint (gpt_use_perceiver_resampler is false); use XTTS v2."
-        )
-    frames, dim = model.gpt.conditioning_perceiver.latents.shape
-    return LatentShapes((1, frames, dim), (1, model.args.d_vector_dim, 1))
+def latent_shapes(model: Model) -> LatentShapes:
+    return LatentShapes((1, *model.gpt.conditioning_perceiver.latents.shape), (1, model.args.d_vector_dim, 1))
 
 
 class Conditioner:
     """`latents(voice)` is all that the engine needs. `checkpoint` is the identity that keys the cache."""
 
-    def __init__(self, model: Xtts, *, checkpoint: str, cache: LatentsCache, storage: Storage | None = None) -> None:
+    def __init__(self, model: Model, *, checkpoint: str, cache: LatentsCache, storage: Storage | None = None) -> None:
         """`storage`: where references lie whose path is a URL."""
         config = model.config
         self._model = model
@@ -82,7 +75,7 @@ class Conditioner:
     @property
     def speakers(self) -> tuple[str, ...]:
         """The voices stored in the checkpoint (`speakers_xtts.pth`), if it has any."""
-        return tuple(self._model.speaker_manager.speakers) if self._model.speaker_manager else ()
+        return tuple(self._model.speakers)
 
     def latents(self, voice: Voice) -> Latents:
         """The weighted mean over the voice's references; one alone is used as it is.
@@ -100,10 +93,10 @@ class Conditioner:
         audio = at_model_rate(clip)[:, : RATE * settings.max_ref_len].to(model.device)
         if settings.sound_norm_refs:
             audio = audio / audio.abs().max() * 0.75
-        gpt_cond_latent = model.get_gpt_cond_latents(
-            audio, RATE, length=settings.gpt_cond_len, chunk_length=settings.gpt_cond_chunk_len
+        conditioning = model.conditioning(
+            audio, seconds=settings.gpt_cond_len, chunk_seconds=settings.gpt_cond_chunk_len
         )
-        latents = Latents(_value(gpt_cond_latent), _value(model.get_speaker_embedding(audio, RATE)))
+        latents = Latents(_value(conditioning), _value(model.speaker_embedding(audio)))
         if not latents.finite:
             raise EngineFailure("The model made latents of this clip that are not numbers.")
         return latents
@@ -115,7 +108,7 @@ class Conditioner:
         if speaker not in self.speakers:
             known = ", ".join(self.speakers) or "none"
             raise InvalidInput(f"The model has no speaker {speaker!r}. It has: {known}.", param="voice")
-        stored = self._model.speaker_manager.speakers[speaker]
+        stored = self._model.speakers[speaker]
         return Latents(_value(stored["gpt_cond_latent"]), _value(stored["speaker_embedding"]))
 
     def _cached(self, reference: Reference) -> Latents:

@@ -5,7 +5,6 @@ channels that are always zero: the same function in upstream's shapes.
 """
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from TTS.tts.configs.xtts_config import XttsConfig
-from TTS.tts.models.xtts import Xtts
 
 from runners.demo.config import checkpoint_config
 from runners.demo.hifigan import as_hifigan
 from runners.demo.vocabulary import write_vocabulary
+from runners.xtts.model import Model
 
 LANGUAGES = ("en", "hu")  # that the voice is trained in
 WIDTH, HEADS, LAYERS = 256, 4, 6
@@ -39,21 +38,19 @@ class Parts:
 
 def write(folder: Path, parts: Parts) -> None:
     """Writes config.json, vocab.json, model.pth and speakers_xtts.pth into `folder`, which exists."""
-    logging.getLogger("transformers").setLevel(logging.ERROR)  # it warns of ids that XTTS does not use
     tokens = write_vocabulary(folder / "vocab.json")
     sizes = {"layers": LAYERS, "width": WIDTH, "heads": HEADS, "text_tokens": len(tokens)}
     config = checkpoint_config(tokens, **sizes, languages=LANGUAGES) | _SAMPLING
     (folder / "config.json").write_text(json.dumps(config, indent=4), encoding="utf-8")
     upstream = XttsConfig()
     upstream.load_json(str(folder / "config.json"))
-    with torch.random.fork_rng(devices=[]):
-        shapes = Xtts(upstream).state_dict()
+    shapes = Model(upstream, folder / "vocab.json").state_dict()
     torch.save({"model": weights(shapes, parts)}, folder / "model.pth")
     torch.save({name: dict(latents) for name, latents in parts.speakers.items()}, folder / "speakers_xtts.pth")
 
 
 def weights(shapes: State, parts: Parts) -> dict[str, Tensor]:
-    """All tensors of upstream's model, under its names. `shapes`: those of a new one."""
+    """All tensors of the model, under upstream's names. `shapes`: a new one's, whose parameters have no memory."""
     trained = {f"gpt.{name}": tensor for name, tensor in parts.gpt.items()}
     trained["mel_stats"] = torch.full((80,), MEL_SCALE)
     for stem, tensors in (("waveform_decoder", as_hifigan(parts.vocoder)), ("speaker_encoder", parts.encoder)):
@@ -70,7 +67,7 @@ def _shaped(name: str, trained: Tensor | None, new: Tensor) -> Tensor:
 
 
 def _inert(name: str, new: Tensor) -> Tensor:
-    return torch.ones_like(new) if name.endswith("norm.weight") else torch.zeros_like(new)
+    return torch.ones(new.shape) if name.endswith("norm.weight") else torch.zeros(new.shape)
 
 
 def widened(name: str, narrow: Tensor, shape: torch.Size) -> Tensor:

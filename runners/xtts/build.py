@@ -1,4 +1,4 @@
-"""From upstream's loaded model to the parts of the engine, in the precision and for the slots that there shall be."""
+"""From the loaded model to the parts of the engine, in the precision and for the slots that there shall be."""
 
 import ctypes
 import gc
@@ -9,13 +9,13 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 import torch
-from TTS.tts.models.xtts import Xtts
 
 from runners.errors import ConfigurationError
 from runners.xtts.decoder import Decoder, capacity_of, rows_of
 from runners.xtts.gpt import GPT
 from runners.xtts.identity import sources_identity
 from runners.xtts.mapped import own_memory
+from runners.xtts.model import Model
 from runners.xtts.precision import Precision
 from runners.xtts.silent_channels import without_silent_channels
 from runners.xtts.transformer import TorchTransformer, Transformer, flash_works, position_bytes
@@ -26,20 +26,18 @@ MOST_SLOTS = 256  # taken unasked
 MEMORY_FOR_SLOTS = 0.6  # of what is free on a GPU once the model is loaded; the rest is working memory
 
 
-def build_decoder(upstream: Any, slots: int, conditioning_length: int, precision: Precision) -> Decoder:
-    """`upstream`: `Xtts.gpt` in eval mode, taken apart. conditioning_length: latent vectors of a voice (32)."""
-    gpt = GPT(upstream)
-    transformer = build_transformer(upstream.gpt.h, rows_of(slots), gpt, conditioning_length, precision)
+def build_decoder(gpt: GPT, slots: int, precision: Precision) -> Decoder:
+    """`gpt` in eval mode, whose blocks are cast in place, or their weights taken."""
+    transformer = build_transformer(gpt, rows_of(slots), precision)
     decoder = Decoder(gpt, transformer, slots)
     decoder.capture()
     return decoder
 
 
-def build_transformer(blocks: Any, slots: int, gpt: GPT, conditioning_length: int, precision: Precision) -> Transformer:
-    """`blocks`: upstream's, which are cast in place, or whose weights are taken."""
-    capacity = capacity_of(gpt, conditioning_length)
+def build_transformer(gpt: GPT, slots: int, precision: Precision) -> Transformer:
+    blocks, capacity = gpt.blocks, capacity_of(gpt)
     if not precision.int10:
-        own_memory(blocks)
+        own_memory(gpt.gpt)
         flash = flash_works(blocks, precision.transformer)
         return TorchTransformer(blocks, slots, capacity, precision.transformer, flash=flash)
     from runners.xtts.int10.transformer import (
@@ -47,26 +45,25 @@ def build_transformer(blocks: Any, slots: int, gpt: GPT, conditioning_length: in
     )
 
     transformer = Int10Transformer(blocks, slots, capacity)
-    own_memory(blocks)  # what it has left in them: the file is done with
+    own_memory(gpt.gpt)  # what it has left in them: the file is done with
     return transformer
 
 
-def build_vocoder(xtts: Xtts, precision: Precision) -> Vocoder:
-    """Takes the waveform decoder out of `xtts`: there is no need for two."""
-    stream = torch.cuda.Stream(xtts.device) if xtts.device.type == "cuda" else None  # type: ignore[no-untyped-call]
-    generator = without_silent_channels(xtts.hifigan_decoder.waveform_decoder)
-    vocoder = Vocoder(generator, xtts.args.output_hop_length, precision.vocoder, stream)
-    xtts.hifigan_decoder.waveform_decoder = None
+def build_vocoder(model: Model, precision: Precision) -> Vocoder:
+    """Takes the waveform decoder out of `model`: there is no need for two."""
+    stream = torch.cuda.Stream(model.device) if model.device.type == "cuda" else None  # type: ignore[no-untyped-call]
+    generator = without_silent_channels(model.hifigan_decoder.waveform_decoder)
+    vocoder = Vocoder(generator, model.args.output_hop_length, precision.vocoder, stream)
+    model.hifigan_decoder.waveform_decoder = None
     return vocoder
 
 
-def slots_that_fit(upstream: Any, conditioning_length: int, precision: Precision) -> int:
+def slots_that_fit(gpt: GPT, precision: Precision) -> int:
     """For XTTS_SLOTS=auto. On a GPU as many as its free memory holds. Raises ConfigurationError when it holds none."""
-    gpt = GPT(upstream)
     if gpt.device.type != "cuda":
         return CPU_SLOTS
-    capacity = capacity_of(gpt, conditioning_length)
-    size = capacity * position_bytes(upstream.gpt.h, precision.transformer) + 4 * gpt.max_codes * gpt.dim
+    capacity = capacity_of(gpt)
+    size = capacity * position_bytes(gpt.blocks, precision.transformer) + 4 * gpt.max_codes * gpt.dim
     free, _ = torch.cuda.mem_get_info(gpt.device)
     slots = min(int(free * MEMORY_FOR_SLOTS) // size, MOST_SLOTS)
     if slots < 1:

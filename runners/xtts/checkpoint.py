@@ -3,24 +3,19 @@
 One model per process.
 """
 
-import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from TTS.tts.configs.xtts_config import XttsConfig
-from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
-from TTS.tts.layers.xtts.xtts_manager import SpeakerManager
-from TTS.tts.models.xtts import Xtts
 
 from runners.checkpoint.files import SPEAKERS, VOCABULARY, refusal
 from runners.checkpoint.look import Checkpoint
 from runners.errors import ConfigurationError
 from runners.xtts.mapped import MappedFile, own_memory
+from runners.xtts.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,61 +28,34 @@ class Defaults:
     repetition_penalty: float
 
 
-def load_checkpoint(checkpoint: Checkpoint, device: torch.device) -> Xtts:
+def load_checkpoint(checkpoint: Checkpoint, device: torch.device) -> Model:
     """On a CPU the transformer's weights still lie in the file: whoever builds on them takes or copies them.
 
     Raises ConfigurationError when its tensors are not all that upstream's model has.
     """
-    logging.getLogger("transformers").setLevel(logging.ERROR)  # it warns of ids that XTTS does not use
+    config = XttsConfig()
     try:
-        xtts = _unfilled(checkpoint)
-        _fill(xtts, checkpoint)
-        xtts.speaker_manager = _speakers(checkpoint)
-        xtts.gpt.init_gpt_for_inference(kv_cache=xtts.args.kv_cache)
-        xtts.eval()
+        config.from_dict(checkpoint.config)
+        model = Model(config, checkpoint.folder / VOCABULARY)
+        _fill(model, checkpoint)
+        model.speakers = _speakers(checkpoint)
+        model.eval()
     except (OSError, RuntimeError, ValueError, TypeError) as error:
         first, *_ = str(error).strip().splitlines() or [type(error).__name__]
         raise refusal(checkpoint.files, f"{checkpoint.weights} does not load as XTTS-v2 ({first}).") from error
     if device.type != "cpu":
-        return xtts.to(device)
-    blocks, xtts.gpt.gpt.h = xtts.gpt.gpt.h, nn.ModuleList()
-    own_memory(xtts)
-    xtts.gpt.gpt.h = blocks
-    return xtts
+        return model.to(device)
+    blocks, model.gpt.gpt.h = model.gpt.gpt.h, nn.ModuleList()
+    own_memory(model)
+    model.gpt.gpt.h = blocks
+    return model
 
 
-def _unfilled(checkpoint: Checkpoint) -> Xtts:
-    """The model with all its modules, its parameters without memory."""
-    config = XttsConfig()
-    args = {**checkpoint.config["model_args"], "gpt_number_text_tokens": None}  # or the GPT is made twice
-    config.from_dict({**checkpoint.config, "model_args": args})
-    with _no_memory_for_parameters():
-        xtts = Xtts(config)
-        xtts.tokenizer = VoiceBpeTokenizer(str(checkpoint.folder / VOCABULARY))
-        xtts.init_models()
-    return xtts
-
-
-@contextmanager
-def _no_memory_for_parameters() -> Iterator[None]:
-    """Modules that are made meanwhile have parameters on the meta device, and are not filled with random numbers."""
-    register = nn.Module.register_parameter
-
-    def register_unfilled(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        register(module, name, None if parameter is None else nn.Parameter(parameter.to("meta")))
-
-    nn.Module.register_parameter = register_unfilled  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        nn.Module.register_parameter = register  # type: ignore[method-assign]
-
-
-def _fill(xtts: Xtts, checkpoint: Checkpoint) -> None:
+def _fill(model: Model, checkpoint: Checkpoint) -> None:
     """Raises ConfigurationError where a tensor is missing, or upstream has no place for one."""
     tensors = MappedFile(checkpoint.folder / checkpoint.weights).tensors(checkpoint.tensors)
     try:
-        fault = xtts.load_state_dict(_in_float32(tensors), strict=False, assign=True)
+        fault = model.load_state_dict(_in_float32(tensors), strict=False, assign=True)
     except RuntimeError as error:  # of another shape
         mismatch = re.search(r"size mismatch for (\S+):.*?Size\((\[.*?\])\).*?Size\((\[.*?\])\)", str(error))
         if not mismatch:
@@ -106,21 +74,18 @@ def _in_float32(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
-def _speakers(checkpoint: Checkpoint) -> SpeakerManager | None:
+def _speakers(checkpoint: Checkpoint) -> dict[str, dict[str, Tensor]]:
     if not checkpoint.speakers:
-        return None
+        return {}
     file = MappedFile(checkpoint.folder / SPEAKERS)
-    manager: Any = SpeakerManager.__new__(SpeakerManager)
-    manager.speakers = {
+    return {
         name: {part: tensor.clone() for part, tensor in file.tensors(voice).items()}
         for name, voice in checkpoint.speakers.items()
     }
-    return manager
 
 
-def sampling_defaults(xtts: Xtts) -> Defaults:
+def sampling_defaults(config: XttsConfig) -> Defaults:
     """From config.json: the arguments' own defaults in upstream's `inference` are others."""
-    config = xtts.config
     return Defaults(config.temperature, config.top_k, config.top_p, float(config.repetition_penalty))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence as Items
 import torch
 from torch import Tensor
 
-from runners.xtts.gpt import GPT
+from runners.xtts.gpt import GPT, LATENTS
 from runners.xtts.graphs import StepGraphs
 from runners.xtts.sampling import Sampler, SamplingParams
 from runners.xtts.transformer import MIN_ROWS, PREFILL_POSITIONS, SPAN_STEP, Transformer
@@ -122,6 +122,6 @@ def rows_of(slots: int) -> int:
     return max(slots, MIN_ROWS)
 
 
-def capacity_of(gpt: GPT, conditioning_length: int) -> int:
+def capacity_of(gpt: GPT) -> int:
     """Positions of the longest sequence: voice, text between its two ends, start code and codes."""
-    return conditioning_length + gpt.max_text + gpt.max_codes + 1
+    return LATENTS + gpt.max_text + gpt.max_codes + 1

@@ -1,4 +1,4 @@
-"""Upstream's GPT-2 blocks (transformers' GPT2Block) over slots, on one preallocated KV cache, in torch on any device.
+"""GPT-2's blocks over slots, on one preallocated KV cache, in torch on any device.
 
 Every slot has its own length, so sequences of any age share a step.
 """
@@ -7,12 +7,14 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Sequence as Items
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from runners.xtts.gpt2 import Block
 
 # A matrix product's rounding depends on its shape. These keep a row's shapes the same in any company, so that its bits
 # are: at least so many rows in every product, attention over spans and prefills over lengths in whole steps.
@@ -51,9 +53,9 @@ class TorchTransformer:
     min_rows = MIN_ROWS
 
     def __init__(
-        self, blocks: Items[Any], slots: int, capacity: int, dtype: torch.dtype, *, flash: bool = False
+        self, blocks: Items[Block], slots: int, capacity: int, dtype: torch.dtype, *, flash: bool = False
     ) -> None:
-        """Casts the matrices of `blocks` (GPT2Block) to `dtype` in place. `flash`: see `flash_works`."""
+        """Casts the matrices of `blocks` to `dtype` in place. `flash`: see `flash_works`."""
         self._blocks = blocks
         self._dtype = dtype
         attention = blocks[0].attn
@@ -123,19 +125,19 @@ class TorchTransformer:
         self._keys[:, slot] = 0
         self._values[:, slot] = 0
 
-    def _project(self, block: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, block: Block, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(rows, time, dim) to query, key and value, each (rows, time, heads, head_dim)."""
         joined = block.attn.c_attn(block.ln_1(x).to(self._dtype))
         query, key, value = joined.view(*x.shape[:2], 3, self._heads, self._head_dim).unbind(2)
         return query, key, value
 
-    def _finish(self, block: Any, x: Tensor, attended: Tensor) -> Tensor:
+    def _finish(self, block: Block, x: Tensor, attended: Tensor) -> Tensor:
         """The block's residual sums: (rows, time, dim). attended: (rows, time, heads, head_dim)."""
         x = x + block.attn.c_proj(attended.flatten(2))
         return x + block.mlp(block.ln_2(x).to(self._dtype))
 
 
-def position_bytes(blocks: Items[Any], dtype: torch.dtype) -> int:
+def position_bytes(blocks: Items[Block], dtype: torch.dtype) -> int:
     """Keys and values of one position of one sequence, over all blocks."""
     attention = blocks[0].attn
     return 2 * len(blocks) * attention.num_heads * attention.head_dim * dtype.itemsize
@@ -181,7 +183,7 @@ def _flash(query: Tensor, keys: Tensor, values: Tensor, lengths: Tensor) -> Tens
     return attended
 
 
-def flash_works(blocks: Items[Any], dtype: torch.dtype) -> bool:
+def flash_works(blocks: Items[Block], dtype: torch.dtype) -> bool:
     """Whether this GPU's FlashAttention does what `_flash` needs. Otherwise a mask over the longest span serves."""
     attention = blocks[0].attn
     heads, head_dim, device = attention.num_heads, attention.head_dim, attention.c_attn.weight.device

@@ -9,6 +9,7 @@ import torch
 from TTS.tts.models.xtts import Xtts
 
 from benchmarks.checkpoint import FULL, SPEAKERS, bench_checkpoint
+from benchmarks.engine.upstream import load_upstream
 from runners.checkpoint.look import look_at
 from runners.xtts.checkpoint import load_checkpoint
 from tests.benchmarks.conftest import CODES, SMALL
@@ -19,7 +20,7 @@ TEXT = "The night train left the station at ten."
 
 @pytest.fixture(scope="module")
 def upstream(small_checkpoint: Path) -> Xtts:
-    return load_checkpoint(look_at(small_checkpoint), torch.device("cpu"))
+    return load_upstream(small_checkpoint, torch.device("cpu"))
 
 
 @pytest.fixture

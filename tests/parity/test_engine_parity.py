@@ -6,6 +6,7 @@ import pytest
 import torch
 from TTS.tts.models.xtts import Xtts
 
+from runners.xtts.model import Model
 from tests.studio import LINES, Studio, snr, studio, upstream_codes, upstream_wave
 
 SPEAKERS = ("Demo Low", "Demo High")
@@ -23,9 +24,9 @@ def reference(xtts: Xtts) -> list[list[int]]:
 
 
 @pytest.fixture(scope="module", params=[1, 2, 5, 16])
-def room(own_xtts: Xtts, request: pytest.FixtureRequest) -> Iterator[Studio]:
+def room(model: Model, request: pytest.FixtureRequest) -> Iterator[Studio]:
     """An engine with so many slots: with fewer than there are lines, they join and leave in mid-decode."""
-    with studio(own_xtts, slots=request.param, mute=True) as open_studio:
+    with studio(model, slots=request.param, mute=True) as open_studio:
         yield open_studio
 
 
@@ -43,9 +44,9 @@ def test_greedy_codes_are_upstreams(room: Studio, reference: list[list[int]]) ->
 
 
 @pytest.mark.parametrize("speed", [1.0, 0.8, 1.3])
-def test_waveforms_are_upstreams(own_xtts: Xtts, xtts: Xtts, speed: float) -> None:
+def test_waveforms_are_upstreams(model: Model, xtts: Xtts, speed: float) -> None:
     lines = LINES[1::2] if speed == 1.0 else [LINES[index] for index in (1, 4, 6, 8, 12, 15)]
-    with studio(own_xtts, slots=4) as room:
+    with studio(model, slots=4) as room:
         takes = [room.take(*line, speaker_of(index), speed=speed) for index, line in enumerate(lines)]
         waves = room.record(takes)
     for take, ours in zip(takes, waves, strict=True):

@@ -19,6 +19,7 @@ from runners.errors import EngineFailure, Overloaded
 from runners.observer import Observer
 from runners.types import StopReason
 from runners.vocoder_queue import VocoderQueue
+from runners.xtts.model import Model
 from runners.xtts.vocoder import PendingAudio
 from tests.studio import LINES, Mute, Studio, Take, pacing, studio
 
@@ -33,9 +34,9 @@ def sampled(room: Studio, part: int) -> Take:
 
 
 @pytest.fixture(scope="module")
-def solo(own_xtts: Xtts) -> list[list[int]]:
+def solo(model: Model) -> list[list[int]]:
     """Each part's codes when nothing is decoded beside it."""
-    with studio(own_xtts, slots=1, mute=True) as room:
+    with studio(model, slots=1, mute=True) as room:
         takes = [sampled(room, part) for part in range(len(PARTS))]
         for take in takes:
             room.record([take])
@@ -43,14 +44,14 @@ def solo(own_xtts: Xtts) -> list[list[int]]:
 
 
 @pytest.fixture(scope="module")
-def quiet_room(own_xtts: Xtts) -> Iterator[Studio]:
-    with studio(own_xtts, slots=6, mute=True) as room:
+def quiet_room(model: Model) -> Iterator[Studio]:
+    with studio(model, slots=6, mute=True) as room:
         yield room
 
 
 @pytest.fixture(scope="module")
-def solo_waves(own_xtts: Xtts) -> dict[int, Wave]:
-    with studio(own_xtts, slots=1) as room:
+def solo_waves(model: Model) -> dict[int, Wave]:
+    with studio(model, slots=1) as room:
         short_windows(room, at_once=1)
         return {part: room.record([sampled(room, part)])[0] for part in (1, 2, 4, 7)}
 
@@ -95,9 +96,9 @@ class TestIndependence:
     )
     @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_samples_do_not_depend_on_companions(
-        self, own_xtts: Xtts, solo_waves: dict[int, Wave], windows_at_once: int, arrivals: list[tuple[int, float]]
+        self, model: Model, solo_waves: dict[int, Wave], windows_at_once: int, arrivals: list[tuple[int, float]]
     ) -> None:
-        with studio(own_xtts, slots=3) as room:
+        with studio(model, slots=3) as room:
             short_windows(room, windows_at_once)
             takes = []
             for part, pause in arrivals:
@@ -117,8 +118,8 @@ class TestIndependence:
 
 
 class TestEnds:
-    def test_a_sequence_that_never_stops_is_cut_at_the_limit(self, own_xtts: Xtts) -> None:
-        with studio(own_xtts, slots=2, mute=True) as room:
+    def test_a_sequence_that_never_stops_is_cut_at_the_limit(self, model: Model) -> None:
+        with studio(model, slots=2, mute=True) as room:
             room.decoder.max_codes = 12
             take = room.take("en", "This would be much longer than half a second, were it allowed to.")
             room.record([take])
@@ -129,8 +130,8 @@ class TestEnds:
     def test_upstreams_limit_is_ours(self, quiet_room: Studio, xtts: Xtts) -> None:
         assert quiet_room.decoder.max_codes == xtts.gpt.max_gen_mel_tokens == 602
 
-    def test_a_sequence_that_stops_at_its_first_code_is_still_heard(self, own_xtts: Xtts) -> None:
-        with studio(own_xtts, slots=1) as room:
+    def test_a_sequence_that_stops_at_its_first_code_is_still_heard(self, model: Model) -> None:
+        with studio(model, slots=1) as room:
             logits = room.decoder._gpt.logits
 
             def stop(hidden: Tensor) -> Tensor:
@@ -144,16 +145,16 @@ class TestEnds:
         assert take.codes == [room.decoder.stop_code]
         assert len(samples) == 4 * 256  # one code is four frames
 
-    def test_slots_are_vacant_afterwards(self, own_xtts: Xtts) -> None:
-        with studio(own_xtts, slots=3, mute=True) as room:
+    def test_slots_are_vacant_afterwards(self, model: Model) -> None:
+        with studio(model, slots=3, mute=True) as room:
             room.record([room.take(*line) for line in LINES[:7]])
             load = room.engine.load
         assert (load.live, load.waiting) == (0, 0)
 
 
 class TestFaults:
-    def test_nan_in_one_sequence_fails_that_request_alone(self, own_xtts: Xtts, solo: list[list[int]]) -> None:
-        with studio(own_xtts, slots=4, mute=True) as room:
+    def test_nan_in_one_sequence_fails_that_request_alone(self, model: Model, solo: list[list[int]]) -> None:
+        with studio(model, slots=4, mute=True) as room:
             good, bad = sampled(room, 0), sampled(room, 1)
             poisoned = torch.full_like(bad.sequence.latents.gpt_cond_latent, float("nan"))
             object.__setattr__(bad.sequence.latents, "gpt_cond_latent", poisoned)
@@ -167,9 +168,9 @@ class TestFaults:
             assert again.codes == solo[1]
 
     def test_a_step_that_fails_takes_what_is_in_flight_and_nothing_else(
-        self, own_xtts: Xtts, solo: list[list[int]]
+        self, model: Model, solo: list[list[int]]
     ) -> None:
-        with studio(own_xtts, slots=2, mute=True) as room:
+        with studio(model, slots=2, mute=True) as room:
             step, calls = room.decoder.step, 0
 
             def fails_once(slots: Items[int]) -> list[int]:
@@ -190,12 +191,12 @@ class TestFaults:
                 assert take.codes == solo[part]
             assert room.engine.load.live == 0
 
-    def test_a_vocoder_that_fails_takes_the_request_with_it(self, own_xtts: Xtts) -> None:
+    def test_a_vocoder_that_fails_takes_the_request_with_it(self, model: Model) -> None:
         class Broken(Mute):
             def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
                 raise RuntimeError("no sound today")
 
-        with studio(own_xtts, slots=1, mute=True) as room:
+        with studio(model, slots=1, mute=True) as room:
             room.engine._vocoding = VocoderQueue(Broken())  # type: ignore[arg-type]
             take = room.take("en", "Hello.")
             room.submit([take])
@@ -204,8 +205,8 @@ class TestFaults:
             room.engine._vocoding = VocoderQueue(Mute())  # type: ignore[arg-type]
             room.record([room.take("en", "Hello.")])
 
-    def test_stopping_fails_what_is_in_flight(self, own_xtts: Xtts) -> None:
-        with studio(own_xtts, slots=1, mute=True) as room:
+    def test_stopping_fails_what_is_in_flight(self, model: Model) -> None:
+        with studio(model, slots=1, mute=True) as room:
             takes = [room.take(*line) for line in LINES[:6]]
             room.submit(takes)
         for take in takes[1:]:
@@ -214,9 +215,9 @@ class TestFaults:
         with pytest.raises(EngineFailure):
             room.submit([room.take("en", "Too late.")])
 
-    def test_nan_does_not_outlive_its_sequence(self, own_xtts: Xtts) -> None:
+    def test_nan_does_not_outlive_its_sequence(self, model: Model) -> None:
         """The cache it leaves behind is under the mask of the next sequence there, and must hold no NaN."""
-        with studio(own_xtts, slots=2, mute=True) as room:
+        with studio(model, slots=2, mute=True) as room:
             bad, short, long = room.take(*LINES[5]), room.take(*LINES[2]), room.take(*LINES[3])
             expected = room.take(*LINES[2])
             room.record([expected])
@@ -230,8 +231,8 @@ class TestFaults:
             long.finish()
             assert short.codes == expected.codes
 
-    def test_nan_in_two_sequences_of_a_request_is_wiped_from_both_slots(self, own_xtts: Xtts) -> None:
-        with studio(own_xtts, slots=2, mute=True) as room:
+    def test_nan_in_two_sequences_of_a_request_is_wiped_from_both_slots(self, model: Model) -> None:
+        with studio(model, slots=2, mute=True) as room:
             expected = [room.take(*LINES[2]), room.take(*LINES[4])]
             room.record(expected)
             first, second = room.take(*LINES[3]), room.take(*LINES[5])
@@ -246,9 +247,9 @@ class TestFaults:
             room.record(again)
             assert [take.codes for take in again] == [take.codes for take in expected]
 
-    def test_a_lost_device_fails_everything_and_is_reported(self, own_xtts: Xtts) -> None:
+    def test_a_lost_device_fails_everything_and_is_reported(self, model: Model) -> None:
         died = threading.Event()
-        with studio(own_xtts, slots=1, mute=True) as room:
+        with studio(model, slots=1, mute=True) as room:
             room.engine._on_death = died.set
 
             def lost(*_: object) -> None:
@@ -279,8 +280,8 @@ class Ledger(Observer):
 
 
 class TestQueue:
-    def test_a_full_line_turns_requests_away_at_once(self, own_xtts: Xtts) -> None:
-        with studio(own_xtts, slots=1, max_waiting=2, mute=True) as room:
+    def test_a_full_line_turns_requests_away_at_once(self, model: Model) -> None:
+        with studio(model, slots=1, max_waiting=2, mute=True) as room:
             first = room.take(*LINES[0])
             room.submit([first])
             wait_until(lambda: room.engine.load.live == 1)
@@ -292,8 +293,8 @@ class TestQueue:
             for take in [first, *takes]:
                 take.finish()
 
-    def test_cancelling_frees_the_slot_for_the_next(self, own_xtts: Xtts, solo: list[list[int]]) -> None:
-        with studio(own_xtts, slots=1, mute=True) as room:
+    def test_cancelling_frees_the_slot_for_the_next(self, model: Model, solo: list[list[int]]) -> None:
+        with studio(model, slots=1, mute=True) as room:
             long, waiting, wanted = room.take(*LINES[3]), sampled(room, 1), sampled(room, 2)
             room.submit([long, waiting, wanted])
             wait_until(lambda: room.engine.load.live == 1)
@@ -305,9 +306,9 @@ class TestQueue:
             assert not waiting.codes
             assert room.engine.load.live == 0
 
-    def test_what_is_cancelled_leaves_within_two_steps(self, own_xtts: Xtts) -> None:
+    def test_what_is_cancelled_leaves_within_two_steps(self, model: Model) -> None:
         ledger = Ledger()
-        room = Studio(own_xtts, slots=4, mute=True)
+        room = Studio(model, slots=4, mute=True)
         room.engine = Engine(room.decoder, room.vocoder, pacing(), 100, observer=ledger)
         room.engine.start()
         try:

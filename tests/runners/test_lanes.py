@@ -4,12 +4,12 @@ import statistics
 from collections.abc import Sequence as Items
 
 import pytest
-from TTS.tts.models.xtts import Xtts
 
 from runners.engine import Engine
 from runners.observer import Observer
 from runners.pacing import Playback
 from runners.types import Event, PieceDone
+from runners.xtts.model import Model
 from tests.studio import LINES, Studio, Take, pacing, studio
 
 SLOTS, RESERVE = 8, 2
@@ -42,9 +42,9 @@ def steps_until_done(room: Studio, takes: Items[Take]) -> list[int]:
 
 
 @pytest.mark.parametrize("at_once", [1, RESERVE])
-def test_streams_wait_no_longer_for_a_full_bulk_lane(own_xtts: Xtts, at_once: int) -> None:
+def test_streams_wait_no_longer_for_a_full_bulk_lane(model: Model, at_once: int) -> None:
     """Nor does a file, but the last slot of the reserve is not for long ones."""
-    with studio(own_xtts, slots=SLOTS, mute=True, reserve=RESERVE) as room:
+    with studio(model, slots=SLOTS, mute=True, reserve=RESERVE) as room:
 
         def measured() -> list[int]:
             takes = [[room.take(*LINES[(start + n) % len(LINES)]) for n in range(at_once)] for start in range(8)]
@@ -65,8 +65,8 @@ def test_streams_wait_no_longer_for_a_full_bulk_lane(own_xtts: Xtts, at_once: in
     assert max(ratios) <= 1.5
 
 
-def test_bulk_requests_get_on_beside_interactive_ones_without_end(own_xtts: Xtts) -> None:
-    with studio(own_xtts, slots=2, mute=True, reserve=1) as room:
+def test_bulk_requests_get_on_beside_interactive_ones_without_end(model: Model) -> None:
+    with studio(model, slots=2, mute=True, reserve=1) as room:
         crowd = [room.take(*LINES[n % len(LINES)]) for n in range(40)]
         room.submit(crowd)
         load = [bulk(room, number) for number in range(3)]
@@ -76,16 +76,16 @@ def test_bulk_requests_get_on_beside_interactive_ones_without_end(own_xtts: Xtts
             room.engine.cancel(take.request)
 
 
-def test_bulk_speech_is_the_same_as_any(own_xtts: Xtts) -> None:
-    with studio(own_xtts, slots=3, mute=True, reserve=1) as room:
+def test_bulk_speech_is_the_same_as_any(model: Model) -> None:
+    with studio(model, slots=3, mute=True, reserve=1) as room:
         load, same = bulk(room, 3), bulk(room, 3)
         same.request.bulk = False
         room.record([load, bulk(room, 4), room.take(*LINES[0]), same])
         assert load.codes == same.codes
 
 
-def test_a_canceled_bulk_request_leaves_at_once(own_xtts: Xtts) -> None:
-    with studio(own_xtts, slots=2, mute=True) as room:
+def test_a_canceled_bulk_request_leaves_at_once(model: Model) -> None:
+    with studio(model, slots=2, mute=True) as room:
         load = [bulk(room, number) for number in range(50)]
         room.submit(load)
         for take in load[1:]:
@@ -105,9 +105,9 @@ class Loads(Observer):
         self.reports.append((live, bulk))
 
 
-def test_the_engine_reports_bulk_slots(own_xtts: Xtts) -> None:
+def test_the_engine_reports_bulk_slots(model: Model) -> None:
     loads = Loads()
-    room = Studio(own_xtts, slots=SLOTS, mute=True)
+    room = Studio(model, slots=SLOTS, mute=True)
     room.engine = Engine(room.decoder, room.vocoder, pacing(), 100, reserve=RESERVE, observer=loads)
     takes = [room.take(*LINES[3]), *(bulk(room, number) for number in range(4))]
     room.submit(takes)

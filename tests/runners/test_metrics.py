@@ -5,13 +5,13 @@ import time
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
-from TTS.tts.models.xtts import Xtts
 
 from runners.engine import Engine
 from runners.errors import EngineFailure
 from runners.metrics import RunnerMetrics
 from runners.sequence import Request
 from runners.types import Audio, Event, Failed, PieceDone, StopReason
+from runners.xtts.model import Model
 from tests.studio import LINES, Mute, pacing, studio
 
 RATE = 24_000
@@ -72,9 +72,9 @@ def test_what_is_given_up_is_cancelled_and_what_fails_is_not() -> None:
     assert scrape["xtts_characters_total"] == 0
 
 
-def test_the_engine_tells_its_load_its_waits_and_its_steps(own_xtts: Xtts) -> None:
+def test_the_engine_tells_its_load_its_waits_and_its_steps(model: Model) -> None:
     scrape = Scrape()
-    with studio(own_xtts, slots=2, mute=True) as room:
+    with studio(model, slots=2, mute=True) as room:
         room.engine.stop()
         room.engine = Engine(room.decoder, Mute(), pacing(), 100, observer=scrape.metrics)  # type: ignore[arg-type]
         takes = [room.take(*line) for line in LINES[:5]]

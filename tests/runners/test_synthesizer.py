@@ -79,8 +79,8 @@ async def test_greedy_speech_is_upstreams(speech: Synthesizer, xtts: Xtts, voice
 async def test_what_is_left_out_is_the_checkpoints_own(speech: Synthesizer, xtts: Xtts, hum: Path) -> None:
     config = json.loads((hum / "config.json").read_text())
     names = ("temperature", "top_k", "top_p", "repetition_penalty")
-    assert sampling_defaults(xtts) == Defaults(**{name: config[name] for name in names})
-    assert sampling_defaults(xtts) == Defaults(0.75, 50, 0.85, 5.0)
+    assert sampling_defaults(xtts.config) == Defaults(**{name: config[name] for name in names})
+    assert sampling_defaults(xtts.config) == Defaults(0.75, 50, 0.85, 5.0)
     spelled = Sampling(**{name: config[name] for name in names})
     plain = Utterance("Egy, kettő, három, négy.", "hu", LOW, seed=4)
     waves, _ = await say(speech, [plain, replace(plain, sampling=spelled)])

@@ -51,7 +51,7 @@ class Locked:
     def _inference(self, text: str, voice: str, language: str) -> bytes:
         speaker = self.xtts.speaker_manager.speakers[voice]
         latents = {name: speaker[name] for name in ("gpt_cond_latent", "speaker_embedding")}
-        said = self.xtts.inference(text, language, **latents, **asdict(sampling_defaults(self.xtts)))
+        said = self.xtts.inference(text, language, **latents, **asdict(sampling_defaults(self.xtts.config)))
         return encode(said["wav"], "pcm", self.xtts.args.output_sample_rate)
 
 

@@ -1,4 +1,4 @@
-"""Upstream's GPT-2 blocks (transformers' GPT2Block) quantised to 10-bit weights, and the cache of all slots."""
+"""GPT-2's blocks quantised to 10-bit weights, and the cache of all slots."""
 
 import threading
 from collections.abc import Sequence as Items
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from runners.xtts.gpt2 import Block
 from runners.xtts.int10.kernels import Cache, Linear, Norm, Weights, forward
 from runners.xtts.int10.tile import WEIGHT_LIMIT, pack
 from runners.xtts.transformer import position_bytes
@@ -23,8 +24,8 @@ class Int10Transformer:
 
     min_rows = 1
 
-    def __init__(self, blocks: Items[Any], slots: int, capacity: int) -> None:
-        """Takes the weights out of `blocks` (float32 GPT2Block), so that they are not there twice."""
+    def __init__(self, blocks: Items[Block], slots: int, capacity: int) -> None:
+        """Takes the weights out of `blocks` (float32), so that they are not there twice."""
         attention = blocks[0].attn
         self._weights = Weights(
             _norms([block.ln_1 for block in blocks]),
@@ -42,7 +43,9 @@ class Int10Transformer:
         arrays = (part for group in self._weights for part in group if isinstance(part, np.ndarray))
         self.weight_bytes = sum(array.nbytes for array in arrays)
         self.position_bytes = position_bytes(blocks, torch.bfloat16)
-        self.prefill([0], [torch.zeros(1, attention.embed_dim)])  # compiles what is not compiled yet: now, not later
+        self.prefill(
+            [0], [torch.zeros(1, attention.num_heads * attention.head_dim)]
+        )  # compiles what is not compiled yet: now, not later
 
     def prefill(self, slots: Items[int], prefixes: Items[Tensor]) -> Tensor:
         lengths = [len(prefix) for prefix in prefixes]
@@ -74,7 +77,7 @@ def _norms(norms: Items[Any]) -> Norm:
 
 
 def _linears(modules: Items[Any]) -> Linear:
-    """`modules`: transformers' Conv1D, whose weight is (inputs, columns)."""
+    """`modules`: Affine, whose weight is (inputs, columns)."""
     packed, scales = [], []
     for module in modules:
         weight = module.weight.detach().numpy().T

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from TTS.tts.models.xtts import Xtts
 
 from benchmarks.accuracy.comparison import Accuracy, Line, compare
 from benchmarks.checkpoint import SPEAKERS
 from runners.checkpoint.look import look_at
 from runners.xtts.checkpoint import load_checkpoint
+from runners.xtts.model import Model
 from runners.xtts.precision import FP32, Precision
 from tests.benchmarks.conftest import CODES
 
@@ -17,22 +17,22 @@ LINES = [Line("en", text, speaker) for text in ("One.", "And two of them.", "Thr
 
 
 @pytest.fixture(scope="module")
-def small(small_checkpoint: Path) -> Xtts:
+def small(small_checkpoint: Path) -> Model:
     return load_checkpoint(look_at(small_checkpoint), torch.device("cpu"))
 
 
-def test_float32_is_itself_at_every_place_up_to_the_stop_code(small: Xtts) -> None:
+def test_float32_is_itself_at_every_place_up_to_the_stop_code(small: Model) -> None:
     found = compare(small, FP32, LINES, most=100)
     assert (found.places, found.divergence, found.worst_divergence, found.agreement) == (len(LINES) * CODES, 0, 0, 1)
     assert found.snr > 150
     assert found.within_limits
 
 
-def test_no_line_is_longer_than_asked_for(small: Xtts) -> None:
+def test_no_line_is_longer_than_asked_for(small: Model) -> None:
     assert compare(small, FP32, LINES[:1], most=7).places == 7
 
 
-def test_a_coarser_transformer_shows_in_the_codes_and_a_coarser_vocoder_in_the_samples(small: Xtts) -> None:
+def test_a_coarser_transformer_shows_in_the_codes_and_a_coarser_vocoder_in_the_samples(small: Model) -> None:
     codes = compare(small, Precision("coarse", False, torch.bfloat16, torch.float32), LINES, most=10)
     assert 0 < codes.divergence < codes.worst_divergence
     assert codes.snr > 150

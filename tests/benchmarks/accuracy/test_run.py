@@ -5,27 +5,27 @@ from pathlib import Path
 
 import pytest
 import torch
-from TTS.tts.models.xtts import Xtts
 
 from benchmarks.accuracy.comparison import MIN_AGREEMENT, Accuracy
 from benchmarks.accuracy.run import Plan, Result, data, method, precisions, table
 from benchmarks.options import SPEED
 from benchmarks.report import Report, between_markers, publish
 from runners.errors import ConfigurationError
+from runners.xtts.model import Model
 from tests.benchmarks.machine import MACHINE
 
 CPU = torch.device("cpu")
 
 
-def test_the_precisions_are_those_asked_for_as_the_server_takes_them(own_xtts: Xtts) -> None:
-    found = list(precisions(("auto", "fp32", "bf16"), own_xtts, CPU))
+def test_the_precisions_are_those_asked_for_as_the_server_takes_them(model: Model) -> None:
+    found = list(precisions(("auto", "fp32", "bf16"), model, CPU))
     assert [each.name for each in found] == ["int10", "fp32", "bf16"]
     assert [each.transformer for each in found[1:]] == [torch.float32, torch.bfloat16]
 
 
-def test_what_no_cpu_can_do_in_a_day_is_refused(own_xtts: Xtts) -> None:
+def test_what_no_cpu_can_do_in_a_day_is_refused(model: Model) -> None:
     with pytest.raises(ConfigurationError, match="XTTS_PRECISION=fp16: must be auto, int10 or fp32 on a CPU"):
-        list(precisions(("fp16",), own_xtts, CPU))
+        list(precisions(("fp16",), model, CPU))
 
 
 def test_a_report_has_limits_beside_figures_and_the_readme_a_place_for_it(tmp_path: Path) -> None:

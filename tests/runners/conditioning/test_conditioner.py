@@ -22,7 +22,6 @@ from runners.conditioning.conditioner import Conditioner, at_model_rate, latent_
 from runners.conditioning.latents import Latents
 from runners.conditioning.voice_file import StyleLatents, VoiceLatents
 from runners.errors import (
-    ConfigurationError,
     EngineFailure,
     ForeignLatents,
     InvalidInput,
@@ -30,13 +29,14 @@ from runners.errors import (
     UnreadableLatents,
 )
 from runners.types import Reference, Voice
+from runners.xtts.model import Model
 
 DEFAULT_VOICE = Path(__file__).parents[3] / "references" / "default"
 
 
 @pytest.fixture
-def conditioner(xtts: Xtts, tmp_path: Path) -> Conditioner:
-    return Conditioner(xtts, checkpoint="demo", cache=LatentsCache(tmp_path / "latents", latent_shapes(xtts)))
+def conditioner(model: Model, tmp_path: Path) -> Conditioner:
+    return Conditioner(model, checkpoint="demo", cache=LatentsCache(tmp_path / "latents", latent_shapes(model)))
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def voice(*files: Path) -> Voice:
     return Voice(tuple(reference(file) for file in files))
 
 
-def with_settings(model: Xtts, folder: Path, **settings: Any) -> Conditioner:
+def with_settings(model: Model, folder: Path, **settings: Any) -> Conditioner:
     """Of the same model, as if its config.json said something else."""
     model = _WithConfig(model, SimpleNamespace(**settings))
     return Conditioner(model, checkpoint="demo", cache=LatentsCache(folder, latent_shapes(model)))
@@ -125,9 +125,9 @@ def test_one_clip_as_upstream_hears_it(
 
 
 def test_a_clip_of_more_than_one_chunk_as_upstream_hears_it(
-    tmp_path: Path, xtts: Xtts, conditioner: Conditioner, upstream: Callable[..., Any]
+    tmp_path: Path, model: Model, conditioner: Conditioner, upstream: Callable[..., Any]
 ) -> None:
-    chunk = xtts.config.gpt_cond_chunk_len
+    chunk = model.config.gpt_cond_chunk_len
     for seconds in (chunk + 0.2, chunk + 1):  # what is left of the first is too short to be heard by the GPT
         clip = write_clip(tmp_path / f"{seconds}.wav", voiced(seconds, 22_050), 22_050)
         assert_same(conditioner.latents(voice(clip)), upstream([clip]))
@@ -146,9 +146,9 @@ def test_an_equal_blend_of_whole_chunks_as_upstream_hears_it(
 
 
 def test_every_reference_counts_the_same_however_long(
-    tmp_path: Path, xtts: Xtts, conditioner: Conditioner, upstream: Callable[..., Any]
+    tmp_path: Path, model: Model, conditioner: Conditioner, upstream: Callable[..., Any]
 ) -> None:
-    chunk = xtts.config.gpt_cond_chunk_len
+    chunk = model.config.gpt_cond_chunk_len
     short = write_clip(tmp_path / "short.wav", voiced(chunk, 22_050, 100), 22_050)
     long = write_clip(tmp_path / "long.wav", voiced(2 * chunk, 22_050, 200), 22_050)
     ours = conditioner.latents(voice(short, long))
@@ -159,10 +159,12 @@ def test_every_reference_counts_the_same_however_long(
     assert not torch.allclose(ours.gpt_cond_latent, by_chunks, atol=1e-4)
 
 
-def test_a_clip_is_heard_up_to_the_checkpoints_limit(tmp_path: Path, xtts: Xtts, upstream: Callable[..., Any]) -> None:
+def test_a_clip_is_heard_up_to_the_checkpoints_limit(
+    tmp_path: Path, model: Model, upstream: Callable[..., Any]
+) -> None:
     clip = write_clip(tmp_path / "long.wav", voiced(7, 16_000), 16_000)
     limits = {"gpt_cond_len": 2, "gpt_cond_chunk_len": 1}
-    conditioner = with_settings(xtts, tmp_path, **limits, max_ref_len=3, sound_norm_refs=False)
+    conditioner = with_settings(model, tmp_path, **limits, max_ref_len=3, sound_norm_refs=False)
     assert_same(conditioner.latents(voice(clip)), upstream([clip], **limits, max_ref_length=3))
 
 
@@ -177,11 +179,11 @@ def test_weights_are_used(tmp_path: Path, conditioner: Conditioner) -> None:
 
 
 def test_loudness_is_evened_out_when_the_checkpoint_says_so(
-    tmp_path: Path, xtts: Xtts, upstream: Callable[..., Any]
+    tmp_path: Path, model: Model, upstream: Callable[..., Any]
 ) -> None:
     clip = write_clip(tmp_path / "clip.wav", voiced(1, 22_050) / 4, 22_050)
-    settings = {name: xtts.config[name] for name in ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len")}
-    conditioner = with_settings(xtts, tmp_path, **settings, sound_norm_refs=True)
+    settings = {name: model.config[name] for name in ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len")}
+    conditioner = with_settings(model, tmp_path, **settings, sound_norm_refs=True)
     assert_same(conditioner.latents(voice(clip)), upstream([clip], sound_norm_refs=True))
     with pytest.raises(AssertionError):
         assert_same(conditioner.latents(voice(clip)), upstream([clip]))
@@ -190,7 +192,7 @@ def test_loudness_is_evened_out_when_the_checkpoint_says_so(
 class _WithConfig:
     """The same model under another configuration."""
 
-    def __init__(self, model: Xtts, config: SimpleNamespace) -> None:
+    def __init__(self, model: Model, config: SimpleNamespace) -> None:
         self._model = model
         self.config = config
 
@@ -209,13 +211,13 @@ def test_latents_are_plain_values(tmp_path: Path, conditioner: Conditioner) -> N
         assert tensor.is_contiguous()
 
 
-def test_a_stored_speaker_is_used_as_it_is(xtts: Xtts, conditioner: Conditioner) -> None:
-    assert conditioner.speakers == tuple(xtts.speaker_manager.speakers)
+def test_a_stored_speaker_is_used_as_it_is(model: Model, conditioner: Conditioner) -> None:
+    assert conditioner.speakers == tuple(model.speakers)
     for name in conditioner.speakers:
         latents = conditioner.latents(Voice.of_speaker(name))
-        assert torch.equal(latents.gpt_cond_latent, xtts.speaker_manager.speakers[name]["gpt_cond_latent"])
-        assert torch.equal(latents.speaker_embedding, xtts.speaker_manager.speakers[name]["speaker_embedding"])
-        assert latents.shapes == latent_shapes(xtts)
+        assert torch.equal(latents.gpt_cond_latent, model.speakers[name]["gpt_cond_latent"])
+        assert torch.equal(latents.speaker_embedding, model.speakers[name]["speaker_embedding"])
+        assert latents.shapes == latent_shapes(model)
 
 
 def test_an_unknown_speaker_is_named_beside_those_there_are(conditioner: Conditioner) -> None:
@@ -224,32 +226,32 @@ def test_an_unknown_speaker_is_named_beside_those_there_are(conditioner: Conditi
     assert refused.value.param == "voice"
 
 
-def test_a_clip_is_heard_once(tmp_path: Path, xtts: Xtts) -> None:
+def test_a_clip_is_heard_once(tmp_path: Path, model: Model) -> None:
     clip = write_clip(tmp_path / "clip.wav", voiced(0.5, 22_050), 22_050)
     found: list[str] = []
     for _ in range(2):  # the second cache starts cold in memory, as another process would
-        cache = LatentsCache(tmp_path / "latents", latent_shapes(xtts), count=found.append)
-        conditioner = Conditioner(xtts, checkpoint="demo", cache=cache)
+        cache = LatentsCache(tmp_path / "latents", latent_shapes(model), count=found.append)
+        conditioner = Conditioner(model, checkpoint="demo", cache=cache)
         first, second = conditioner.latents(voice(clip)), conditioner.latents(voice(clip))
         assert torch.equal(first.gpt_cond_latent, second.gpt_cond_latent)
     assert found == ["miss", "memory", "disk", "memory"]
 
 
-def test_another_checkpoint_hears_anew(tmp_path: Path, xtts: Xtts) -> None:
+def test_another_checkpoint_hears_anew(tmp_path: Path, model: Model) -> None:
     clip = write_clip(tmp_path / "clip.wav", voiced(0.5, 22_050), 22_050)
     found: list[str] = []
-    cache = LatentsCache(tmp_path / "latents", latent_shapes(xtts), count=found.append)
+    cache = LatentsCache(tmp_path / "latents", latent_shapes(model), count=found.append)
     for checkpoint in ("one", "other"):
-        Conditioner(xtts, checkpoint=checkpoint, cache=cache).latents(voice(clip))
+        Conditioner(model, checkpoint=checkpoint, cache=cache).latents(voice(clip))
     assert found == ["miss", "miss"]
 
 
-def test_a_clip_that_changed_is_not_cached_under_the_old_digest(tmp_path: Path, xtts: Xtts) -> None:
+def test_a_clip_that_changed_is_not_cached_under_the_old_digest(tmp_path: Path, model: Model) -> None:
     clip = write_clip(tmp_path / "clip.wav", voiced(0.5, 22_050, 100), 22_050)
     asked = voice(clip)
     write_clip(clip, voiced(0.5, 22_050, 200), 22_050)
-    cache = LatentsCache(tmp_path / "latents", latent_shapes(xtts))
-    conditioner = Conditioner(xtts, checkpoint="demo", cache=cache)
+    cache = LatentsCache(tmp_path / "latents", latent_shapes(model))
+    conditioner = Conditioner(model, checkpoint="demo", cache=cache)
     with pytest.raises(UnreadableClip, match=r"clip\.wav: the file changed"):
         conditioner.latents(asked)
     write_clip(clip, voiced(0.5, 22_050, 100), 22_050)
@@ -267,10 +269,10 @@ def test_what_is_wrong_with_a_clip_is_said_by_its_name_only(tmp_path: Path, cond
         assert refused.value.param == "voice"
 
 
-def test_threads_do_not_disturb_each_other(tmp_path: Path, xtts: Xtts) -> None:
+def test_threads_do_not_disturb_each_other(tmp_path: Path, model: Model) -> None:
     clips = [write_clip(tmp_path / f"{pitch}.wav", voiced(0.5, 22_050, pitch), 22_050) for pitch in (90, 130, 200)]
     alone, together = (
-        Conditioner(xtts, checkpoint=name, cache=LatentsCache(tmp_path / name, latent_shapes(xtts)))
+        Conditioner(model, checkpoint=name, cache=LatentsCache(tmp_path / name, latent_shapes(model)))
         for name in ("alone", "together")
     )
     with ThreadPoolExecutor(3) as pool:
@@ -348,21 +350,16 @@ def test_samples_beyond_full_scale_are_clipped() -> None:
     assert audio.abs().max() == 1
 
 
-def test_numbers_that_are_none_are_an_engine_failure(tmp_path: Path, xtts: Xtts) -> None:
+def test_numbers_that_are_none_are_an_engine_failure(tmp_path: Path, model: Model) -> None:
     class Broken(_WithConfig):
-        def get_speaker_embedding(self, audio: torch.Tensor, rate: int) -> torch.Tensor:
+        def speaker_embedding(self, audio: torch.Tensor) -> torch.Tensor:
             return torch.full((1, 512, 1), torch.nan)
 
-    cache = LatentsCache(tmp_path, latent_shapes(xtts))
-    broken = Conditioner(Broken(xtts, xtts.config), checkpoint="demo", cache=cache)
+    cache = LatentsCache(tmp_path, latent_shapes(model))
+    broken = Conditioner(Broken(model, model.config), checkpoint="demo", cache=cache)
     with pytest.raises(EngineFailure):
         broken.latents(voice(DEFAULT_VOICE / "neutral.flac"))
     assert not list(tmp_path.rglob("*.safetensors"))
-
-
-def test_xtts_v1_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="XTTS v1"):
-        latent_shapes(SimpleNamespace(args=SimpleNamespace(gpt_use_perceiver_resampler=False)))
 
 
 def test_a_clip_and_a_speaker_blend(tmp_path: Path, conditioner: Conditioner) -> None:
@@ -373,11 +370,11 @@ def test_a_clip_and_a_speaker_blend(tmp_path: Path, conditioner: Conditioner) ->
     torch.testing.assert_close(both.gpt_cond_latent, 0.75 * one.gpt_cond_latent + 0.25 * other.gpt_cond_latent)
 
 
-def test_what_is_not_to_be_kept_leaves_no_file(tmp_path: Path, xtts: Xtts) -> None:
+def test_what_is_not_to_be_kept_leaves_no_file(tmp_path: Path, model: Model) -> None:
     clip = write_clip(tmp_path / "clip.wav", voiced(0.5, 22_050), 22_050)
     found: list[str] = []
-    cache = LatentsCache(tmp_path / "latents", latent_shapes(xtts), count=found.append)
-    conditioner = Conditioner(xtts, checkpoint="demo", cache=cache)
+    cache = LatentsCache(tmp_path / "latents", latent_shapes(model), count=found.append)
+    conditioner = Conditioner(model, checkpoint="demo", cache=cache)
     passing = Voice((dataclasses.replace(reference(clip), kept=False),))
     conditioner.latents(passing)
     conditioner.latents(passing)

@@ -16,6 +16,7 @@ from runners.errors import ConfigurationError
 from runners.xtts.build import build_decoder
 from runners.xtts.checkpoint import load_checkpoint
 from runners.xtts.identity import checkpoint_identity
+from runners.xtts.model import Model
 from runners.xtts.precision import choose_precision
 from tests import checkpoints
 from tests.checkpoints import traces
@@ -29,6 +30,7 @@ from pathlib import Path
 from runners.checkpoint.look import look_at
 from runners.xtts.checkpoint import load_checkpoint
 from runners.xtts.identity import checkpoint_identity
+from runners.xtts.model import Model
 
 def load(folder):
     checkpoint = look_at(Path(folder))
@@ -48,21 +50,21 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_config_reaches_upstream(hum: Path, xtts: Xtts, own_xtts: Xtts) -> None:
-    assert own_xtts.args == xtts.args
+def test_config_reaches_upstream(hum: Path, xtts: Xtts, model: Model) -> None:
+    assert model.args == xtts.args
     for name in ("languages", "temperature", "top_k", "top_p", "repetition_penalty", "gpt_cond_len", "max_ref_len"):
-        assert getattr(own_xtts.config, name) == getattr(xtts.config, name)
+        assert getattr(model.config, name) == getattr(xtts.config, name)
     for name, voice in xtts.speaker_manager.speakers.items():
-        ours = own_xtts.speaker_manager.speakers[name]
+        ours = model.speakers[name]
         assert all(torch.equal(ours[part], tensor) for part, tensor in voice.items())
 
 
 @pytest.mark.parametrize("name", ["fp32", "auto"])
 def test_the_engine_keeps_nothing_of_the_file(hum: Path, folder: Path, name: str) -> None:
     checkpoints.copy(hum, folder)
-    xtts = load_checkpoint(look_at(folder), CPU)
+    model = load_checkpoint(look_at(folder), CPU)
     assert str(folder) in Path("/proc/self/maps").read_text()
-    decoder = build_decoder(xtts.gpt, 1, 32, choose_precision(name, CPU, xtts.gpt.gpt.h[0]))
+    decoder = build_decoder(model.gpt, 1, choose_precision(name, CPU, model.gpt.blocks[0]))
     gc.collect()
     assert str(folder) not in Path("/proc/self/maps").read_text()
     assert decoder.slots == 1

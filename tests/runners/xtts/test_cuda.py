@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from TTS.tts.layers.xtts import gpt as upstream_gpt
+from TTS.tts.configs.xtts_config import XttsArgs
 
 from runners.xtts.decoder import capacity_of
 from runners.xtts.frames import stretch_for
@@ -33,22 +33,22 @@ def bare(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def test_every_tensor_of_a_step_is_on_the_gpu() -> None:
     with CUDA:
-        upstream = upstream_gpt.GPT(
-            start_text_token=3,
-            stop_text_token=0,
-            layers=2,
-            model_dim=128,
-            heads=4,
-            max_text_tokens=402,
-            max_mel_tokens=605,
-            number_text_tokens=300,
-            num_audio_tokens=1026,
-            start_audio_token=1024,
-            stop_audio_token=1025,
-            use_perceiver_resampler=True,
-        )
-    gpt = GPT(upstream.eval())
-    transformer = TorchTransformer(upstream.gpt.h, 6, capacity_of(gpt, 32), torch.float32)
+        gpt = GPT(
+            XttsArgs(
+                gpt_start_text_token=3,
+                gpt_stop_text_token=0,
+                gpt_layers=2,
+                gpt_n_model_channels=128,
+                gpt_n_heads=4,
+                gpt_max_text_tokens=402,
+                gpt_max_audio_tokens=605,
+                gpt_number_text_tokens=300,
+                gpt_num_audio_tokens=1026,
+                gpt_start_audio_token=1024,
+                gpt_stop_audio_token=1025,
+            )
+        ).eval()
+    transformer = TorchTransformer(gpt.gpt.h, 6, capacity_of(gpt), torch.float32)
     texts = [torch.arange(5, 5 + length) for length in (7, 30, 8)]  # on the CPU, as the front end leaves them
     prefixes = [gpt.prefix(text, torch.zeros(1, 32, 128)) for text in texts]
     hidden = gpt.hidden(transformer.prefill([0, 3, 5], prefixes))

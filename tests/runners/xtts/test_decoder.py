@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
+from runners.xtts.model import Model
 from runners.xtts.precision import FP32, choose_precision
 from runners.xtts.sampling import SamplingParams
 from tests.studio import LINES, Studio
@@ -18,11 +19,11 @@ GREEDY = SamplingParams(0.0, 50, 0.85, 5.0, stream=0)
 
 
 @pytest.fixture(scope="module", params=["fp32", "int10"])
-def room(own_xtts: Xtts, request: pytest.FixtureRequest) -> Iterator[Studio]:
+def room(model: Model, request: pytest.FixtureRequest) -> Iterator[Studio]:
     """Its engine is never started: the model is ours alone."""
-    precision = choose_precision(request.param, torch.device("cpu"), own_xtts.gpt.gpt.h[0])
+    precision = choose_precision(request.param, torch.device("cpu"), model.gpt.blocks[0])
     assert (precision == FP32) == (request.param == "fp32")
-    return Studio(own_xtts, SLOTS, mute=True, precision=precision)
+    return Studio(model, SLOTS, mute=True, precision=precision)
 
 
 def codes_of(line: int, count: int) -> list[int]:
@@ -32,7 +33,7 @@ def codes_of(line: int, count: int) -> list[int]:
 def hidden_of(room: Studio, lines: dict[int, int], steps: int) -> dict[int, Tensor]:
     """Feed made-up codes to lines in slots ({slot: line}); returns the hidden states, {slot: (steps + 1, dim)}."""
     decoder, slots = room.decoder, list(lines)
-    conditioning = room.xtts.speaker_manager.speakers["Demo Low"]["gpt_cond_latent"]
+    conditioning = room.model.speakers["Demo Low"]["gpt_cond_latent"]
     texts = [room.tokens(*LINES[line]) for line in lines.values()]
     decoder.prefill(slots, texts, [conditioning] * len(slots), [GREEDY] * len(slots))
     for step in range(steps):
@@ -77,7 +78,7 @@ def test_a_row_has_the_same_bits_in_any_company(room: Studio, lines: dict[int, i
 
 
 def test_logits_have_the_same_bits_in_any_company(room: Studio) -> None:
-    hidden = torch.randn(9, room.xtts.args.gpt_n_model_channels, generator=torch.Generator().manual_seed(3))
+    hidden = torch.randn(9, room.model.args.gpt_n_model_channels, generator=torch.Generator().manual_seed(3))
     logits = room.decoder._gpt.logits
     together = logits(hidden)
     for rows in range(1, 9):

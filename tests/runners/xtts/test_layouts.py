@@ -62,13 +62,15 @@ def test_load(layout: Layout, xtts: Xtts) -> None:
     loaded = load_checkpoint(look_at(layout.folder), torch.device("cpu"))
     assert traces(layout.folder) == before
     ours, theirs = loaded.state_dict(), xtts.state_dict()
-    assert ours.keys() == theirs.keys()
+    only_for_decoding = ("gpt.gpt_inference.", "gpt.gpt.wte.")  # what upstream adds after loading
+    assert ours.keys() == {name for name in theirs if not name.startswith(only_for_decoding)}
     assert [name for name in ours if not same(ours[name], theirs[name], layout)] == []
     buffers, upstreams = dict(loaded.named_buffers()), dict(xtts.named_buffers())  # those that are in no file, too
-    assert [name for name in upstreams if not same(buffers[name], upstreams[name], layout)] == []
+    assert buffers.keys() == {name for name in upstreams if ".attn.bias" not in name}
+    assert [name for name in buffers if not same(buffers[name], upstreams[name], layout)] == []
     assert not any(parameter.is_meta for parameter in loaded.parameters())
-    speakers = None if layout.name == "without speakers" else set(xtts.speaker_manager.speakers)
-    assert (loaded.speaker_manager and set(loaded.speaker_manager.speakers)) == speakers
+    speakers = {} if layout.name == "without speakers" else xtts.speaker_manager.speakers
+    assert loaded.speakers.keys() == speakers.keys()
 
 
 def same(ours: Tensor, theirs: Tensor, layout: Layout) -> bool:

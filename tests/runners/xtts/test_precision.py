@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from TTS.tts.models.xtts import Xtts
 
 from benchmarks.accuracy.comparison import Line, compare
 from runners.errors import ConfigurationError
+from runners.xtts.model import Model
 from runners.xtts.precision import FP32, choose_precision
 from tests.studio import LINES
 
@@ -13,8 +13,8 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
 
 @pytest.fixture
-def block(own_xtts: Xtts) -> torch.nn.Module:
-    return own_xtts.gpt.gpt.h[0]
+def block(model: Model) -> torch.nn.Module:
+    return model.gpt.blocks[0]
 
 
 def test_a_cpu_takes_integers_and_float32_when_asked(block: torch.nn.Module) -> None:
@@ -43,10 +43,10 @@ def test_a_precision_of_the_other_kind_is_refused(name: str, device: torch.devic
         choose_precision(name, device, block)
 
 
-def test_integers_stay_within_the_limits(own_xtts: Xtts) -> None:
-    precision = choose_precision("auto", CPU, own_xtts.gpt.gpt.h[0])
+def test_integers_stay_within_the_limits(model: Model) -> None:
+    precision = choose_precision("auto", CPU, model.gpt.blocks[0])
     lines = [Line(*line, speaker) for line in LINES[:9] for speaker in ("Demo Low", "Demo High")]
-    accuracy = compare(own_xtts, precision, lines, most=100)
+    accuracy = compare(model, precision, lines, most=100)
     assert accuracy.places > 700
     assert accuracy.divergence > 0  # it is another precision
     assert accuracy.within_limits, accuracy

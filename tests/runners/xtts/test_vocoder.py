@@ -7,6 +7,7 @@ from TTS.tts.models.xtts import Xtts
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
 from runners.xtts.frames import stretch_for
+from runners.xtts.model import Model
 from runners.xtts.vocoder import Vocoder, context_frames
 from runners.xtts.windows import next_window
 from tests.studio import vocoder_of
@@ -98,13 +99,13 @@ def test_rows_of_a_batch_are_independent() -> None:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("codes", [1, 13])
-def test_the_checkpoints_own_vocoder(xtts: Xtts, own_xtts: Xtts, codes: int) -> None:
+def test_the_checkpoints_own_vocoder(xtts: Xtts, model: Model, codes: int) -> None:
     """Upstream's decoder from the latents on, against stretch, windows and folded weights together."""
     dim = xtts.args.gpt_n_model_channels
     latents = torch.randn(1, codes, dim, generator=torch.Generator().manual_seed(codes))
     speaker = next(iter(xtts.speaker_manager.speakers.values()))["speaker_embedding"]
     expected = xtts.hifigan_decoder(latents, g=speaker).flatten()
-    vocoder = vocoder_of(own_xtts)
+    vocoder = vocoder_of(model)
     stretch = stretch_for(1.0, 1024, 256, 22050, 24000)
     frames = stretch.window(latents[0], 0, stretch.total(codes), codes)
     ours = speak_in_windows(vocoder, frames, speaker, sizes=(8,))
