@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel
 
+from api.bodies import FORMS
 from api.delivery import SpeechAnswer
 from api.described import BINARY, SEGMENTS, audio_file, errors
-from api.forms import FORMS
 from api.jobs.schemas import LongRequest
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
 
