@@ -27,11 +27,11 @@ def spell_out(text: str, code: str, reads: Callable[[str], bool]) -> str:
     """
     if code == "cs":  # "3. května": this dot makes an ordinal and ends no sentence
         text = _CZECH_DOT.sub(lambda dot: "" if dot[1].islower() else ".", text)
-    return _WORD.sub(lambda word: word[0] if _is_fine(word[0], reads) else _in_words(word[0], code), text)
 
+    def words(found: re.Match[str]) -> str:
+        return found[0] if not _DIGITS.search(found[0]) or reads(found[0]) else _in_words(found[0], code)
 
-def _is_fine(word: str, reads: Callable[[str], bool]) -> bool:
-    return not _DIGITS.search(word) or reads(word)
+    return _WORD.sub(words, text)
 
 
 def _in_words(word: str, code: str) -> str:
