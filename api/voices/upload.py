@@ -48,7 +48,8 @@ class Intake:
 
     async def fill(self, form: VoiceForm, draft: Draft, model: ModelCard) -> Taken:
         """Raises UnfitClip, UnreadableLatents, InvalidInput, StorageFailure."""
-        form = _matched_language(form, model)
+        if form.language is not None:
+            form = dataclasses.replace(form, language=matched_language(form.language, model.languages))
         if form.latents is None:
             taken = await self._take_clips(form, draft)
         else:
@@ -110,10 +111,3 @@ def _ending(clip: UploadFile) -> str:
     """For people and their tools; a clip is read by its bytes, whatever its ending."""
     ending = PurePath(clip.filename or "").suffix.lower()
     return ending if AUDIO.fullmatch(f"clip{ending}") else ".clip"
-
-
-def _matched_language(form: VoiceForm, model: ModelCard) -> VoiceForm:
-    """Its language as the model spells it."""
-    if form.language is None:
-        return form
-    return dataclasses.replace(form, language=matched_language(form.language, model.languages))
