@@ -158,20 +158,18 @@ class RunnerClient:
         return await asyncio.to_thread(_read_batch, response.content)
 
 
-def _joined(events: Iterable[Event], utterances: int) -> list[UtteranceAudio]:
-    parts: dict[tuple[int, int], list[NDArray[np.float32]]] = defaultdict(list)
-    done: dict[tuple[int, int], PieceDone] = {}
+def _joined(events: Iterable[Event]) -> UtteranceAudio:
+    """Of one utterance."""
+    parts: dict[int, list[NDArray[np.float32]]] = defaultdict(list)
+    done: dict[int, PieceDone] = {}
     for event in events:
         match event:
-            case Audio(utterance, piece, samples):
-                parts[utterance, piece].append(samples)
-            case PieceDone(utterance, piece):
-                done[utterance, piece] = event
-    order = [sorted(key for key in done if key[0] == index) for index in range(utterances)]
-    return [
-        UtteranceAudio(tuple(np.concatenate(parts[key]) for key in keys), tuple(done[key] for key in keys))
-        for keys in order
-    ]
+            case Audio(piece=piece, samples=samples):
+                parts[piece].append(samples)
+            case PieceDone(piece=piece):
+                done[piece] = event
+    pieces = sorted(done)
+    return UtteranceAudio(tuple(np.concatenate(parts[each]) for each in pieces), tuple(done[each] for each in pieces))
 
 
 def _read_batch(answer: bytes) -> list[UtteranceAudio | SpeechError]:
@@ -185,5 +183,5 @@ def _read_item(frames: bytes) -> UtteranceAudio | SpeechError:
         case [Failed(error)]:
             return error
         case [Finished()]:
-            return _joined(events, 1)[0]
+            return _joined(events)
     return EngineFailure(GONE)

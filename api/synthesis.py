@@ -169,8 +169,13 @@ class Synthesis:
 
 @asynccontextmanager
 async def _naming_parts(plan: Plan) -> AsyncIterator[None]:
-    with plan.naming_parts():
+    """What the runner says of an utterance, said of the part that it is of."""
+    try:
         yield
+    except SpeechError as error:
+        if error.utterance is None:
+            raise
+        raise error.at(plan.phrases[error.utterance].part) from error
 
 
 def _wait(recording: Recording) -> dict[str, str]:

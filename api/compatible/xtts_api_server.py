@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from babel import Locale, UnknownLocaleError
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import APIRouter, Body, Path, Query
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from starlette.responses import Response
 from api.audio.formats import media_type
 from api.body import Body as RequestBody
 from api.described import BINARY, RATE, errors
+from api.here import here
 from api.language import AUTO
 from api.live_response import LiveResponse
 from api.paths import prefix_of
@@ -124,13 +125,8 @@ def _english(code: str) -> str:
         return code
 
 
-def _of_this_server(request: Request) -> XttsApiServer:
-    routes: XttsApiServer = request.app.state.xtts_api_server
-    return routes
-
-
 router = APIRouter(tags=["xtts-api-server"], responses=errors(503))
-Routes = Annotated[XttsApiServer, Depends(_of_this_server)]
+Routes = Annotated[XttsApiServer, here("xtts_api_server")]
 
 
 @router.get("/speakers")

@@ -4,13 +4,14 @@ import dataclasses
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.described import BINARY, errors
 from api.errors import BuiltInVoice
+from api.here import here
 from api.paths import prefix_of
 from api.runner_client import RunnerClient
 from api.voices.bucket import BucketVoices
@@ -113,13 +114,8 @@ class VoiceRoutes:
         return self._library.by_style(profile), settings
 
 
-def _of_this_server(request: Request) -> VoiceRoutes:
-    routes: VoiceRoutes = request.app.state.voices
-    return routes
-
-
 router = APIRouter(tags=["Voices"], responses=errors(503))
-Routes = Annotated[VoiceRoutes, Depends(_of_this_server)]
+Routes = Annotated[VoiceRoutes, here("voices")]
 Name = Annotated[str, Path(examples=["default"])]
 
 
