@@ -66,8 +66,7 @@ class Synthesis:
 
     async def whole(self, body: Body) -> Rendered:
         """Raises SpeechError."""
-        deadline = self._deadline()
-        plan = await self._plan(body, deadline)
+        plan, deadline = await self._plan(body)
         file = io.BytesIO()
         recording = Recording(plan.audio, file)
         await self._record(body, plan, recording, deadline)
@@ -91,8 +90,7 @@ class Synthesis:
         the request's own text and by what all streams may hold. So a slow client holds no slots, the deadline is about
         synthesis only, and nobody else waits.
         """
-        deadline = self._deadline()
-        plan = await self._plan(body, deadline)
+        plan, deadline = await self._plan(body)
         audio = await self._known_loudness(body, plan, deadline)
         flow = Flow(self._unread)
         recording = Recording(audio, Stream(flow.put))
@@ -105,8 +103,7 @@ class Synthesis:
 
         To be taken at once, however slow the client: the deadline is about synthesis, here too.
         """
-        deadline = self._deadline()
-        plan = await self._plan(body, deadline)
+        plan, deadline = await self._plan(body)
         audio = await self._known_loudness(body, plan, deadline)
         assembler = Assembler(audio.pauses, audio.rate, trim=audio.trim)
         async with self._running(body, plan, deadline, listening=True) as events:
@@ -114,12 +111,11 @@ class Synthesis:
                 for samples in assembler.feed(event):
                     yield audio, samples
 
-    def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self._timeout
-
-    async def _plan(self, body: Body, deadline: float) -> Plan:
+    async def _plan(self, body: Body) -> tuple[Plan, float]:
+        """And by when all of it must be synthesized, by the loop's clock."""
+        deadline = asyncio.get_running_loop().time() + self._timeout
         async with self._until(deadline, body):
-            return await self._planner.plan(body)
+            return await self._planner.plan(body), deadline
 
     async def _known_loudness(self, body: Body, plan: Plan, deadline: float) -> AudioSpec:
         """A stream cannot wait for its end to learn how loud it was: it goes by its voices."""
