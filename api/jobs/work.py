@@ -21,7 +21,7 @@ from api.jobs.schemas import Sample
 from api.jobs.state import Progress
 from api.jobs.threads import JobThreads
 from api.loudness import WORDS, VoiceLoudness
-from api.runner_client import RunnerClient, UtteranceAudio
+from api.runner_client import Pieces, RunnerClient
 from runners.errors import EngineFailure, ModelLoading, SpeechError, StorageAway
 from runners.types import Status, Utterance
 
@@ -38,7 +38,7 @@ TELL = 1.0  # seconds between two notes of how far it is
 LOADING = 2.0  # seconds until a runner that loads is asked again
 
 Call = list[tuple[RenderTask, int]]  # passages, by their indices
-Outcome = UtteranceAudio | SpeechError
+Outcome = Pieces | SpeechError
 Step = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]  # gives what the function gives, now or once before
 
 
@@ -126,7 +126,7 @@ class Work:
     async def _say(self, words: Utterance) -> Sequence[Samples]:
         """Nothing, where a voice cannot say them: its samples will tell why."""
         [outcome] = await self._synthesize([words])
-        return outcome.pieces if isinstance(outcome, UtteranceAudio) else ()
+        return () if isinstance(outcome, SpeechError) else outcome
 
     async def _make(
         self, batch: Sequence[Sample], loudness: dict[str, float | None], calls: asyncio.Semaphore
@@ -159,15 +159,15 @@ class Work:
             call = [(task, index) for task, index in call if not task.error]
             outcomes = await self._synthesize([task.passages[index].utterance for task, index in call])
             for (task, index), outcome in zip(call, outcomes, strict=True):
-                if isinstance(outcome, UtteranceAudio):
-                    await self._threads.run(task.keep, index, outcome)
-                    task.done.add(index)
-                    live.passages_done += 1
-                    live.audio_seconds += sum(map(len, outcome.pieces)) / self._rate
-                elif isinstance(outcome, StorageAway):
+                if isinstance(outcome, StorageAway):
                     raise outcome  # it will come back: the step is tried again
-                else:
+                if isinstance(outcome, SpeechError):
                     task.error = outcome
+                    continue
+                await self._threads.run(task.keep, index, outcome)
+                task.done.add(index)
+                live.passages_done += 1
+                live.audio_seconds += sum(map(len, outcome)) / self._rate
         await self._tell()
 
     async def _over(self, batch: Sequence[Sample], samples: list[dict[str, Any]], **counted: float) -> None:
