@@ -24,7 +24,7 @@ from api.live_response import LiveResponse
 from api.paths import prefix_of
 from api.responses import unmade, while_connected
 from api.runner_client import RunnerClient
-from api.schemas import Language, SimpleRequest, Temperature, Text, number
+from api.schemas import SAMPLING, Language, SimpleRequest, Temperature, Text, number
 from api.synthesis import Synthesis
 from api.voices.library import VoiceLibrary
 
@@ -99,18 +99,9 @@ class XttsApiServer:
         await run_in_threadpool(self._library.resolve, _voice(wish.speaker_wav), speakers=speakers)
 
     def request(self, wish: Wish) -> SimpleRequest:
-        settings = self.settings
-        return SimpleRequest(
-            text=wish.text,
-            voice=_voice(wish.speaker_wav),
-            language=wish.language,
-            output_format="wav",
-            temperature=settings.temperature,
-            speed=settings.speed,
-            repetition_penalty=settings.repetition_penalty,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-        )
+        settings = self.settings.model_dump(include={"speed", *SAMPLING})
+        voice = _voice(wish.speaker_wav)
+        return SimpleRequest(text=wish.text, voice=voice, language=wish.language, output_format="wav", **settings)
 
 
 def _voice(speaker_wav: str) -> str:
