@@ -21,12 +21,12 @@ from api.audio.recording import AudioSpec, Recording
 from api.audio.subtitles import Cue, Subtitles
 from api.auth.account import charged
 from api.flow import Flow, Unread
-from api.loudness import VoiceLoudness, at_once
+from api.loudness import VoiceLoudness
 from api.plan import Body, Plan, Planner, cues
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest
 from runners.errors import DeadlineExceeded, SpeechError
-from runners.types import Event
+from runners.types import Audio, Event, Utterance
 
 LONGEST_HEADER: Final = 8000  # characters; clients refuse longer ones, at 8,190 or more
 
@@ -62,7 +62,7 @@ class Synthesis:
         self._runner = runner
         self._timeout = timeout
         self._unread = Unread()
-        self._loudness = VoiceLoudness(at_once(runner))
+        self._loudness = VoiceLoudness(self._say)
 
     async def whole(self, body: Body) -> Rendered:
         """Raises SpeechError."""
@@ -124,6 +124,11 @@ class Synthesis:
         async with self._until(deadline, body), _naming_parts(plan):
             measured = await self._loudness.of(plan.utterances, plan.audio.rate, plan.audio.file_rate)
         return replace(plan.audio, measured=plan.audio.loudness if measured is None else measured)
+
+    async def _say(self, words: Utterance) -> list[Samples]:
+        """For who waits for it."""
+        async with aclosing(self._runner.events([words])) as events:
+            return [event.samples async for event in events if isinstance(event, Audio)]
 
     async def _record(
         self, body: Body, plan: Plan, recording: Recording, deadline: float, flow: Flow | None = None
