@@ -4,12 +4,12 @@ Only what can be measured blindly: length of speech, sample rate, signal over no
 know whose clip it is, nor whether a model will like it.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_closing
 
 from api.audio.edges import frame_levels
 from runners.conditioning.clip import Clip, decode_clip
@@ -96,9 +96,12 @@ def _clipped(samples: NDArray[np.float32]) -> float:
 
 def _without_short_gaps(loud: NDArray[np.bool_], longest: int) -> NDArray[np.bool_]:
     """Gaps of up to `longest` frames between loud ones count as loud: stops, breaths, the space between words."""
-    around = np.pad(loud, longest + 1)  # else the ends would be worn away
-    closed: NDArray[np.bool_] = binary_closing(around, np.ones(longest + 1))[longest + 1 : -longest - 1]
-    return closed
+    whole = loud.copy()
+    at = np.flatnonzero(loud)
+    for start, end in itertools.pairwise(at):
+        if 1 < end - start <= longest + 1:
+            whole[start:end] = True
+    return whole
 
 
 def _notes(clip: Clip) -> list[str]:
