@@ -61,18 +61,11 @@ ZipFile = Annotated[bytes, ContentType("application/zip")]
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)  # to any host that was named
 app.add_exception_handler(SpeechError, refuse_in_app)
 app.add_exception_handler(RequestValidationError, refuse_invalid)
-app.include_router(job_router)
-app.include_router(voice_router)
-app.include_router(openai_router)
-app.include_router(playback_router)
-app.include_router(live_router)
-if CONFIG.compatible:
-    for each in (xtts_api_server_router, xtts_streaming_server_router, xtts_vllm_router):
-        app.include_router(each)
-app.include_router(normalize_router)
-app.include_router(metrics_router)
-app.include_router(docs_router)
-app.include_router(studio_router)
+COMPATIBLE = (xtts_api_server_router, xtts_streaming_server_router, xtts_vllm_router) if CONFIG.compatible else ()
+for each in (job_router, voice_router, openai_router, playback_router, live_router, *COMPATIBLE):
+    app.include_router(each)
+for each in (normalize_router, metrics_router, docs_router, studio_router):
+    app.include_router(each)
 
 
 @bentoml.asgi_app(app)

@@ -5,29 +5,17 @@ import dataclasses
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing
 from typing import Final
 
 from api.audio.edges import Samples
 from api.audio.mastering import loudness_of
-from api.runner_client import RunnerClient
-from runners.types import Audio, Utterance
+from runners.types import Utterance
 
 WORDS: Final = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10."  # are read out in every language
 SEED: Final = 0
 MOST: Final = 1000  # voices that are remembered
 
 Say = Callable[[Utterance], Awaitable[Sequence[Samples]]]
-
-
-def at_once(runner: RunnerClient) -> Say:
-    """For who waits for it."""
-
-    async def say(words: Utterance) -> list[Samples]:
-        async with aclosing(runner.events([words])) as events:
-            return [event.samples async for event in events if isinstance(event, Audio)]
-
-    return say
 
 
 class VoiceLoudness:

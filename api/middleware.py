@@ -5,13 +5,11 @@ from typing import Any
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.types import ASGIApp
 
-from api.address_fields import AddressFields
 from api.auth.cors import CrossOrigin
 from api.auth.security import KeyBackend, RateLimits, refuse_caller
+from api.bodies import Bodies
 from api.config import ServerConfig
 from api.error_bodies import ErrorBodies
-from api.forms import FormBodies
-from api.json_bodies import JsonBodies
 from api.limits import BodyLimit
 from api.methods import Methods
 from api.observe.access import Access
@@ -35,7 +33,5 @@ def install(service: Any, config: ServerConfig, app: ASGIApp) -> None:
     long = dict.fromkeys(("/generate/long", "/generate/long/submit"), config.max_job_body)
     add(BodyLimit, limit=config.max_body, uploads=uploads, larger=long)
     add(Methods, other=app)
-    add(JsonBodies, uploads=uploads, forms="/generate/")
-    add(FormBodies, path="/generate/")
-    add(AddressFields, path="/generate/", long="/generate/long")
+    add(Bodies, uploads=uploads, speech="/generate/", long="/generate/long")
     add(RouteOverride, other=app, path="/generate/long/")

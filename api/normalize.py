@@ -3,12 +3,12 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
-from starlette.requests import Request
 
 from api.body import Body as RequestBody
 from api.described import errors
+from api.here import here
 from api.plan import Planner
 from api.pronunciations import Pronunciations
 from api.reading import Line
@@ -34,14 +34,9 @@ class Reading(BaseModel):
 router = APIRouter(tags=["Speech"], responses=errors(404, 503))
 
 
-def _planner(request: Request) -> Planner:
-    planner: Planner = request.app.state.planner
-    return planner
-
-
 @router.post("/normalize")
 async def normalize(
-    planner: Annotated[Planner, Depends(_planner)], asked: Annotated[NormalizeRequest, Body()]
+    planner: Annotated[Planner, here("planner")], asked: Annotated[NormalizeRequest, Body()]
 ) -> Reading:
     """How a text is read: numbers, dates and abbreviations in words, markup and emoji left out."""
     read = await planner.reading(asked.text, asked.language, asked.pronunciations or {}, asked.voice)

@@ -1,8 +1,7 @@
 """From a validated body to what the runner is asked for: voices, languages and seeds chosen. Synthesizes nothing."""
 
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from starlette.concurrency import run_in_threadpool
@@ -64,16 +63,6 @@ class Plan:
             "Content-Disposition": f'attachment; filename="speech.{self.audio.format}"',
             **({"X-Nothing-To-Say": "true"} if silent else {}),
         }
-
-    @contextmanager
-    def naming_parts(self) -> Iterator[None]:
-        """What the runner says of an utterance, said of the part that it is of."""
-        try:
-            yield
-        except SpeechError as error:
-            if error.utterance is None:
-                raise
-            raise error.at(self.phrases[error.utterance].part) from error
 
 
 def _text_field(body: Settings) -> str:
@@ -218,11 +207,8 @@ class Planner:
 
     def _language(self, body: Settings, part: Part, voice: str, model: ModelCard) -> str:
         named = part.language or body.language
-        own = self._language_of(voice)
+        profile = self._voices.leading(voice)
+        own = (profile and profile.language) or self._config.default_language
         if named and named.lower() == AUTO:
             return self._detector.detect(part.text, model.languages, own)
         return matched_language(named or own, model.languages)
-
-    def _language_of(self, voice: str) -> str:
-        profile = self._voices.leading(voice)
-        return (profile and profile.language) or self._config.default_language

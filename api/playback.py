@@ -6,7 +6,7 @@ Where keys are set it takes a link, which who has a key can ask for.
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from api.auth.links import LONGEST as LONGEST_LINK
 from api.auth.links import signed
 from api.body import Body as RequestBody
 from api.described import RATE, audio_file
+from api.here import here
 from api.live_response import LiveResponse
 from api.paths import PLAYBACK, prefix_of
 from api.responses import unmade, while_connected
@@ -59,14 +60,9 @@ class Link(BaseModel):
 router = APIRouter(tags=["Speech"])
 
 
-def _synthesis(request: Request) -> Synthesis:
-    synthesis: Synthesis = request.app.state.synthesis
-    return synthesis
-
-
 @router.get(PLAYBACK, response_class=Response, responses=audio_file())
 async def play(
-    synthesis: Annotated[Synthesis, Depends(_synthesis)], request: Request, asked: Annotated[Playback, Query()]
+    synthesis: Annotated[Synthesis, here("synthesis")], request: Request, asked: Annotated[Playback, Query()]
 ) -> Response:
     """Synthesize one text, and send the audio as it is made."""
     body = SimpleRequest(**asked.model_dump(exclude_unset=True))

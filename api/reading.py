@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from api.passages import sentences
 from runners.text.lexicon import Pronunciations, terms_for
 from runners.text.mapped import MappedText
 from runners.text.pauses import stretches
 from runners.text.reading_out import has_something_to_say, read_out
+from runners.text.sentences import sentence_ends
 
 NOTHING_SAID = 0.2  # seconds of silence for a text with nothing to say
+SHORT = 8  # characters: a model may babble after such a sentence, so it goes with the next
+
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n")
+_NEXT = re.compile(r"\W*([^\W\d_])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +38,29 @@ class Line:
 
 def by_sentence(line: Line, language: str) -> list[Line]:
     """Its sentences in order; the pause is the last one's."""
-    if not line.text:
+    text = line.text
+    if not text:
         return [line]
-    starts, at = list[int](), 0
-    for sentence in sentences(line.text, language):
-        words = re.compile(r"\s*".join(map(re.escape, sentence.split())))
-        if has_something_to_say(sentence) and (place := words.search(line.text, at)):
-            starts.append(place.start())
-            at = place.end()
-    # What has nothing to say goes with the sentence before it, or with the first.
-    spans = pairwise([0, *starts[1:], len(line.text)])
-    cut = [Line(line.reading.cut(start, start + len(line.text[start:stop].rstrip())), 0.0) for start, stop in spans]
+    starts = [0]
+    for end in _ends(text, language):
+        if _is_sentence(text[starts[-1] : end]):  # else it goes with the next
+            starts.append(end)
+    if len(starts) > 1 and not _is_sentence(text[starts[-1] :]):
+        starts.pop()
+    cut = [Line(line.reading.cut(start, stop), 0.0) for start, stop in pairwise([*starts, len(text)])]
     return [*cut[:-1], Line(cut[-1].reading, line.pause)]
+
+
+def _is_sentence(text: str) -> bool:
+    return len(text.strip()) > SHORT and has_something_to_say(text)
+
+
+def _ends(text: str, language: str) -> list[int]:
+    """Where sentences and paragraphs end inside of the text, but not before a small letter: `"Really?" she asked.`"""
+    marked = sentence_ends(f"{text} ", language.lower().partition("-")[0])
+    ends = {*marked, *(gap.end() for gap in _BLANK_LINES.finditer(text))}
+    nexts = {end: _NEXT.match(text, end) for end in ends if end < len(text)}
+    return sorted(end for end, following in nexts.items() if following is None or not following[1].islower())
 
 
 def lines(text: str, language: str, sources: Sequence[Pronunciations], *, normalize: bool) -> list[Line]:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import bentoml
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -19,6 +20,26 @@ from api.synthesis import Live, Rendered
 from runners.errors import ModelLoading, SpeechError
 
 T = TypeVar("T")
+
+
+class Slots(BaseModel):
+    total: int
+    live: int
+    waiting: int
+    bulk_waiting: int
+
+
+class Health(BaseModel):
+    status: str
+    model_loaded: bool
+    model: str
+    demo: bool
+    notice: str = ""
+    device: str
+    sample_rate: int
+    languages: list[str]
+    speakers: list[str]
+    slots: Slots
 
 
 async def respond(ctx: bentoml.Context, work: Coroutine[Any, Any, Rendered | Live | Response]) -> Response:
@@ -56,25 +77,19 @@ async def health(runner: RunnerClient) -> Response:
     except ModelLoading as error:
         return answer(error, status="loading", model_loaded=False)
     model, load = status.model, status.load
-    return JSONResponse(
-        {
-            "status": "ok",
-            "model_loaded": True,
-            "model": model.name,
-            "demo": model.demo,
-            **({"notice": model.notice} if model.notice else {}),
-            "device": model.device,
-            "sample_rate": model.sample_rate,
-            "languages": model.languages,
-            "speakers": model.speakers,
-            "slots": {
-                "total": load.slots,
-                "live": load.live,
-                "waiting": load.waiting,
-                "bulk_waiting": load.bulk_waiting,
-            },
-        }
+    told = Health(
+        status="ok",
+        model_loaded=True,
+        model=model.name,
+        demo=model.demo,
+        notice=model.notice,
+        device=model.device,
+        sample_rate=model.sample_rate,
+        languages=list(model.languages),
+        speakers=list(model.speakers),
+        slots=Slots(total=load.slots, live=load.live, waiting=load.waiting, bulk_waiting=load.bulk_waiting),
     )
+    return JSONResponse(told.model_dump(exclude_defaults=True))
 
 
 def unmade(media_type: str) -> Response:

@@ -11,7 +11,6 @@ import uuid
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -29,7 +28,6 @@ from runners.types import (
     LatentsReady,
     Load,
     ModelCard,
-    PieceDone,
     Status,
     Utterance,
     Voice,
@@ -42,12 +40,7 @@ STATUS_TIMEOUT = 2.0  # seconds; a runner that is loading, or was lost, does not
 GONE = "The model's process went away while it worked on this request. Try again."
 
 
-@dataclass(frozen=True, slots=True)
-class UtteranceAudio:
-    """What one utterance came out as."""
-
-    pieces: tuple[NDArray[np.float32], ...]  # float32 mono; several where the text was over the model's limit
-    done: tuple[PieceDone, ...]  # one a piece
+Pieces = tuple[NDArray[np.float32], ...]  # an utterance, mono; several where its text was over the model's limit
 
 
 class RunnerClient:
@@ -139,7 +132,7 @@ class RunnerClient:
         log.error("The model's process was lost: %s: %s", type(error).__name__, error)
         self._model = None  # so that the next request asks whether there is one again
 
-    async def synthesize_bulk(self, utterances: Sequence[Utterance]) -> list[UtteranceAudio | SpeechError]:
+    async def synthesize_bulk(self, utterances: Sequence[Utterance]) -> list[Pieces | SpeechError]:
         """Each utterance's speech or what it failed of, when all are there and nobody else waits for the engine.
 
         A cancelled call takes its utterances out of the engine.
@@ -158,32 +151,25 @@ class RunnerClient:
         return await asyncio.to_thread(_read_batch, response.content)
 
 
-def _joined(events: Iterable[Event], utterances: int) -> list[UtteranceAudio]:
-    parts: dict[tuple[int, int], list[NDArray[np.float32]]] = defaultdict(list)
-    done: dict[tuple[int, int], PieceDone] = {}
+def _joined(events: Iterable[Event]) -> Pieces:
+    """Of one utterance."""
+    parts: dict[int, list[NDArray[np.float32]]] = defaultdict(list)
     for event in events:
-        match event:
-            case Audio(utterance, piece, samples):
-                parts[utterance, piece].append(samples)
-            case PieceDone(utterance, piece):
-                done[utterance, piece] = event
-    order = [sorted(key for key in done if key[0] == index) for index in range(utterances)]
-    return [
-        UtteranceAudio(tuple(np.concatenate(parts[key]) for key in keys), tuple(done[key] for key in keys))
-        for keys in order
-    ]
+        if isinstance(event, Audio):
+            parts[event.piece].append(event.samples)
+    return tuple(np.concatenate(parts[piece]) for piece in sorted(parts))
 
 
-def _read_batch(answer: bytes) -> list[UtteranceAudio | SpeechError]:
+def _read_batch(answer: bytes) -> list[Pieces | SpeechError]:
     """What `synthesize_batch` answers. Takes as long as the audio is long, so it belongs in a thread."""
     return [_read_item(base64.b64decode(item)) for item in json.loads(answer)]
 
 
-def _read_item(frames: bytes) -> UtteranceAudio | SpeechError:
+def _read_item(frames: bytes) -> Pieces | SpeechError:
     events = list(Unpacker().feed(frames))
     match events[-1:]:
         case [Failed(error)]:
             return error
         case [Finished()]:
-            return _joined(events, 1)[0]
+            return _joined(events)
     return EngineFailure(GONE)

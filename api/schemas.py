@@ -198,9 +198,7 @@ def _one_of_both(text: str | None, info: ValidationInfo) -> str | None:
 class StreamRequest(Settings):
     """The body of either route."""
 
-    segments: Annotated[list[Part], AfterValidator(_bounded_silence)] | None = Field(
-        None, min_length=1, max_length=200, description="Several texts in a row, in place of `text`."
-    )
+    segments: Segments[Part] | None = Field(None, description="Several texts in a row, in place of `text`.")
     text: Annotated[Text | None, AfterValidator(_one_of_both)] = Field(None, validate_default=True)
     trim_silence: StrictBool | None = Field(
         None, description="Drop the model's own silence around each text. None: around segments."

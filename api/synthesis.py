@@ -21,12 +21,12 @@ from api.audio.recording import AudioSpec, Recording
 from api.audio.subtitles import Cue, Subtitles
 from api.auth.account import charged
 from api.flow import Flow, Unread
-from api.loudness import VoiceLoudness, at_once
+from api.loudness import VoiceLoudness
 from api.plan import Body, Plan, Planner, cues
 from api.runner_client import RunnerClient
 from api.schemas import SegmentedRequest
 from runners.errors import DeadlineExceeded, SpeechError
-from runners.types import Event
+from runners.types import Audio, Event, Utterance
 
 LONGEST_HEADER: Final = 8000  # characters; clients refuse longer ones, at 8,190 or more
 
@@ -62,12 +62,11 @@ class Synthesis:
         self._runner = runner
         self._timeout = timeout
         self._unread = Unread()
-        self._loudness = VoiceLoudness(at_once(runner))
+        self._loudness = VoiceLoudness(self._say)
 
     async def whole(self, body: Body) -> Rendered:
         """Raises SpeechError."""
-        deadline = self._deadline()
-        plan = await self._plan(body, deadline)
+        plan, deadline = await self._plan(body)
         file = io.BytesIO()
         recording = Recording(plan.audio, file)
         await self._record(body, plan, recording, deadline)
@@ -91,8 +90,7 @@ class Synthesis:
         the request's own text and by what all streams may hold. So a slow client holds no slots, the deadline is about
         synthesis only, and nobody else waits.
         """
-        deadline = self._deadline()
-        plan = await self._plan(body, deadline)
+        plan, deadline = await self._plan(body)
         audio = await self._known_loudness(body, plan, deadline)
         flow = Flow(self._unread)
         recording = Recording(audio, Stream(flow.put))
@@ -105,8 +103,7 @@ class Synthesis:
 
         To be taken at once, however slow the client: the deadline is about synthesis, here too.
         """
-        deadline = self._deadline()
-        plan = await self._plan(body, deadline)
+        plan, deadline = await self._plan(body)
         audio = await self._known_loudness(body, plan, deadline)
         assembler = Assembler(audio.pauses, audio.rate, trim=audio.trim)
         async with self._running(body, plan, deadline, listening=True) as events:
@@ -114,12 +111,11 @@ class Synthesis:
                 for samples in assembler.feed(event):
                     yield audio, samples
 
-    def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self._timeout
-
-    async def _plan(self, body: Body, deadline: float) -> Plan:
+    async def _plan(self, body: Body) -> tuple[Plan, float]:
+        """And by when all of it must be synthesized, by the loop's clock."""
+        deadline = asyncio.get_running_loop().time() + self._timeout
         async with self._until(deadline, body):
-            return await self._planner.plan(body)
+            return await self._planner.plan(body), deadline
 
     async def _known_loudness(self, body: Body, plan: Plan, deadline: float) -> AudioSpec:
         """A stream cannot wait for its end to learn how loud it was: it goes by its voices."""
@@ -128,6 +124,11 @@ class Synthesis:
         async with self._until(deadline, body), _naming_parts(plan):
             measured = await self._loudness.of(plan.utterances, plan.audio.rate, plan.audio.file_rate)
         return replace(plan.audio, measured=plan.audio.loudness if measured is None else measured)
+
+    async def _say(self, words: Utterance) -> list[Samples]:
+        """For who waits for it."""
+        async with aclosing(self._runner.events([words])) as events:
+            return [event.samples async for event in events if isinstance(event, Audio)]
 
     async def _record(
         self, body: Body, plan: Plan, recording: Recording, deadline: float, flow: Flow | None = None
@@ -169,8 +170,13 @@ class Synthesis:
 
 @asynccontextmanager
 async def _naming_parts(plan: Plan) -> AsyncIterator[None]:
-    with plan.naming_parts():
+    """What the runner says of an utterance, said of the part that it is of."""
+    try:
         yield
+    except SpeechError as error:
+        if error.utterance is None:
+            raise
+        raise error.at(plan.phrases[error.utterance].part) from error
 
 
 def _wait(recording: Recording) -> dict[str, str]:

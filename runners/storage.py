@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import uuid4
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from runners.errors import ConfigurationError, StorageAway
 from runners.remote import S3, causes, client_settings, in_words, is_denied, version_of
@@ -33,7 +34,6 @@ MOST_DELETED: Final = 1000  # files at once
 THERE: Final = ("PreconditionFailed", "ConditionalRequestConflict")  # S3's words for a key that is taken
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Storage:
             raise ConfigurationError(f"XTTS_DATA_DIR={self.url}: {in_words(error, self.url)}") from error
         self._files: Any = files  # AbstractFileSystem
         self._root = path.rstrip("/")
-        self._local = "file" in _protocols(files)
+        self._local = isinstance(files, LocalFileSystem)
         if self.url.startswith(S3):
             files.retries = ATTEMPTS
 
@@ -155,9 +155,8 @@ class Storage:
         except FileNotFoundError:
             return []
         files = [self._described(info) for info in found.values()]
-        return sorted(
-            (file for file in files if not file.key.endswith(".tmp")), key=lambda file: file.key
-        )  # see whole_file
+        whole = (file for file in files if not file.key.endswith(".tmp"))  # see whole_file
+        return sorted(whole, key=lambda file: file.key)
 
     def delete(self, key: str) -> None:
         """Harmless where it is not there."""
@@ -277,10 +276,6 @@ def _code(error: BaseException) -> str:
         if isinstance(response, dict):
             return str(response.get("Error", {}).get("Code", ""))
     return ""
-
-
-def _protocols(files: Any) -> tuple[str, ...]:
-    return (files.protocol,) if isinstance(files.protocol, str) else tuple(files.protocol)
 
 
 def _put_locally(path: Path, content: bytes, new: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Samples = NDArray[np.float32]  # (samples,)
+Samples = NDArray[np.float32]  # (samples,), full scale is -1 to 1
 
 FADE: Final = 0.005  # seconds, each end
 FRAME: Final = 0.010  # seconds, the step in which silence is looked for

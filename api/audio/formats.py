@@ -14,11 +14,10 @@ from typing import Final
 
 import imageio_ffmpeg
 import numpy as np
-from numpy.typing import NDArray
 
+from api.audio.edges import Samples
 from api.audio.encoders import UNKNOWN_SIZE, Effort, Encoder, FfmpegEncoder, Output, Pcm, PlainEncoder, SndfileEncoder
-
-Samples = NDArray[np.float32]  # (samples,), full scale is -1 to 1
+from runners.errors import EngineFailure
 
 FULL_SCALE: Final = 32767
 PLAIN_PCM: Final = "audio/pcm"  # for clients that compare
@@ -97,7 +96,7 @@ def rate_of(format: str, asked: int | None, model: int) -> int:
 
 
 def encode(samples: Samples, format: str, rate: int) -> bytes:
-    """A whole file at once. Raises ValueError for samples that are not finite, and what `encoder` raises."""
+    """A whole file at once. Raises EngineFailure for samples that are not finite, and what `encoder` raises."""
     file = io.BytesIO()
     whole = encoder(format, rate, file)
     whole.feed(quantise(samples))
@@ -113,8 +112,8 @@ def media_type(format: str, rate: int) -> str:
 def quantise(samples: Samples) -> Pcm:
     """Clip to full scale and round to the nearest of 2 * 32767 + 1 steps: 0 stays 0 and -1 mirrors 1.
 
-    Done once: every format is made from the same 16-bit samples. Raises ValueError for samples that are not finite.
+    Done once: every format is made from the same 16-bit samples. Raises EngineFailure for samples that are not finite.
     """
     if not np.isfinite(samples).all():
-        raise ValueError("the samples hold NaN or infinity, which no file can carry")
+        raise EngineFailure("The model produced values that are not numbers.")
     return np.rint(samples.clip(-1, 1) * FULL_SCALE).astype("<i2")

@@ -6,17 +6,14 @@ its turn. Blocks, so run it in a thread; knows no event loop and no HTTP.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from api.audio.assembler import Assembler
 from api.audio.edges import Samples
 from api.audio.encoders import Encoder, Output
 from api.audio.formats import encoder, quantise
 from api.audio.mastering import Master
-from runners.errors import EngineFailure
 from runners.types import Audio, Event, PieceDone, StopReason
-
-NOT_FINITE: Final = "The model produced values that are not numbers."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +95,8 @@ class Recording:
             self._encoder.abandon()
 
     def _encode(self, samples: Samples) -> None:
-        if not samples.size:
-            return
-        try:
-            pcm = quantise(samples)
-        except ValueError:
-            raise EngineFailure(NOT_FINITE) from None
-        self._opened().feed(pcm)
+        if samples.size:
+            self._opened().feed(quantise(samples))
 
     def _opened(self) -> Encoder:
         if self._encoder is None:

@@ -8,25 +8,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from api.described import AUDIO_HEADERS, SEGMENTS
 from api.error_responses import answer
 from runners.errors import InvalidInput
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#*,]+")  # as browsers send it: no path, no slash at the end
 METHODS = ("DELETE", "GET", "HEAD", "POST", "PUT")
-EXPOSED = (  # what scripts may read of our answers, beside the body
-    "X-Seed",
-    "X-Audio-Duration",
-    "X-Sample-Rate",
-    "X-Language",
-    "X-Queue-Wait",
-    "X-Segments",
-    "X-Nothing-To-Say",
-    "X-Request-ID",
-    "Retry-After",
-    "RateLimit-Limit",
-    "RateLimit-Remaining",
-    "RateLimit-Reset",
-)
+LIMITS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+EXPOSED = (*AUDIO_HEADERS, *SEGMENTS, "X-Request-ID", "Retry-After", *LIMITS)  # what scripts may read, beside the body
 
 
 class CrossOrigin(CORSMiddleware):

@@ -3,11 +3,10 @@
 from typing import Annotated, Final
 
 import numpy as np
-from fastapi import Depends
 from fastapi.concurrency import run_in_threadpool
 from numpy.typing import ArrayLike
-from starlette.requests import Request
 
+from api.here import here
 from api.runner_client import RunnerClient
 from api.sent_voice import SentVoice, packed
 from api.synthesis import Synthesis
@@ -49,12 +48,7 @@ class LatentsHolder:
         return await run_in_threadpool(packed, gpt_cond_latent, speaker_embedding, await self._runner.model())
 
 
-def _of_this_server(request: Request) -> LatentsHolder:
-    holder: LatentsHolder = request.app.state.latents
-    return holder
-
-
-Holder = Annotated[LatentsHolder, Depends(_of_this_server)]
+Holder = Annotated[LatentsHolder, here("latents")]
 
 
 def listed(latents: StyleLatents) -> dict[str, list[float]]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from babel import Locale, UnknownLocaleError
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import APIRouter, Body, Path, Query
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.requests import Request
@@ -18,12 +18,13 @@ from starlette.responses import Response
 from api.audio.formats import media_type
 from api.body import Body as RequestBody
 from api.described import BINARY, RATE, errors
+from api.here import here
 from api.language import AUTO
 from api.live_response import LiveResponse
 from api.paths import prefix_of
 from api.responses import unmade, while_connected
 from api.runner_client import RunnerClient
-from api.schemas import Language, SimpleRequest, Temperature, Text, number
+from api.schemas import SAMPLING, Language, SimpleRequest, Temperature, Text, number
 from api.synthesis import Synthesis
 from api.voices.library import VoiceLibrary
 
@@ -98,18 +99,9 @@ class XttsApiServer:
         await run_in_threadpool(self._library.resolve, _voice(wish.speaker_wav), speakers=speakers)
 
     def request(self, wish: Wish) -> SimpleRequest:
-        settings = self.settings
-        return SimpleRequest(
-            text=wish.text,
-            voice=_voice(wish.speaker_wav),
-            language=wish.language,
-            output_format="wav",
-            temperature=settings.temperature,
-            speed=settings.speed,
-            repetition_penalty=settings.repetition_penalty,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-        )
+        settings = self.settings.model_dump(include={"speed", *SAMPLING})
+        voice = _voice(wish.speaker_wav)
+        return SimpleRequest(text=wish.text, voice=voice, language=wish.language, output_format="wav", **settings)
 
 
 def _voice(speaker_wav: str) -> str:
@@ -124,13 +116,8 @@ def _english(code: str) -> str:
         return code
 
 
-def _of_this_server(request: Request) -> XttsApiServer:
-    routes: XttsApiServer = request.app.state.xtts_api_server
-    return routes
-
-
 router = APIRouter(tags=["xtts-api-server"], responses=errors(503))
-Routes = Annotated[XttsApiServer, Depends(_of_this_server)]
+Routes = Annotated[XttsApiServer, here("xtts_api_server")]
 
 
 @router.get("/speakers")

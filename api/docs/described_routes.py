@@ -9,10 +9,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel
 
+from api.bodies import FORMS
 from api.delivery import SpeechAnswer
 from api.described import BINARY, SEGMENTS, audio_file, errors
-from api.forms import FORMS
 from api.jobs.schemas import LongRequest
+from api.responses import Health
 from api.schemas import SegmentedRequest, SimpleRequest, StreamRequest
 
 ZIP: Final = {"application/zip": BINARY}
@@ -50,26 +51,6 @@ CHAPTERS: Final = {
         ]
     },
 }
-
-
-class Slots(BaseModel):
-    total: int
-    live: int
-    waiting: int
-    bulk_waiting: int
-
-
-class Health(BaseModel):
-    status: str
-    model_loaded: bool
-    model: str
-    demo: bool
-    notice: str = ""
-    device: str
-    sample_rate: int
-    languages: list[str]
-    speakers: list[str]
-    slots: Slots
 
 
 def or_form(body: type[BaseModel]) -> dict[str, Any]:

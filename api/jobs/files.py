@@ -14,13 +14,14 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from api.age import age
 from api.errors import StorageFailure, UnknownJob
+from api.jobs.batches import batches
 from api.jobs.manifest import NAME, Entry, Manifest
 from api.jobs.schemas import LongRequest
 from runners.storage import Storage, StoredFile
@@ -29,7 +30,7 @@ from runners.whole_file import private_folder
 JOBS: Final = "jobs"
 ID: Final = re.compile(r"[0-9a-f]{32}")
 MOST_READ: Final = 32  # samples whose files are read at once
-MOST_BYTES: Final = 8 * 2**20  # of them
+MOST_BYTES: Final = 8 * 2**20  # of them; a larger one's come in pieces
 NO_JOB: Final = "There is no such job; one that is over is kept for a day."
 EARLIER: Final = "progress.json"  # an earlier version's jobs have it: they were folders alone
 EARLIER_ENDS: Final = ("canceled", "failed")
@@ -88,7 +89,7 @@ class JobFiles:
     def _pack(self, id: str, manifest: Manifest, content: bytes, to: Path) -> None:
         with zipfile.ZipFile(to, "w") as archive:
             archive.writestr(NAME, content)
-            for entries in _together(manifest.samples):
+            for entries in batches(manifest.samples, MOST_READ, lambda entry: entry.bytes, MOST_BYTES):
                 keys = {_key(id, f"files/{name}"): name for entry in entries for name in entry.files}
                 found = self._storage.read_all(keys) if len(entries) > 1 else {}
                 for key, name in keys.items():
@@ -141,17 +142,6 @@ class JobFiles:
     def adopted(self, id: str) -> None:
         """It is in the database now."""
         self._storage.delete(_key(id, EARLIER))
-
-
-def _together(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """Whose files are read at once; a large one alone."""
-    batch: list[Entry] = []
-    for entry in entries:
-        if batch and (len(batch) == MOST_READ or sum(each.bytes for each in batch) + entry.bytes > MOST_BYTES):
-            yield batch
-            batch = []
-        batch.append(entry)
-    yield batch
 
 
 def _key(id: str, name: str) -> str:

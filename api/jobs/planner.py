@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from api.jobs.passages import passages
 from api.jobs.render import Passage, RenderTask
 from api.jobs.schemas import LONGEST_SILENCE, MOST_PARTS, LongRequest, Sample
-from api.passages import passages
 from api.plan import Phrase, Planner
 from runners.errors import InvalidInput, SpeechError, StorageAway
 from runners.types import ModelCard

@@ -13,7 +13,7 @@ from api.audio.subtitles import subtitles
 from api.jobs.manifest import Entry, SampleFault
 from api.jobs.schemas import Sample
 from api.plan import Phrase, cues
-from api.runner_client import UtteranceAudio
+from api.runner_client import Pieces
 from runners.errors import SpeechError
 from runners.types import Audio, Event, PieceDone, StopReason, Utterance
 from runners.whole_file import whole_file, write_whole
@@ -35,9 +35,9 @@ class RenderTask:
     error: SpeechError | None = None
     done: set[int] = field(default_factory=set)  # passages
 
-    def keep(self, index: int, audio: UtteranceAudio) -> None:
+    def keep(self, index: int, audio: Pieces) -> None:
         """Puts a passage where `finish` finds it. Blocks."""
-        np.savez(self._path(index), *audio.pieces)
+        np.savez(self._path(index), *audio)
 
     def finish(self, folder: Path) -> Entry:
         """The manifest's entry; the file, if there is one, is then in `folder`. Takes as long as the audio is long."""

@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.described import errors
 from api.errors import JobsAway, UnknownJob
+from api.here import here
 from api.jobs.jobs import Jobs
 from api.jobs.schemas import LongRequest
 from api.jobs.state import JobStatus
@@ -58,17 +59,12 @@ async def _events(jobs: Jobs, job: JobStatus) -> AsyncIterator[str]:
             return  # it was over, and has been removed
 
 
-def _of_this_server(request: Request) -> Jobs:
-    jobs: Jobs = request.app.state.jobs
-    return jobs
-
-
 def _caller(request: Request) -> str:
     return str(request.user.display_name)
 
 
 router = APIRouter(prefix="/generate/long", tags=["Long jobs"])
-JobsHere = Annotated[Jobs, Depends(_of_this_server)]
+JobsHere = Annotated[Jobs, here("jobs")]
 Caller = Annotated[str, Depends(_caller)]
 Key = Annotated[
     str | None,

@@ -16,8 +16,8 @@ from pydantic import (
 )
 
 from api.body import Body
+from api.jobs.passages import paragraphs
 from api.names import composed, is_name
-from api.passages import paragraphs
 from api.schemas import MAX_SILENCE, Part, SegmentedRequest, Segments, Settings, SimpleRequest, Text
 
 MOST_SAMPLES = 10_000

@@ -5,13 +5,14 @@ A job that was begun before goes on where it stopped: steps that are recorded ar
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from api.audio.edges import Samples
+from api.jobs.batches import batches
 from api.jobs.files import JobFiles
 from api.jobs.manifest import Entry, Manifest
 from api.jobs.planner import JobPlanner
@@ -20,7 +21,7 @@ from api.jobs.schemas import Sample
 from api.jobs.state import Progress
 from api.jobs.threads import JobThreads
 from api.loudness import WORDS, VoiceLoudness
-from api.runner_client import RunnerClient, UtteranceAudio
+from api.runner_client import Pieces, RunnerClient
 from runners.errors import EngineFailure, ModelLoading, SpeechError, StorageAway
 from runners.types import Status, Utterance
 
@@ -37,7 +38,7 @@ TELL = 1.0  # seconds between two notes of how far it is
 LOADING = 2.0  # seconds until a runner that loads is asked again
 
 Call = list[tuple[RenderTask, int]]  # passages, by their indices
-Outcome = UtteranceAudio | SpeechError
+Outcome = Pieces | SpeechError
 Step = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]  # gives what the function gives, now or once before
 
 
@@ -83,7 +84,8 @@ class Work:
         status = await self._ready()
         self._rate = status.model.sample_rate
         plan = await self._next_step()(partial(self._plan, status))
-        steps = [(self._next_step(), batch) for batch in _batches(self._samples, plan["samples"])]
+        cut = batches(self._samples, plan["samples"], _sample_text, LARGEST_CALL_TEXT)
+        steps = [(self._next_step(), batch) for batch in cut]
         last = self._next_step()
         at_once = min(2 + status.load.slots // 4, MOST_CALLS)
         calls = asyncio.Semaphore(at_once)
@@ -124,7 +126,7 @@ class Work:
     async def _say(self, words: Utterance) -> Sequence[Samples]:
         """Nothing, where a voice cannot say them: its samples will tell why."""
         [outcome] = await self._synthesize([words])
-        return outcome.pieces if isinstance(outcome, UtteranceAudio) else ()
+        return () if isinstance(outcome, SpeechError) else outcome
 
     async def _make(
         self, batch: Sequence[Sample], loudness: dict[str, float | None], calls: asyncio.Semaphore
@@ -139,7 +141,9 @@ class Work:
                 if task.audio and task.audio.loudness is not None and loudness:
                     task.audio = replace(task.audio, measured=loudness.get(str(task.audio.file_rate)))
             largest = min(CALL_PER_SLOT * status.load.slots, LARGEST_CALL)
-            await _all(self._call(call, calls, live) for call in _calls(tasks, largest))
+            passages = [(task, index) for task in tasks for index in range(len(task.passages))]
+            parted = batches(passages, largest, _passage_text, LARGEST_CALL_TEXT)
+            await _all(self._call(call, calls, live) for call in parted)
             entries = [await self._threads.run(self._finish, task, folder) for task in tasks]
         live.failed = sum(entry.error is not None for entry in entries)
         live.done = len(entries) - live.failed
@@ -155,15 +159,15 @@ class Work:
             call = [(task, index) for task, index in call if not task.error]
             outcomes = await self._synthesize([task.passages[index].utterance for task, index in call])
             for (task, index), outcome in zip(call, outcomes, strict=True):
-                if isinstance(outcome, UtteranceAudio):
-                    await self._threads.run(task.keep, index, outcome)
-                    task.done.add(index)
-                    live.passages_done += 1
-                    live.audio_seconds += sum(map(len, outcome.pieces)) / self._rate
-                elif isinstance(outcome, StorageAway):
+                if isinstance(outcome, StorageAway):
                     raise outcome  # it will come back: the step is tried again
-                else:
+                if isinstance(outcome, SpeechError):
                     task.error = outcome
+                    continue
+                await self._threads.run(task.keep, index, outcome)
+                task.done.add(index)
+                live.passages_done += 1
+                live.audio_seconds += sum(map(len, outcome)) / self._rate
         await self._tell()
 
     async def _over(self, batch: Sequence[Sample], samples: list[dict[str, Any]], **counted: float) -> None:
@@ -223,31 +227,12 @@ async def _all(tasks: Iterable[Coroutine[Any, Any, None]]) -> None:
         raise several.exceptions[0] from None
 
 
-def _batches(samples: Sequence[Sample], most: int) -> Iterator[list[Sample]]:
-    """The samples in order, so many at once."""
-    batch: list[Sample] = []
-    text = 0
-    for sample in samples:
-        size = sum(len(part.text.encode()) for part in sample.parts)
-        if batch and (len(batch) == most or text + size > LARGEST_CALL_TEXT):
-            yield batch
-            batch, text = [], 0
-        batch.append(sample)
-        text += size
-    yield batch
+def _sample_text(sample: Sample) -> int:
+    """Bytes."""
+    return sum(len(part.text.encode()) for part in sample.parts)
 
 
-def _calls(tasks: Sequence[RenderTask], largest: int) -> Iterator[Call]:
-    """The passages in order, so many at once."""
-    call: Call = []
-    text = 0
-    for task in tasks:
-        for index, passage in enumerate(task.passages):
-            size = len(passage.utterance.text.encode())
-            if call and (len(call) == largest or text + size > LARGEST_CALL_TEXT):
-                yield call
-                call, text = [], 0
-            call.append((task, index))
-            text += size
-    if call:
-        yield call
+def _passage_text(passage: tuple[RenderTask, int]) -> int:
+    """Bytes."""
+    task, index = passage
+    return len(task.passages[index].utterance.text.encode())

@@ -35,11 +35,11 @@ class ElevenLabs:
         text = content.get("text")
         if not isinstance(text, str):
             raise InvalidInput("text: a string is needed", param="text")
-        if text:
-            yield parse({"type": "text", "text": text})
         if not text:
             yield Close(type="close")
-        elif content.get("flush") is True:
+            return
+        yield parse({"type": "text", "text": text})
+        if content.get("flush") is True:
             yield Flush(type="flush")
 
     def key(self, content: Mapping[str, Any]) -> str | None:

@@ -8,8 +8,7 @@ from api.audio.edges import Samples
 from api.audio.encoders import Stream
 from api.audio.formats import encoder, quantise
 from api.audio.mastering import Master
-from api.audio.recording import NOT_FINITE, AudioSpec
-from runners.errors import EngineFailure
+from api.audio.recording import AudioSpec
 
 PACE: Final = 15.0  # characters a second, for a piece whose length is not known yet
 
@@ -92,12 +91,8 @@ class Track:
         return characters
 
     def _encode(self, samples: Samples) -> None:
-        try:
-            pcm = quantise(samples)
-        except ValueError:
-            raise EngineFailure(NOT_FINITE) from None
-        if pcm.size:
-            self._encoder.feed(pcm)
+        if samples.size:
+            self._encoder.feed(quantise(samples))
 
     def _taken(self) -> bytes:
         data = bytes(self._bytes)

@@ -48,10 +48,10 @@ class ServiceMetrics:
         self.duration.labels(method, route).observe(seconds)
 
 
-def unfinished_jobs(registry: CollectorRegistry | None = None) -> Gauge:
+def unfinished_jobs() -> Gauge:
     """Every server that shares the jobs sees them all, so the most that one sees is how many there are."""
     text = "Long jobs that are not over, on all servers that share them."
-    return Gauge("xtts_unfinished_jobs", text, registry=registry or CollectorRegistry(), multiprocess_mode="livemax")
+    return Gauge("xtts_unfinished_jobs", text, registry=CollectorRegistry(), multiprocess_mode="livemax")
 
 
 def exposition(folder: Path) -> bytes:

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import APIRouter, Body, Path, Query
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from api.audio.formats import PLAIN_PCM
 from api.config import ServerConfig
 from api.described import AUDIO, AUDIO_HEADERS, OpenAIErrorBody, errors
 from api.errors import UnknownModel
+from api.here import here
 from api.language import AUTO
 from api.live_response import LiveResponse
 from api.openai.schemas import (
@@ -101,14 +102,9 @@ class OpenAIRoutes:
         )
 
 
-def _of_this_server(request: Request) -> OpenAIRoutes:
-    routes: OpenAIRoutes = request.app.state.openai
-    return routes
-
-
 EXAMPLES: Final = {"speech": {"value": {"model": "tts-1", "input": "Jó napot kívánok!", "voice": "alloy"}}}
 router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=errors(503, body=OpenAIErrorBody))
-Routes = Annotated[OpenAIRoutes, Depends(_of_this_server)]
+Routes = Annotated[OpenAIRoutes, here("openai")]
 
 
 @router.post(

@@ -142,6 +142,7 @@ class BucketVoices:
         try:
             content = self._storage.read(_key(name))
         except FileNotFoundError:
+            self._learn(name, None)  # another server has deleted it
             return False
         self._storage.delete(_key(name))
         self._learn(name, None)

@@ -94,12 +94,16 @@ def profile_of(
 ) -> VoiceProfile:
     """Raises Fault."""
     blend = settings.default_blend if settings.default_blend is not None else dict.fromkeys(styles, 1.0)
+    try:
+        blend = normalise(blend, styles)
+    except BadBlend as error:
+        raise Fault(f"{SETTINGS_FILE}: default_blend: {error}") from error
     return VoiceProfile(
         name,
         folder,
         settings.language,
         styles,
-        _default_blend(blend, styles),
+        blend,
         settings.licence,
         settings.pronunciations or {},
         settings.loudness,
@@ -167,10 +171,3 @@ def _found(folder: Path) -> dict[str, Path]:
     if not styles:
         raise Fault("there is no audio file in its folder")
     return styles
-
-
-def _default_blend(blend: Mapping[str, float], styles: Collection[str]) -> dict[str, float]:
-    try:
-        return normalise(blend, styles)
-    except BadBlend as error:
-        raise Fault(f"{SETTINGS_FILE}: default_blend: {error}") from error

@@ -32,69 +32,26 @@ EXAMPLE: Final = "-F name=anna -F language=hu -F neutral=@clip.wav"
 CLIP: Final = "clip"  # the one field of a form that is only judged
 ONE_EXAMPLE: Final = f"-F {CLIP}=@clip.wav"
 
-_CLIP: Final[dict[str, Any]] = {
-    "type": "string",
-    "format": "binary",
-    "description": f"A clip; the field is its style, of any name. Up to {MOST_CLIPS}.",
-}
 
-# The body's schema for the documentation, as the form is read by hand.
-DOCUMENTED: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["name"],
-                    "properties": {
-                        "name": {"type": "string", "maxLength": LONGEST, "description": NAME_RULE, "example": "anna"},
-                        "language": {"type": "string", "example": "hu"},
-                        **dict.fromkeys(("neutral", "excitement", "question"), _CLIP),
-                        LATENTS: {**_CLIP, "description": "In place of clips."},
-                    },
-                    "additionalProperties": _CLIP,
-                }
-            }
-        },
-    }
-}
+def _documented(fields: dict[str, Any], required: list[str], **more: Any) -> dict[str, Any]:
+    """For a route's `openapi_extra`: its form, which is read by hand."""
+    schema = {"type": "object", "required": required, "properties": fields, **more}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
-OPENAI_FORM: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["name", SAMPLE],
-                    "properties": {
-                        "name": {"type": "string", "maxLength": LONGEST, "example": "anna"},
-                        SAMPLE: {"type": "string", "format": "binary"},
-                        CONSENT: {"type": "string"},
-                        "language": {"type": "string", "example": "hu"},
-                    },
-                }
-            }
-        },
-    }
+_FILE: Final = {"type": "string", "format": "binary"}
+_CLIP: Final = {**_FILE, "description": f"A clip; the field is its style, of any name. Up to {MOST_CLIPS}."}
+_TEXTS: Final = {
+    "name": {"type": "string", "maxLength": LONGEST, "description": NAME_RULE, "example": "anna"},
+    "language": {"type": "string", "example": "hu"},
 }
+_STYLES: Final = dict.fromkeys(("neutral", "excitement", "question"), _CLIP)
 
-ONE_CLIP: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [CLIP],
-                    "properties": {CLIP: {"type": "string", "format": "binary"}},
-                }
-            }
-        },
-    }
-}
+DOCUMENTED: Final = _documented(
+    {**_TEXTS, **_STYLES, LATENTS: {**_FILE, "description": "In place of clips."}}, ["name"], additionalProperties=_CLIP
+)
+OPENAI_FORM: Final = _documented({**_TEXTS, SAMPLE: _FILE, CONSENT: {"type": "string"}}, ["name", SAMPLE])
+ONE_CLIP: Final = _documented({CLIP: _FILE}, [CLIP])
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,13 +69,6 @@ class VoiceLibrary:
         for fault in self.faults():
             log.warning("%s", fault.message)
 
-    def get(self, name: str) -> VoiceProfile:
-        """Raises UnknownVoice when there is no such folder, BrokenVoice when it is not in order."""
-        profile = self.find(name)
-        if profile is None:
-            raise self._unknown(name, speakers=())
-        return profile
-
     def resolve(
         self, voice: str, style: str | Mapping[str, float] | None = None, *, speakers: Sequence[str] = ()
     ) -> Voice:
@@ -84,8 +77,8 @@ class VoiceLibrary:
 
         `style`: None = the voice's default blend, a name = that reference alone, a mapping = those weights; of a blend
         each voice's own.
-        Raises what `get` raises, StorageAway where nobody can tell whether there is such a voice, and InvalidInput for
-        a style that the voice does not have or weights that blend nothing.
+        Raises UnknownVoice, BrokenVoice for one that is not in order, StorageAway where nobody can tell whether there
+        is such a voice, and InvalidInput for a style that the voice does not have or weights that blend nothing.
         """
         profile = self.find(voice)
         if profile is not None:

@@ -4,24 +4,26 @@ import dataclasses
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Path
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.described import errors
+from api.described import BINARY, errors
 from api.errors import BuiltInVoice
+from api.here import here
 from api.paths import prefix_of
 from api.runner_client import RunnerClient
 from api.voices.bucket import BucketVoices
-from api.voices.clip_judge import Verdict
-from api.voices.form import DOCUMENTED, ONE_CLIP
+from api.voices.clip_judge import Verdict, judge
+from api.voices.form import DOCUMENTED, LATENTS, ONE_CLIP, read_clip, read_form
 from api.voices.library import VoiceLibrary
 from api.voices.listing import Judgement, VoiceDescription, VoiceList, VoiceListing
 from api.voices.settings import VoiceSettings
-from api.voices.store import VoiceStore
-from api.voices.upload import Intake, VoiceUploads
+from api.voices.store import VoiceStore, already_there
+from api.voices.upload import Intake
 from runners.conditioning.voice_file import VoiceLatents
+from runners.errors import SpeechError
 from runners.types import ModelCard, Voice
 
 SPEAKERS_STYLE = "neutral"  # what the one style of a model's speaker is called in a latents file
@@ -36,9 +38,9 @@ class VoiceRoutes:
         self._library = library
         self._store = store
         self._runner = runner
-        verdicts: dict[str, Verdict] = {}  # by the clips' digests
-        self._listing = VoiceListing(library, store, verdicts)
-        self._uploads = VoiceUploads(store, library, runner, verdicts, intake)
+        self._intake = intake
+        self._verdicts: dict[str, Verdict] = {}  # of clips that were judged already, by their digests
+        self._listing = VoiceListing(library, store, self._verdicts)
 
     async def all(self) -> VoiceList:
         return await run_in_threadpool(self._listing.all, await self._runner.model())
@@ -47,12 +49,41 @@ class VoiceRoutes:
         return await run_in_threadpool(self._listing.one, name, await self._runner.model())
 
     async def upload(self, request: Request, response: Response) -> VoiceDescription:
-        name = await self._uploads.take(request)
+        name = await self._take(request)
         response.headers["Location"] = f"{prefix_of(request.scope)}/voices/{quote(name)}"
         return await self.one(name)
 
+    async def _take(self, request: Request) -> str:
+        """The name of the voice that is there now, for all processes.
+
+        Raises WrongMediaType, BodyTooLarge, ClientGone, InvalidInput, VoiceExists, UnfitClip, UnreadableLatents,
+        ForeignLatents, StorageFailure, StorageAway, EngineFailure, and ModelLoading: latents are computed before a
+        voice is taken.
+        """
+        model = await self._runner.model()
+        async with read_form(request) as form:
+            if form.name in model.speakers or await run_in_threadpool(self._library.holds, form.name):
+                raise already_there(form.name)
+            async with contextmanager_in_threadpool(self._store.draft()) as draft:
+                taken = await self._intake.fill(form, draft, model)
+                for style, voice in taken.styles.items():
+                    await self._condition(voice, LATENTS if form.latents else style)
+                await run_in_threadpool(self._store.publish, draft, form.name, taken.verdicts)
+                self._verdicts |= taken.verdicts
+        return form.name
+
+    async def _condition(self, voice: Voice, field: str) -> None:
+        """What the model makes no latents of is refused now; what it does is in the cache when the voice is used."""
+        try:
+            await self._runner.latents({field: voice})
+        except SpeechError as error:
+            error.param = field
+            raise
+
     async def judge(self, request: Request) -> Judgement:
-        verdict = await self._uploads.judge(request)
+        """Of a clip that is not to be kept. Raises WrongMediaType, BodyTooLarge, ClientGone, InvalidInput."""
+        async with read_clip(request) as clip, self._intake.judging:
+            verdict = await run_in_threadpool(lambda: judge(clip.file.read()))
         return Judgement(facts=verdict.facts, faults=list(verdict.faults), warnings=list(verdict.warnings))
 
     async def delete(self, name: str) -> None:
@@ -83,15 +114,9 @@ class VoiceRoutes:
         return self._library.by_style(profile), settings
 
 
-def _of_this_server(request: Request) -> VoiceRoutes:
-    routes: VoiceRoutes = request.app.state.voices
-    return routes
-
-
 router = APIRouter(tags=["Voices"], responses=errors(503))
-Routes = Annotated[VoiceRoutes, Depends(_of_this_server)]
+Routes = Annotated[VoiceRoutes, here("voices")]
 Name = Annotated[str, Path(examples=["default"])]
-BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.get("/voices")

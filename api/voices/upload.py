@@ -1,4 +1,4 @@
-"""Takes a voice in: checks its form, judges its clips, has the model compute its latents, and only then publishes it.
+"""Takes what is sent of a voice into a draft: clips, each judged, or latents.
 
 What blocks (files, decoders) runs in the threads of `run_in_threadpool`, where it holds up neither the event loop nor
 the threads in which streams are encoded.
@@ -10,22 +10,18 @@ import hashlib
 from pathlib import PurePath
 from typing import Final
 
-from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
+from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
 
 from api.language import matched_language
-from api.runner_client import RunnerClient
-from api.voices.bucket import BucketVoices
 from api.voices.clip_judge import Verdict, judge
 from api.voices.folder import AUDIO, LATENTS_FILE, check_voice
-from api.voices.form import LATENTS, VoiceForm, read_clip, read_form
-from api.voices.library import VoiceLibrary
+from api.voices.form import LATENTS, VoiceForm
 from api.voices.settings import SETTINGS_FILE, Fault, VoiceSettings, faults_of
-from api.voices.store import Draft, VoiceStore, already_there
+from api.voices.store import Draft
 from runners.conditioning.voice_file import VoiceLatents
-from runners.errors import InvalidInput, SpeechError, UnreadableLatents
+from runners.errors import InvalidInput, UnreadableLatents
 from runners.types import ModelCard, Reference, Voice
 
 AT_ONCE: Final = 4  # clips that are judged: each takes 150 MB at most, and a slow one must not stop other uploads
@@ -52,7 +48,8 @@ class Intake:
 
     async def fill(self, form: VoiceForm, draft: Draft, model: ModelCard) -> Taken:
         """Raises UnfitClip, UnreadableLatents, InvalidInput, StorageFailure."""
-        form = _matched_language(form, model)
+        if form.language is not None:
+            form = dataclasses.replace(form, language=matched_language(form.language, model.languages))
         if form.latents is None:
             taken = await self._take_clips(form, draft)
         else:
@@ -79,55 +76,6 @@ class Intake:
         settings = VoiceSettings(language=form.language, references=files)
         await run_in_threadpool(draft.write, SETTINGS_FILE, settings.to_yaml())
         return Taken(settings, {style: Voice((reference,)) for style, reference in references.items()}, verdicts)
-
-
-class VoiceUploads:
-    def __init__(
-        self,
-        store: VoiceStore | BucketVoices,
-        library: VoiceLibrary,
-        runner: RunnerClient,
-        verdicts: dict[str, Verdict],
-        intake: Intake,
-    ) -> None:
-        """`verdicts`: of clips that are known to be fit, by their digests. Those of a new voice are added."""
-        self._store = store
-        self._library = library
-        self._runner = runner
-        self._verdicts = verdicts
-        self._intake = intake
-
-    async def take(self, request: Request) -> str:
-        """The name of the voice that is there now, for all processes.
-
-        Raises WrongMediaType, BodyTooLarge, ClientGone, InvalidInput, VoiceExists, UnfitClip, UnreadableLatents,
-        ForeignLatents, StorageFailure, StorageAway, EngineFailure, and ModelLoading: latents are computed before a
-        voice is taken.
-        """
-        model = await self._runner.model()
-        async with read_form(request) as form:
-            if form.name in model.speakers or await run_in_threadpool(self._library.holds, form.name):
-                raise already_there(form.name)
-            async with contextmanager_in_threadpool(self._store.draft()) as draft:
-                taken = await self._intake.fill(form, draft, model)
-                for style, voice in taken.styles.items():
-                    await self._condition(voice, LATENTS if form.latents else style)
-                await run_in_threadpool(self._store.publish, draft, form.name, taken.verdicts)
-                self._verdicts |= taken.verdicts
-        return form.name
-
-    async def judge(self, request: Request) -> Verdict:
-        """Of a clip that is not to be kept. Raises WrongMediaType, BodyTooLarge, ClientGone, InvalidInput."""
-        async with read_clip(request) as clip, self._intake.judging:
-            return await run_in_threadpool(lambda: judge(clip.file.read()))
-
-    async def _condition(self, voice: Voice, field: str) -> None:
-        """What the model makes no latents of is refused now; what it does is in the cache when the voice is used."""
-        try:
-            await self._runner.latents({field: voice})
-        except SpeechError as error:
-            error.param = field
-            raise
 
 
 def _take_clip(style: str, clip: UploadFile, draft: Draft) -> tuple[Verdict, Reference | None]:
@@ -163,10 +111,3 @@ def _ending(clip: UploadFile) -> str:
     """For people and their tools; a clip is read by its bytes, whatever its ending."""
     ending = PurePath(clip.filename or "").suffix.lower()
     return ending if AUDIO.fullmatch(f"clip{ending}") else ".clip"
-
-
-def _matched_language(form: VoiceForm, model: ModelCard) -> VoiceForm:
-    """Its language as the model spells it."""
-    if form.language is None:
-        return form
-    return dataclasses.replace(form, language=matched_language(form.language, model.languages))

@@ -60,17 +60,16 @@ def _sizes(files: Files, name: str, tensors: Mapping[str, TensorInfo]) -> dict[s
 def check_words(files: Files, name: str, config: Config, tensors: Mapping[str, TensorInfo]) -> None:
     """Raises ConfigurationError where vocabulary, weights and languages do not belong together."""
     vocabulary = read_vocabulary(files)
+    size = max(vocabulary.values()) + 1  # as upstream counts: up to the last number
     tokens = tensors["gpt.text_embedding.weight"].shape[0]
-    if vocabulary.size != tokens:
-        raise refusal(
-            files,
-            f"{name} holds {tokens} text tokens, {VOCABULARY} {vocabulary.size}: they are not of the same model.",
-        )
+    if size != tokens:
+        message = f"{name} holds {tokens} text tokens, {VOCABULARY} {size}: they are not of the same model."
+        raise refusal(files, message)
     if "languages" not in config:
-        config["languages"] = [each for each in UPSTREAM_LANGUAGES if tag_of(each) in vocabulary.tokens]
+        config["languages"] = [each for each in UPSTREAM_LANGUAGES if tag_of(each) in vocabulary]
     if not config["languages"]:
         raise refusal(files, f"{CONFIG} names no languages.")
-    if lacking := vocabulary.lacking(config["languages"]):
+    if lacking := [each for each in config["languages"] if tag_of(each) not in vocabulary]:
         tags = ", ".join(map(tag_of, lacking))
         raise refusal(
             files,

@@ -99,11 +99,8 @@ def _named_tensors(name: str, index: Any) -> tuple[str, dict[str, TensorInfo]]:
         return "a trainer's dump", {key.removeprefix("xtts."): tensor for key, tensor in tensors.items()}
     if state is content:
         return "a state dict", tensors
-    return ("upstream's, its config an object" if _is_object(content.get("config")) else "upstream's"), tensors
-
-
-def _is_object(config: object) -> bool:
-    return config is not None and not isinstance(config, dict)
+    as_object = not isinstance(content.get("config"), dict | None)
+    return ("upstream's, its config an object" if as_object else "upstream's"), tensors
 
 
 def _check_kind(files: Files, name: str, named: Mapping[str, object], tensors: Mapping[str, TensorInfo]) -> None:

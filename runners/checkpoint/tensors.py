@@ -161,10 +161,6 @@ def _rebuild(storage: _Storage, offset: int, size: tuple[int, ...], stride: tupl
     return TensorInfo(storage.dtype, tuple(size), storage.record, offset * width, tuple(stride))
 
 
-def _parameter(tensor: TensorInfo, *_: object) -> TensorInfo:
-    return tensor
-
-
 def _counts(counts: object) -> object:
     """Not the class itself: a pickle may set the attributes of a class that it is given, here those of a whole
     process's."""
@@ -175,7 +171,7 @@ _ALLOWED: dict[str, Any] = {
     "collections.OrderedDict": OrderedDict,
     "collections.Counter": _counts,  # milestones of the trainer's learning rate
     "torch._utils._rebuild_tensor_v2": _rebuild,
-    "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
     "TTS.tts.configs.xtts_config.XttsConfig": Ignored,
     "TTS.tts.configs.xtts_config.XttsArgs": Ignored,
     "TTS.tts.configs.xtts_config.XttsAudioConfig": Ignored,

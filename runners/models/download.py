@@ -4,6 +4,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -62,11 +63,7 @@ def _wanted(folder: RemoteFolder, weights: str | None) -> list[RemoteFile]:
     if name not in {file.name for file in files}:
         raise ConfigurationError(f"XTTS_MODEL={folder.url}: there is no {name}")
     sums = _manifest(folder)
-    return [file if file.digest else _with_digest(file, sums.get(file.name, "")) for file in files]
-
-
-def _with_digest(file: RemoteFile, digest: str) -> RemoteFile:
-    return RemoteFile(file.name, file.size, file.version, digest)
+    return [file if file.digest else replace(file, digest=sums.get(file.name, "")) for file in files]
 
 
 def _manifest(folder: RemoteFolder) -> dict[str, str]:
@@ -99,7 +96,7 @@ def _fetch(folder: RemoteFolder, files: Sequence[RemoteFile], target: Path, free
                 " It was thrown away: start again to fetch it anew. If it recurs, look at the disk and any proxy."
             )
         coming.rename(target / file.name)
-    if not folder.commit and any(folder.describe(file.name) != _with_digest(file, "") for file in files):
+    if not folder.commit and any(folder.describe(file.name) != replace(file, digest="") for file in files):
         for file in files:
             (target / file.name).unlink()
         raise ConfigurationError(f"XTTS_MODEL={folder.url} was changed while it was downloaded: start again.")

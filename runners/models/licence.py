@@ -20,7 +20,10 @@ def needs_consent(source: str, folder: Path) -> bool:
 
     A folder without licence and record is what operators tuned themselves: theirs to judge.
     """
-    return is_url(source) or is_url(recorded_source(folder) or "") or _carries_cpml(folder)
+    licence = folder / LICENCE
+    if is_url(source) or is_url(recorded_source(folder) or ""):
+        return True
+    return licence.is_file() and CPML in licence.read_text(errors="replace")
 
 
 def is_url(source: str) -> bool:
@@ -49,8 +52,3 @@ def recorded_source(folder: Path) -> str | None:
         if isinstance(source, str):
             return source
     return None
-
-
-def _carries_cpml(folder: Path) -> bool:
-    licence = folder / LICENCE
-    return licence.is_file() and CPML in licence.read_text(errors="replace")

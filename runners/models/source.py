@@ -142,15 +142,27 @@ def _at_hand(source: str, tos_agreed: bool) -> Path:
 
 
 def _from_store(source: str) -> Path:
-    from runners.models.store import stored_model
-
     tag, _, below = source.partition("/")
-    folder = stored_model(tag)
+    folder = _stored(tag)
     if folder is None:
         raise ConfigurationError(f"XTTS_MODEL={tag}: BentoML's store has no such model. `make model-import` adds one.")
     if not (folder / below).exists():
         raise ConfigurationError(f"XTTS_MODEL={source}: the model has no {below}")
     return folder / below
+
+
+def _stored(tag: str) -> Path | None:
+    """In the bento that a container serves, which has its models inside, or in the store."""
+    import bentoml  # takes a second
+    from bentoml.exceptions import BentoMLException
+
+    baked = Path(os.environ.get("BENTO_PATH", os.devnull), "models", *tag.split(":"))
+    if baked.is_dir():
+        return baked
+    try:
+        return Path(bentoml.models.get(tag).path)
+    except BentoMLException:  # there is none, or no tag can be written so
+        return None
 
 
 def _from_disk(source: str) -> Path:

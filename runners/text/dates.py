@@ -68,11 +68,8 @@ def _dated(found: re.Match[str], year: str, month: str, day: str, language: Lang
     if not (1 <= int(month) <= 12 and 1 <= int(day) <= 31 and len(year) == 4):
         return None
     before = word_before(found.string, found.start())
-    return Reading(found.end(), say_date(year, int(month), int(day), language, before) + _gap(found))
-
-
-def _gap(found: re.Match[str]) -> str:
-    return " " if found[0][-1:] in ("T", " ") else ""
+    gap = " " if found[0][-1:] in ("T", " ") else ""
+    return Reading(found.end(), say_date(year, int(month), int(day), language, before) + gap)
 
 
 def say_date(year: str | None, month: int, day: int, language: Language, before: str = "") -> str:

@@ -20,7 +20,7 @@ from runners.text.hungarian_dates import read_date as read_hungarian_date
 from runners.text.hungarian_dates import read_day, read_roman
 from runners.text.hungarian_dates import read_ordinal as read_hungarian_ordinal
 from runners.text.hungarian_dates import read_time as read_hungarian_time
-from runners.text.language import Language
+from runners.text.language import TABLES, Language
 from runners.text.mapped import Edit, MappedText
 from runners.text.phones import read_phone
 from runners.text.reading import MARKS, Reader, Reading
@@ -90,22 +90,19 @@ def _readers(language: Language) -> dict[str, tuple[Reader, ...]]:
 
 
 @lru_cache
-def language_of(code: str) -> Language:
-    """Raises FileNotFoundError for a language that has no table."""
-    return LANGUAGES.get(code, Language)(code)
+def language_of(code: str) -> Language | None:
+    """None for a language that has no table. `code`: without region."""
+    return LANGUAGES.get(code, Language)(code) if (TABLES / f"{code}.yaml").is_file() else None
 
 
 def normalise(text: MappedText, code: str) -> MappedText:
     """`code`: the language's, without region. A language that has no table stays as it is."""
-    try:
-        language = language_of(code)
-    except FileNotFoundError:
-        return text
-    return text.replace(_edits(text.text, language))
+    language = language_of(code)
+    return text.replace(_edits(text.text, language)) if language else text
 
 
 def _edits(text: str, language: Language) -> Iterator[Edit]:
-    readers, signs = _readers(language), _signs(language.code)
+    readers, signs = _readers(language), _signs(language)
     crowds = iter((_LATIN_CROWD if language.section("numbers").get("unspaced") else _CROWD).finditer(text))
     crowd = next(crowds, None)
     at, left = 0, 100 + len(text) // READ_EVERY
@@ -152,9 +149,8 @@ def _figures_alone(text: str, start: int, stop: int, language: Language) -> Edit
 
 
 @lru_cache
-def _signs(code: str) -> frozenset[str]:
+def _signs(language: Language) -> frozenset[str]:
     """What signs a reader might read, or begin with."""
-    language = language_of(code)
     sections = ("signs", "arithmetic", "currencies", "percent")
     return (
         frozenset("+-−–!<>*/±~≈(#@:½⅓⅔¼¾⅕⅛²³*^·.")

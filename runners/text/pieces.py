@@ -13,6 +13,7 @@ from threading import Lock
 
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
+from runners.checkpoint.vocabulary import tag_of
 from runners.errors import InvalidInput
 from runners.text.characters import visible
 from runners.text.mapped import Edit, MappedText
@@ -140,8 +141,7 @@ class TextFrontend:
         return str(self._tokenizer.preprocess_text(text.strip().lower(), code))
 
     def _piece(self, text: str, span: tuple[int, int], code: str) -> Piece:
-        tag = "zh-cn" if code == "zh" else code
-        written = f"[{tag}]{text}".replace(" ", "[SPACE]")
+        written = f"{tag_of(code)}{text}".replace(" ", "[SPACE]")
         return Piece(text, tuple(self._tokenizer.tokenizer.encode(written).ids), span)
 
 

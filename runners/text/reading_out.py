@@ -2,7 +2,6 @@
 
 from runners.text.characters import visible
 from runners.text.decoration import without_decoration
-from runners.text.language import Language
 from runners.text.lexicon import Terms, pronounce
 from runners.text.mapped import MappedText
 from runners.text.markdown import without_markup
@@ -15,16 +14,9 @@ def read_out(text: MappedText, language: str, terms: Terms, *, normalized: bool 
     `language` may carry a region. One that has no table here is cleaned, and read by the model's own normaliser.
     """
     code = language.lower().partition("-")[0]
-    text = pronounce(visible(text), terms, _known(code))
+    text = pronounce(visible(text), terms, language_of(code))
     return normalise(without_decoration(without_markup(text)), code) if normalized else text
 
 
 def has_something_to_say(text: str) -> bool:
     return any(map(str.isalnum, text))
-
-
-def _known(code: str) -> Language | None:
-    try:
-        return language_of(code)
-    except FileNotFoundError:
-        return None

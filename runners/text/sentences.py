@@ -57,7 +57,7 @@ def _ends(text: str, found: re.Match[str], code: str) -> bool:
             return False
         if _ROMAN.match(word):
             return False
-    if code in _COMPOUNDS and word.endswith(tuple(each[:-1] for each in language_of(code).section("compounds"))):
+    if code in _COMPOUNDS and word.endswith(_compounds(code)):
         return False
     if after[1].isdecimal() and word.lower() in ("no", "nr", "n", "p", "pp", "vol", "art", "fig"):
         return False
@@ -76,8 +76,11 @@ def _is_abbreviation(written: str, code: str) -> bool:
 
 @lru_cache
 def _abbreviations(code: str) -> frozenset[str]:
-    try:
-        keys = language_of(code).abbreviations if code else ()
-    except FileNotFoundError:
-        keys = ()
+    keys = language.abbreviations if (language := language_of(code)) else ()
     return frozenset(key.removesuffix(" #").removesuffix(" A").lower() for key in keys)
+
+
+@lru_cache
+def _compounds(code: str) -> tuple[str, ...]:
+    """Ends of words, without their full stops."""
+    return tuple(each[:-1] for each in language.section("compounds")) if (language := language_of(code)) else ()

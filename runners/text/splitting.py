@@ -14,18 +14,19 @@ _LETTER = re.compile(r"(?=\w)")  # before one: its accents stay with it
 _ANY = re.compile(r"")
 
 
-def split(text: str, limit: int, code: str = "", *, brief_start: bool = False) -> list[str]:
+def split(text: str, limit: int, code: str = "") -> list[str]:
     """The parts of `text` in order, each stripped, not empty and at most `limit` characters long.
 
     Only white space is lost. Each cut aims at an even share of what is left and takes the best kind of boundary within
     half a share of it, so that parts are few and none is a crumb. `code`: the language's, whose abbreviations end no
-    sentences. With `brief_start`, the first part of several is the first clause of 20 characters or more.
+    sentences.
     """
-    return [text[start:stop] for start, stop in cuts(text, limit, code, brief_start=brief_start)]
+    return [text[start:stop] for start, stop in cuts(text, limit, code)]
 
 
 def cuts(text: str, limit: int, code: str = "", *, brief_start: bool = False) -> list[tuple[int, int]]:
-    """As `split`, the places of the parts."""
+    """As `split`, the places of the parts. With `brief_start`, the first of several is the first clause of BRIEF
+    characters or more."""
     found = []
     at, end = _stripped(text, 0, len(text))
     brief = brief_start and end - at > limit

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from api.address_fields import AddressFields
 from api.audio.subtitles import Cue
+from api.bodies import Bodies
 from api.delivery import deliver, wants_json
 from api.synthesis import Rendered
 
@@ -108,7 +108,7 @@ async def echo(request: Request) -> Response:
 )
 def test_subtitles_in_the_address(path: str, body: str, there: Any) -> None:
     app = Starlette(routes=[Route("/{path:path}", echo, methods=["POST"])])
-    client = TestClient(AddressFields(app, path="/generate/", long="/generate/long"))
+    client = TestClient(Bodies(app, uploads=(), speech="/generate/", long="/generate/long"))
     answer = client.post(path, content=body).json()
     assert answer["length"]
     assert json.loads(answer["body"]) == there

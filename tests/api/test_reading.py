@@ -59,6 +59,15 @@ def test_a_line_by_sentence_in_the_callers_own_words() -> None:
     assert line.source(text).startswith("Ki** írta")
 
 
+def test_a_sentence_goes_on_after_what_was_said_and_ends_with_its_paragraph() -> None:
+    [line] = lines("“Are you there?” she asked.\n\nNobody answered her\n\nSo she went home.", "en", (), normalize=True)
+    assert [each.text for each in by_sentence(line, "en")] == [
+        '"Are you there?" she asked.',
+        "Nobody answered her",
+        "So she went home.",
+    ]
+
+
 @given(
     st.lists(st.sampled_from(["word", "Dr.", "18", "? ", "! ", ". ", "\n", "\n\n", " ", "です。", "😀"]), max_size=40)
 )

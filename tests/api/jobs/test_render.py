@@ -11,7 +11,6 @@ from api.audio.recording import AudioSpec
 from api.jobs.render import Passage, RenderTask
 from api.jobs.schemas import Sample
 from api.plan import Phrase
-from api.runner_client import UtteranceAudio
 from runners.types import Utterance, Voice
 
 RATE = 24_000
@@ -25,7 +24,7 @@ def task(folder: Path, passages: int, seconds: float, pause: float = 0.0) -> Ren
     made = RenderTask(sample, [Passage(part, utterance) for part in range(passages)], phrases, audio, folder / "0")
     half = np.full(round(seconds * RATE / 2), 0.1, np.float32)
     for index in range(passages):
-        made.keep(index, UtteranceAudio((half, half), ()))
+        made.keep(index, (half, half))
         made.done.add(index)
     return made
 

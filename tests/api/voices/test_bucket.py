@@ -70,7 +70,7 @@ def test_a_draft_becomes_a_voice_whole(bucket: Bucket, url: str, tmp_path: Path)
     assert list((tmp_path / "drafts").iterdir()) == []
     other.refresh()
     library = VoiceLibrary(tmp_path / "none", bucket=other)
-    profile = library.get("anna")
+    profile = library.find("anna")
     clip = profile.styles["neutral"]
     assert isinstance(clip, StoredClip)
     assert (clip.name, clip.digest, clip.verdict) == ("neutral.wav", digest, verdict)

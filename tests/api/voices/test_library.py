@@ -48,7 +48,7 @@ def weights(voice: Voice) -> dict[str, float]:
 
 def test_a_folder_of_clips_is_a_voice(tmp_path: Path) -> None:
     voice_folder(tmp_path, "anna", "calm.wav", "glad.FLAC", "notes.txt", ".hidden.wav")
-    profile = VoiceLibrary(tmp_path).get("anna")
+    profile = VoiceLibrary(tmp_path).find("anna")
     assert list(profile.styles) == ["calm", "glad"]
     assert profile.language is None
     assert profile.default_blend == {"calm": 0.5, "glad": 0.5}
@@ -62,7 +62,7 @@ def test_voice_yaml_names_styles_language_and_blend(tmp_path: Path) -> None:
         "licence": "mine",
     }
     voice_folder(tmp_path, "anna", "Take 1.wav", "b.mp3", "unused.wav", settings=settings)
-    profile = VoiceLibrary(tmp_path).get("anna")
+    profile = VoiceLibrary(tmp_path).find("anna")
     assert profile.language == "zh-cn"
     assert {style: clip.name for style, clip in profile.styles.items()} == settings["references"]
     assert profile.default_blend == {"calm": 0.25, "glad": 0.75}
@@ -71,7 +71,7 @@ def test_voice_yaml_names_styles_language_and_blend(tmp_path: Path) -> None:
 
 def test_an_empty_voice_yaml_changes_nothing(tmp_path: Path) -> None:
     voice_folder(tmp_path, "anna", "calm.wav", settings="# nothing yet\n")
-    assert list(VoiceLibrary(tmp_path).get("anna").styles) == ["calm"]
+    assert list(VoiceLibrary(tmp_path).find("anna").styles) == ["calm"]
 
 
 def test_a_style_not_in_the_default_blend_is_still_there(tmp_path: Path) -> None:
@@ -153,14 +153,14 @@ def test_an_unknown_voice_is_named_beside_those_there_are(tmp_path: Path, name: 
     assert refused.value.type == "voice_not_found"
     assert refused.value.param == "voice"
     with pytest.raises(UnknownVoice, match="There are: anna, bela"):
-        library.get(name)
+        library.resolve(name)
 
 
 def test_a_library_that_is_not_there_is_empty(tmp_path: Path) -> None:
     library = VoiceLibrary(tmp_path / "nothing")
     assert library.profiles() == library.faults() == []
     with pytest.raises(UnknownVoice, match="There are: none"):
-        library.get("anna")
+        library.resolve("anna")
 
 
 def test_what_changes_at_run_time_is_seen(tmp_path: Path) -> None:
@@ -174,9 +174,9 @@ def test_what_changes_at_run_time_is_seen(tmp_path: Path) -> None:
     assert weights(library.resolve("anna")) == {"calm": 0.5, "glad": 0.5}
 
     (folder / "voice.yaml").write_text("language: hu")
-    assert library.get("anna").language == "hu"
+    assert library.find("anna").language == "hu"
     (folder / "voice.yaml").write_text("language: zh-cn")
-    assert library.get("anna").language == "zh-cn"
+    assert library.find("anna").language == "zh-cn"
 
     before = library.resolve("anna", "calm").references[0].digest
     (folder / "calm.wav").write_bytes(b"another clip of another length")
@@ -186,11 +186,11 @@ def test_what_changes_at_run_time_is_seen(tmp_path: Path) -> None:
     assert weights(library.resolve("anna")) == {"glad": 1}
     (folder / "glad.wav").unlink()
     with pytest.raises(BrokenVoice):
-        library.get("anna")
+        library.find("anna")
     (folder / "voice.yaml").unlink()
     folder.rmdir()
     with pytest.raises(UnknownVoice):
-        library.get("anna")
+        library.resolve("anna")
 
 
 BROKEN = {
@@ -258,7 +258,7 @@ def test_folders_that_are_no_voices_are_reported(tmp_path: Path) -> None:
 def test_a_clip_that_cannot_be_read_is_the_voices_fault(tmp_path: Path) -> None:
     folder = voice_folder(tmp_path, "anna", "calm.wav")
     library = VoiceLibrary(tmp_path)
-    library.get("anna")
+    library.find("anna")
     (folder / "calm.wav").unlink()
     (folder / "calm.wav").symlink_to(tmp_path / "nowhere")
     with pytest.raises(BrokenVoice, match="'anna'"):
@@ -294,7 +294,7 @@ def test_no_name_leads_out_of_the_folder(name: str) -> None:
 def test_the_voice_that_comes_with_the_server() -> None:
     library = VoiceLibrary(ROOT / "references")
     assert library.faults() == []
-    profile = library.get("default")
+    profile = library.find("default")
     assert profile.language == "hu"
     assert set(profile.styles) == {"neutral", "excitement", "question"}
     assert "espeak-ng" in (profile.licence or "")
@@ -316,7 +316,7 @@ def test_a_latents_file_stands_in_for_clips(tmp_path: Path) -> None:
     folder = voice_folder(tmp_path, "anna", settings={"language": "hu", "default_blend": {"calm": 3, "glad": 1}})
     (folder / "latents.safetensors").write_bytes(raw)
     library = VoiceLibrary(tmp_path)
-    profile = library.get("anna")
+    profile = library.find("anna")
     assert (profile.language, profile.checkpoint, list(profile.styles)) == ("hu", "one", ["glad", "calm"])
     digest, file = hashlib.sha256(raw).hexdigest(), str(folder / "latents.safetensors")
     assert library.resolve("anna").references == (
@@ -325,7 +325,7 @@ def test_a_latents_file_stands_in_for_clips(tmp_path: Path) -> None:
     )
     assert library.resolve("anna", "calm").references == (Reference(file, digest, 1, "calm"),)
     voice_folder(tmp_path, "bela", "calm.wav")
-    assert library.get("bela").checkpoint is None
+    assert library.find("bela").checkpoint is None
     assert library.resolve("bela").references[0].style is None
 
 
@@ -343,7 +343,7 @@ def test_latents_that_are_not_in_order(tmp_path: Path, file: str, raw: bytes, se
     folder = voice_folder(tmp_path, "anna", file, settings=settings)
     (folder / "latents.safetensors").write_bytes(raw)
     with pytest.raises(BrokenVoice, match=reason) as broken:
-        VoiceLibrary(tmp_path).get("anna")
+        VoiceLibrary(tmp_path).find("anna")
     assert str(tmp_path) not in broken.value.message
 
 
@@ -357,10 +357,10 @@ def test_of_equal_names_the_first_folder_counts(tmp_path: Path) -> None:
         ("bela", ["uploaded"]),
     ]
     shutil.rmtree(tmp_path / "own" / "anna")
-    assert list(library.get("anna").styles) == ["uploaded"]
+    assert list(library.find("anna").styles) == ["uploaded"]
     voice_folder(tmp_path / "own", "bela", settings="language: [")
     with pytest.raises(BrokenVoice):  # a broken one hides it too: otherwise it would change whose voice is heard
-        library.get("bela")
+        library.find("bela")
 
 
 class Meanwhile:
@@ -400,7 +400,7 @@ def test_a_voice_that_is_replaced_while_it_is_read_is_the_new_one(tmp_path: Path
     folder = voice_folder(tmp_path, "anna", "calm.wav")
     library = VoiceLibrary(tmp_path)
     with Meanwhile(folder / "voice.yaml", b"references: {calm: calm.wav}", replace):
-        assert list(library.get("anna").styles) == ["glad"]
+        assert list(library.find("anna").styles) == ["glad"]
 
 
 class Blend(dict[str, float]):

@@ -37,7 +37,7 @@ def test_a_draft_becomes_a_voice_whole(tmp_path: Path) -> None:
         assert not store.holds("anna")
         store.publish(draft, "anna")
     assert store.holds("anna")
-    assert library.get("anna").styles["neutral"].read_bytes() == b"clip"
+    assert library.find("anna").styles["neutral"].read_bytes() == b"clip"
     assert [entry.name for entry in store.folder.iterdir()] == ["anna"]
 
 

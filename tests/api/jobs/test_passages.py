@@ -8,9 +8,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.passages import paragraphs, passages
+from api.jobs.passages import paragraphs, passages
 
-TEXTS = yaml.safe_load((Path(__file__).resolve().parents[2] / "benchmarks" / "language_texts.yaml").read_text())
+TEXTS = yaml.safe_load((Path(__file__).resolve().parents[3] / "benchmarks" / "language_texts.yaml").read_text())
 LANGUAGES = ["en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi"]
 
 # Text that looks like any: words, numbers, ends of sentences, abbreviations, and what breaks patterns.
