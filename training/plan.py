@@ -13,13 +13,13 @@ class Plan:
     work: Path  # the folder that all is kept in; every step resumes from what it finds there
     kept: Path | None = WEIGHTS  # weights that training goes on from; None: from nothing
     sources: Path = Path("/")  # where Debian's packages of words and texts are unpacked
-    shard_count: int = 120  # of 240 utterances, 15 minutes of speech
+    shard_count: int = 232  # of 240 utterances, 15 minutes of speech
     audio_shards: int = 16  # of them with samples, for the vocoder and the speaker encoder
     codebook_shards: int = 8
-    gpt_steps: int = 10_000
-    speaker_steps: int = 400
-    vocoder_steps: int = 4_000
-    tuning_steps: int = 1_500  # of the vocoder, on the GPT's own latents
+    gpt_steps: int = 12_700
+    speaker_steps: int = 500
+    vocoder_steps: int = 16_500
+    tuning_steps: int = 600  # of the vocoder, on the GPT's own latents
 
     @property
     def device(self) -> str:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128), (256, 64))  # (FFT, hop)
-BLIND_TO_HARMONICS = RESOLUTIONS[2:]  # their windows are too short to tell F0
+BLIND_TO_HARMONICS = RESOLUTIONS[3:]  # whose window is too short to tell F0
 _FLOOR = 1e-3  # of a magnitude: what is softer is not heard
 
 

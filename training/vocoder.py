@@ -29,6 +29,7 @@ FIRST_CHANNELS, CHANNELS = 256, 128  # upstream has 512 and 256
 KERNELS, DILATIONS = (3, 7), (1, 3, 5)
 RATIO = OUTPUT_RATE / RATE
 ROWS, WINDOW = 8, 18  # codes
+WAVES = 4.0  # the weight of the pulses' samples beside spectra
 _PEAK_RATE, _TUNING_RATE = 1e-3, 4e-4
 _CLIPS, _CLIP_SECONDS = 4, 3
 
@@ -192,7 +193,7 @@ def _train(plan: Plan, name: str, steps: int, vocoder: Any, peak: float, speech:
         waves = made.new_zeros(())
         if high.any():  # real speech has other harmonics: what is compared with it does not see them
             spectra = spectra + spectral_distance(made[high], real[high], BLIND_TO_HARMONICS)
-            waves = waveform_distance(made[high], pulses[high])
+            waves = WAVES * waveform_distance(made[high], pulses[high])
         adam.zero_grad()
         (spectra + waves).backward()
         nn.utils.clip_grad_norm_(vocoder.parameters(), 5.0)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import torchaudio
 
 from runners.checkpoint.look import look_at
 from runners.config import EngineConfig
@@ -14,6 +16,8 @@ from runners.errors import InvalidInput
 from runners.synthesizer import Synthesizer
 from runners.types import Audio, PieceDone, StopReason, Utterance, Voice
 from runners.xtts.identity import checkpoint_identity
+from training.features import RATE as FEATURES_RATE
+from training.features import pitch
 
 RATE = 24_000
 MOST_BYTES = 24 * 2**20  # in the repository
@@ -67,6 +71,13 @@ def test_what_it_is(speech: Synthesizer, cache: Path, tmp_path: Path) -> None:
 
 def test_the_repository_holds_no_more_than_it_may() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < MOST_BYTES
+
+
+@pytest.mark.parametrize(("speaker", "hertz"), [("Demo Low", 93.75), ("Demo High", 187.5)])
+def test_a_voice_has_its_pitch(speech: Synthesizer, speaker: str, hertz: float) -> None:
+    (samples,), _ = synthesize(speech, said(TEXTS["hu"][2], "hu", speaker))
+    f0 = pitch(torchaudio.functional.resample(torch.from_numpy(samples), RATE, FEATURES_RATE))
+    assert float(f0[f0 > 0].median()) == pytest.approx(hertz, rel=0.02)
 
 
 @pytest.mark.parametrize("language", TEXTS)
