@@ -193,3 +193,12 @@ def test_everything_submitted_is_admitted_once_and_in_order(sequences: list[int]
         for sequence, _ in admitted:
             scheduler.retire(sequence)
     assert seen == sequences
+
+
+def test_bulk_gets_nothing_while_it_may_have_nothing() -> None:
+    scheduler: Scheduler[int] = Scheduler(4, MAX_WAITING, 1)
+    scheduler.submit_bulk([1, 2])
+    scheduler.submit([3])
+    assert [sequence for sequence, _ in scheduler.admit(bulk=False)] == [3]
+    assert scheduler.admit(bulk=False) == []
+    assert [sequence for sequence, _ in scheduler.admit()] == [1]
