@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from TTS.tts.models.xtts import Xtts
+from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 
 from benchmarks.texts import LANGUAGE
 from benchmarks.xtts import PREFIX
@@ -89,7 +89,6 @@ def reset_peak(device: torch.device) -> None:
         Path("/proc/self/clear_refs").write_text("5")  # 5: peak of the resident set, see proc(5)
 
 
-def halfway(xtts: Xtts, job: Job) -> list[int]:
+def halfway(tokenizer: VoiceBpeTokenizer, job: Job) -> list[int]:
     """Positions in each text's cache when half of its codes are there."""
-    encode = xtts.tokenizer.encode
-    return [PREFIX + len(encode(text.lower(), lang=LANGUAGE)) + job.codes // 2 for text in job.texts]
+    return [PREFIX + len(tokenizer.encode(text.lower(), lang=LANGUAGE)) + job.codes // 2 for text in job.texts]

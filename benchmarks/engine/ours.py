@@ -99,6 +99,6 @@ class Ours:
 
     def _profile(self, job: Job, seconds: float) -> Profile:
         watch = self._stopwatch
-        read = self._synthesizer._engine._decoder.bytes_per_step(halfway(self._synthesizer._model, job))
+        read = self._synthesizer._engine._decoder.bytes_per_step(halfway(self._synthesizer._model.tokenizer, job))
         step = statistics.median(watch.laps["step"])
         return Profile(seconds, watch.total("prefill"), step, read, watch.total("vocoder"))

@@ -82,5 +82,5 @@ class Upstream:
         watch, count = self._stopwatch, len(job.texts)
         prefill = sum(watch.laps["forward"][:: job.codes])
         step = (watch.total("generate") - prefill) / (count * (job.codes - 1))
-        lengths = halfway(self._xtts, job)[:1]
+        lengths = halfway(self._xtts.tokenizer, job)[:1]
         return Profile(seconds, prefill, step, bytes_of_step(self._xtts.gpt, lengths), watch.total("vocoder"))

@@ -104,12 +104,12 @@ def _settings(model: str, options: Options) -> dict[str, str]:
     }
 
 
-def _insides(model: Loaded, found: Findings) -> None:
+def _insides(loaded: Loaded, found: Findings) -> None:
     """What is measured in this process, on the full-size checkpoint."""
-    plan, steps = found.plan, model.steps
+    plan, steps = found.plan, loaded.steps
     voice = VoiceLibrary(REFERENCES).resolve("default")
-    latents_times(model, voice)  # what is built on first use is not counted
-    found.latents = [latents_times(model, voice) for _ in range(plan.rounds)]
+    latents_times(loaded, voice)  # what is built on first use is not counted
+    found.latents = [latents_times(loaded, voice) for _ in range(plan.rounds)]
     found.slot_bytes = steps.slot_bytes
     for _ in range(plan.rounds):
         for live in plan.slots:
