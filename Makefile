@@ -29,7 +29,7 @@ batch: .venv/serve  ## synthesize a whole file, JSON, JSON Lines or CSV (FILE=ex
 	$(BIN)/python -m client $(FILE) --output $(OUTPUT) $(if $(SERVER),--server $(SERVER))
 
 test: .venv/dev  ## run the tests (ARGS='-k name', WORKERS=1)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 test-browser: .venv/dev  ## try the studio in a browser (needs Debian's chromium; ARGS='-k name')
 	$(BIN)/python -m pytest tests/browser $(ARGS)

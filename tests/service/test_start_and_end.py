@@ -21,7 +21,7 @@ from tests.service.test_live import until as hear
 from tests.service.test_long import LONG, submit, until
 
 BODY = {
-    "segments": [{"text": "Melyik nagy költőnk írta a Szózatot? Gondold meg jól, mielőtt válaszolsz!"}] * 8,
+    "segments": [{"text": "Melyik nagy költőnk írta a Szózatot? Gondold meg jól, mielőtt válaszolsz!"}] * 6,
     "output_format": "wav",
 }
 
@@ -97,7 +97,7 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(server: Serv
     until(lambda: server.slots()["live"])
     with opened(server) as speaking, opened(server) as writing, opened(server) as silent:
         send(writing, "text", text="Ki írta")  # has come by the time that the other is heard
-        send(speaking, "text", text="Melyik nagy költőnk írta a Szózatot? " * 3)
+        send(speaking, "text", text="Melyik nagy költőnk írta a Szózatot? " * 2)  # all has to be said in 30 s, beside the request
         hear(speaking, "segment_began")
         request = threading.Thread(target=ask)
         request.start()
@@ -110,7 +110,7 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(server: Serv
         assert not accepts(server)
         begun.sendall(rest)
         assert begun.recv(20).startswith(b"HTTP/1.1 200")
-        for socket, segments in ((speaking, 3), (writing, 1), (silent, 0)):
+        for socket, segments in ((speaking, 2), (writing, 1), (silent, 0)):
             kinds, code = last_words(socket)
             assert code == 1012
             assert kinds.count("segment_ended") == segments
