@@ -97,7 +97,7 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(server: Serv
     until(lambda: server.slots()["live"])
     with opened(server) as speaking, opened(server) as writing, opened(server) as silent:
         send(writing, "text", text="Ki írta")  # has come by the time that the other is heard
-        send(speaking, "text", text="Melyik nagy költőnk írta a Szózatot? " * 2)  # all has to be said in 30 s, beside the request
+        send(speaking, "text", text="Melyik nagy költőnk írta a Szózatot? " * 2)  # for which there are 30 s
         hear(speaking, "segment_began")
         request = threading.Thread(target=ask)
         request.start()
