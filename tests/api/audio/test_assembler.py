@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.audio.assembler import Assembler
+from api.audio.edges import Fade
 from runners.types import Audio, Event, PieceDone, StopReason
 from tests.api.audio.signals import KINDS, RATE, Samples, signal, sounds, tone
 
@@ -96,6 +97,12 @@ def test_no_join_clicks(parts: list[tuple[Samples, float]], trim: bool) -> None:
 def test_a_constant_full_scale_signal_rises_and_falls_gently() -> None:
     whole = assemble((signal("positive", 5000), 0.0), (signal("negative", 5000), 0.1))
     assert np.abs(np.diff(whole.samples)).max() < 0.03
+
+
+def test_the_ends_are_faded_once() -> None:
+    loud = signal("positive", 5000)
+    fade = Fade(RATE)
+    assert np.array_equal(assemble((loud, 0.0)).samples, np.concatenate((fade.feed(loud), fade.end())))
 
 
 def test_pauses_are_exact_to_the_sample() -> None:
