@@ -8,24 +8,32 @@ os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
-import torch
-from TTS.tts.configs.xtts_config import XttsConfig
-from TTS.tts.models.xtts import Xtts
+from xdist import is_xdist_controller
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from runners.checkpoint.look import look_at
-from runners.xtts.build import give_memory_back, prepare_kernels
-from runners.xtts.checkpoint import load_checkpoint
-from runners.xtts.model import Model
 from tests.hum import KERNELS, hum_folder
+
+if TYPE_CHECKING:  # torch and all is imported by the processes that run tests, not by the one that hands them out
+    from TTS.tts.models.xtts import Xtts
+
+    from runners.xtts.model import Model
 
 hypothesis.settings.register_profile("patient", deadline=None)  # timings are for benchmarks
 hypothesis.settings.load_profile("patient")
-prepare_kernels(KERNELS)  # compiled once for every version of their sources
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The CPU's kernels are compiled once for every version of their sources."""
+    if not is_xdist_controller(session):
+        from runners.xtts.build import prepare_kernels
+
+        prepare_kernels(KERNELS)
+
 
 # Files whose tests take a server between them that no other does.
 TOGETHER = {
@@ -67,6 +75,8 @@ def pytest_collection_finish() -> None:
 def _memory_given_back() -> Iterator[None]:
     """Else what torch and glibc keep of every module adds up to gigabytes."""
     yield
+    from runners.xtts.build import give_memory_back
+
     give_memory_back()
 
 
@@ -77,8 +87,11 @@ def hum() -> Path:
 
 
 @pytest.fixture(scope="session")
-def xtts(hum: Path) -> Xtts:
+def xtts(hum: Path) -> "Xtts":
     """Upstream's own model on the test checkpoint: CPU, fp32, ready to infer. Leave it as it is."""
+    from TTS.tts.configs.xtts_config import XttsConfig
+    from TTS.tts.models.xtts import Xtts
+
     config = XttsConfig()
     config.load_json(str(hum / "config.json"))
     model = Xtts(config)
@@ -87,6 +100,11 @@ def xtts(hum: Path) -> Xtts:
 
 
 @pytest.fixture(scope="session")
-def model(hum: Path) -> Model:
+def model(hum: Path) -> "Model":
     """The model that our engine runs on, as the runner loads it. Leave it as it is."""
+    import torch
+
+    from runners.checkpoint.look import look_at
+    from runners.xtts.checkpoint import load_checkpoint
+
     return load_checkpoint(look_at(hum), torch.device("cpu"))
