@@ -73,6 +73,21 @@ def test_other_lengths_are_other_batches() -> None:
     assert echo.batches == [2, 1]
 
 
+def test_windows_of_other_places_share_a_batch() -> None:
+    echo, later = Echo(4), sequence(20, 1)
+    later.vocoded = 6
+    queue_of(echo).start([(sequence(20, 0), SIZE), (later, SIZE)])
+    assert echo.batches == [2]
+
+
+@pytest.mark.parametrize(("at_once", "length"), [(1, 7), (2, 8)])
+def test_the_last_window_is_as_long_as_others_only_where_it_may_share_a_batch(at_once: int, length: int) -> None:
+    ending = sequence(11, 0, finished=True)
+    ending.vocoded = 6
+    [(_, window)] = queue_of(Echo(at_once)).start([(ending, SIZE)])
+    assert window.stop - window.start == length
+
+
 @pytest.mark.parametrize("at_once", [1, 2, 4])
 def test_each_gets_all_of_its_samples_in_order(at_once: int) -> None:
     echo = Echo(at_once)
