@@ -22,5 +22,6 @@ TEXTS = (
 
 
 def texts(count: int, first: int = 0) -> list[str]:
-    """`count` of them from number `first` on, round and round."""
-    return [TEXTS[(first + number) % len(TEXTS)] for number in range(count)]
+    """`count` of them from number `first` on, round and round, each with its number: no text is said twice, for an
+    engine may know one that it has just said."""
+    return [f"{number}. {TEXTS[number % len(TEXTS)]}" for number in range(first, first + count)]

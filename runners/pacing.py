@@ -14,10 +14,8 @@ from typing import Final
 from runners.playback import Playback
 from runners.scheduler import Priority
 from runners.sequence import Request, Sequence
-from runners.xtts.windows import Window, window_length
+from runners.xtts.windows import WINDOW_FRAMES, Window
 
-# Frames that a window delivers, 0.3 to 2.7 s of audio. Its context makes a short one dear.
-WINDOW_FRAMES: Final[tuple[int, int, int, int]] = (32, 64, 128, 256)
 COMFORT: Final = 2.0  # seconds in hand of a listener who comes after the files
 NEXT_PIECE: Final = 8.0  # seconds in hand at which a listener's next piece gets a slot before anybody else
 LATER_PIECE: Final = 10.0  # seconds that each piece of a file stands in the queue behind the one before it
@@ -68,16 +66,18 @@ class Speed:
 
 
 class Pacing:
-    def __init__(self, frame: float, code: float, *, blocking: bool = True) -> None:
-        """Seconds of audio of a vocoder's frame, and of a code. `blocking`: vocoding keeps the decoder waiting."""
+    def __init__(self, frame: float, code: float, context: int, *, blocking: bool = True) -> None:
+        """Seconds of audio of a vocoder's frame, and of a code. `context`: frames that the vocoder reads beyond those
+        it delivers. `blocking`: vocoding keeps the decoder waiting."""
         self._blocking = blocking
         self.speed = Speed()
         self.sizes = WINDOW_FRAMES
-        self._frame, self._code = frame, code
+        self._frame, self._code, self._context = frame, code, context
         self._now = 0.0
         self._cycle = 0.0  # seconds in which every live sequence of a stream gets a second of audio
         self._live: Counter[Request] = Counter()  # sequences of streams
         self._short = False  # whether a listener is short of audio
+        self._about_to_begin = False  # whether a stream lacks codes for its first window
         self._files_behind = 0.0  # seconds of decoded sequences of files that are not vocoded yet
         self._bulk_behind = 0.0  # the same, of the bulk lane
         self._pending: dict[Request, float] = defaultdict(float)  # seconds decoded and not yet vocoded
@@ -136,6 +136,7 @@ class Pacing:
         playing = [playback for playback in self._streams.values() if playback.started]
         self._short = any(playback.in_hand(now) + playback.ahead < COMFORT for playback in playing)
         held = [request for request, playback in self._streams.items() if not playback.started]
+        self._about_to_begin = any(map(self._lacks_codes, held))
         return next((request for request in sorted(held, key=lambda each: each.order) if self._lasts(request)), None)
 
     def priority(self, waiting: Sequence) -> Priority | None:
@@ -160,17 +161,23 @@ class Pacing:
     def windows(self, sequences: Items[Sequence]) -> list[tuple[Sequence, int]]:
         """Whose audio is vocoded now, the first ones first, and how many frames of it.
 
-        While a listener is short of audio, those who are not wait: a long window would keep the decoder waiting too.
+        While a listener is short of audio, or a stream lacks only a few codes to begin, those who are not wait: a long
+        window would keep the decoder waiting too.
         """
         needs = sorted(((self._need(each), each.vocoded, each) for each in sequences), key=lambda need: need[:2])
         short = [need for need in needs if need[0] < COMFORT]
-        chosen = short if short and self._blocking else needs
+        chosen = short if self._blocking and (short or self._about_to_begin) else needs
         return [(sequence, self._frames(sequence)) for _, _, sequence in chosen]
+
+    def _lacks_codes(self, request: Request) -> bool:
+        """Whether a stream is decoded of which there are too few frames for a first window."""
+        first = request.sequences[0]
+        return first.stop_reason is None and first.frames < self.sizes[0] + self._context
 
     def _lasts(self, request: Request) -> bool:
         """Whether what there is of a stream, which nobody has heard yet, lasts until the rest is made."""
         first = request.sequences[0]
-        if first.stop_reason is None and first.frames < self.sizes[0]:
+        if self._lacks_codes(request):
             return False
         return self._in_time([first], 1) and self._in_time(request.sequences, self._live[request])
 
@@ -209,8 +216,8 @@ class Pacing:
         playback = sequence.request.playback
         if playback is None or not playback.started or sequence.turn != playback.turn:
             return self.sizes[-1]
-        there = sequence.frames - sequence.vocoded  # what it begins with is what it has in hand
-        most = playback.in_hand(self._now) / self._frame if playback.begun else there
+        there = sequence.frames - sequence.vocoded - (self._context if sequence.stop_reason is None else 0)
+        most = playback.in_hand(self._now) / self._frame if playback.begun else there  # what it begins with is in hand
         return max((size for size in self.sizes if size <= most), default=self.sizes[0])
 
 
@@ -222,8 +229,3 @@ def order_of(request: Request, now: float) -> float:
 def _expected(sequences: Items[Sequence]) -> float:
     """Seconds of audio that their texts will be, about."""
     return SECONDS_A_TOKEN * sum(len(each.tokens) for each in sequences)
-
-
-def window_lengths(context: int) -> list[int]:
-    """Frames of the windows that the vocoder will be given, shorter ends of utterances aside."""
-    return [window_length(size, context) for size in WINDOW_FRAMES]

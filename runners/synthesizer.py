@@ -21,7 +21,7 @@ from runners.engine import Engine
 from runners.errors import SpeechError
 from runners.metrics import RunnerMetrics
 from runners.models.source import is_demo, resolve_model
-from runners.pacing import Pacing, window_lengths
+from runners.pacing import Pacing
 from runners.playback import Playback
 from runners.sequence import Request, Sequence
 from runners.storage import Storage
@@ -49,6 +49,7 @@ from runners.xtts.model import Model
 from runners.xtts.precision import Precision, choose_precision
 from runners.xtts.sampling import SamplingParams, stream_of
 from runners.xtts.vocoder import Vocoder
+from runners.xtts.windows import WINDOW_FRAMES
 
 DEMO_NOTICE = (
     "This is the demo voice: a small model that sounds like espeak-ng and is often hard to understand, in English and"
@@ -106,6 +107,7 @@ class Synthesizer:
         pacing = Pacing(
             vocoder.hop / model.args.output_sample_rate,
             model.args.gpt_code_stride_len / model.args.input_sample_rate,
+            vocoder.context,
             blocking=vocoder.device.type == "cpu",
         )
         engine = Engine(decoder, vocoder, pacing, config.max_waiting, on_death, reserve=reserve, observer=metrics)
@@ -126,7 +128,7 @@ class Synthesizer:
     def _parts_of(model: Model, precision: Precision, config: EngineConfig) -> tuple[Decoder, Vocoder]:
         prepare_kernels(config.kernels_dir)
         vocoder = build_vocoder(model, precision)
-        vocoder.warm_up(window_lengths(vocoder.context))
+        vocoder.warm_up(WINDOW_FRAMES)
         slots = config.slots or slots_that_fit(model.gpt, precision)
         decoder = build_decoder(model.gpt, slots, precision)
         give_memory_back()

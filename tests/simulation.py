@@ -18,6 +18,7 @@ from runners.types import Audio, Event, PieceDone
 from runners.xtts.frames import stretch_for
 from runners.xtts.sampling import SamplingParams, stream_of
 from runners.xtts.vocoder import PendingAudio
+from runners.xtts.windows import EDGES
 
 RATE, HOP = 24_000, 256
 STRETCH = stretch_for(1.0, 1024, HOP, 22_050, RATE)
@@ -81,10 +82,11 @@ class Vocoder:
     def __init__(self, clock: Clock, costs: Costs) -> None:
         self._clock, self._costs = clock, costs
 
-    def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
+    def start(self, frames: Tensor, speakers: Tensor, spans: Items[tuple[int, int]]) -> PendingAudio:
         rows, length, _ = frames.shape
-        self._clock.now += self._costs.call + self._costs.vocoding * rows * length * HOP / RATE
-        return PendingAudio(torch.zeros(rows, length * HOP), None)
+        size = length - 2 * self.context
+        self._clock.now += self._costs.call + self._costs.vocoding * rows * (size + EDGES) * HOP / RATE
+        return PendingAudio(torch.zeros(rows, size * HOP), None)
 
 
 @dataclass(slots=True)
@@ -154,7 +156,7 @@ def simulate(
     engine = Engine(
         Decoder(clock, costs, slots),  # type: ignore[arg-type]
         Vocoder(clock, costs),  # type: ignore[arg-type]
-        Pacing(HOP / RATE, 1024 / 22_050),
+        Pacing(HOP / RATE, 1024 / 22_050, Vocoder.context),
         max_waiting,
         reserve=slots // 4,
         clock=clock,

@@ -88,8 +88,8 @@ class Mute:
     context = 14
     at_once = 16
 
-    def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
-        return PendingAudio(torch.zeros(len(frames), frames.shape[1] * self.hop), None)
+    def start(self, frames: Tensor, speakers: Tensor, spans: Items[tuple[int, int]]) -> PendingAudio:
+        return PendingAudio(torch.zeros(len(frames), (frames.shape[1] - 2 * self.context) * self.hop), None)
 
 
 class Studio:
@@ -182,7 +182,7 @@ def upstream_wave(xtts: Xtts, language: str, text: str, speaker: str, speed: flo
 
 
 def pacing() -> Pacing:
-    return Pacing(frame=256 / 24_000, code=1024 / 22_050)
+    return Pacing(frame=256 / 24_000, code=1024 / 22_050, context=14)
 
 
 def vocoder_of(model: Model, precision: Precision = FP32) -> Vocoder:

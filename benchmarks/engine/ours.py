@@ -5,6 +5,7 @@ import os
 import statistics
 import time
 from contextlib import aclosing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ class Ours:
                     if len(first) == len(job.texts):
                         return
 
-        await asyncio.gather(*(follow(*each) for each in enumerate(_utterances(job))))
+        again = replace(job, texts=[f"Again, {text}" for text in job.texts])  # new ones, see benchmarks/texts.py
+        await asyncio.gather(*(follow(*each) for each in enumerate(_utterances(again))))
         return tuple(first.values())
 
     def _profile(self, job: Job, seconds: float) -> Profile:

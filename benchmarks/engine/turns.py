@@ -83,7 +83,9 @@ def cycle(plan: Plan, engines: Mapping[str, Resident], number: int, *, profile: 
 
 
 def job(plan: Plan, concurrency: int, number: int, *, profile: bool) -> Job:
-    return Job(texts(concurrency, first=number), plan.codes, seed=1000 * number, profile=profile)
+    return Job(
+        texts(concurrency, first=1000 * number + 2 * concurrency), plan.codes, seed=1000 * number, profile=profile
+    )
 
 
 def check_length(plan: Plan, concurrency: int, take: Take) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from runners.xtts.gpt import GPT, LATENTS
 from runners.xtts.graphs import StepGraphs
 from runners.xtts.sampling import Sampler, SamplingParams
-from runners.xtts.transformer import MIN_ROWS, PREFILL_POSITIONS, SPAN_STEP, Transformer
+from runners.xtts.transformer import MIN_ROWS, PREFILL_POSITIONS, SPAN_STEP, VACANT, Transformer
 
 PLACEHOLDER_CODE = 1  # upstream's placeholder for prefix positions, which its repetition penalty counts
 
@@ -30,9 +30,9 @@ class Decoder:
         self._rows = torch.arange(rows, device=gpt.device)
         self._codes = torch.zeros(rows, dtype=torch.int64, device=gpt.device)  # drawn last, not fed yet
         self._fed = torch.zeros(rows, dtype=torch.int64, device=gpt.device)  # codes fed, the start code included
-        self._lengths = torch.ones(rows, dtype=torch.int64, device=gpt.device)  # positions cached; 1 when vacant
+        self._lengths = torch.full((rows,), VACANT, device=gpt.device)  # positions cached
         self._occupied = torch.zeros(rows, dtype=torch.int64, device=gpt.device)  # 1 or 0
-        self._host_lengths = [1] * rows  # the same lengths, so that a step needs no transfer to know its span
+        self._host_lengths = [VACANT] * rows  # the same lengths, so that a step needs no transfer to know its span
         self._graphs: StepGraphs | None = None
 
     def capture(self) -> None:
@@ -103,9 +103,9 @@ class Decoder:
     def vacate(self, slot: int) -> None:
         """The slot's sequence is gone; the slot stays cheap until the next one takes it."""
         self._occupied[slot] = 0
-        self._lengths[slot] = 1
+        self._lengths[slot] = VACANT
         self._fed[slot] = 0
-        self._host_lengths[slot] = 1
+        self._host_lengths[slot] = VACANT
 
     def wipe(self, slot: int) -> None:
         """The slot's numbers went wrong: nothing of them may reach the next sequence there."""

@@ -22,6 +22,7 @@ MIN_ROWS = 4
 SPAN_STEP = 64
 PREFILL_STEP = 32
 PREFILL_POSITIONS = 16_384  # in one batch: bounds its memory
+VACANT = 1  # length of a slot that has no sequence: a prefix is longer
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ class Transformer(Protocol):
         ...
 
     def decode(self, x: Tensor, lengths: Tensor, span: int) -> Tensor:
-        """One position more for the slots `0 .. rows - 1`: x stands behind `lengths` cached ones, all under `span`."""
+        """One position more for the slots `0 .. rows - 1`: x stands behind `lengths` cached ones, all under `span`.
+        Nobody reads the states of those whose length is VACANT."""
         ...
 
     def wipe(self, slot: int) -> None:

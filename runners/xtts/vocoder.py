@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Sequence as Items
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,8 @@ class Vocoder:
     ) -> None:
         """`generator` is left as it is, and not needed afterwards. Without a `stream` everything is done at once."""
         self.hop = hop  # samples a frame
-        self.context = context_frames(generator)
+        self._reaches = reaches(generator)
+        self.context = self._reaches[0]  # frames
         self.device: torch.device = generator.conv_post.weight.device
         self._generator = _in_two_dimensions(generator)
         last_stage = len(generator.resblocks) - generator.num_kernels  # at the samples' rate, where errors are audible
@@ -66,51 +68,104 @@ class Vocoder:
         self._stream = stream
 
     @torch.inference_mode()
-    def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
-        """Begin to vocode (rows, time, dim) frames by (rows, 512, 1) speaker embeddings."""
+    def start(self, frames: Tensor, speakers: Tensor, spans: Items[tuple[int, int]]) -> PendingAudio:
+        """Begin to vocode windows, `context` frames at each side included: see `vocode`."""
         if self._stream is None:
-            return PendingAudio(self.vocode(frames, speakers), None)
+            return PendingAudio(self.vocode(frames, speakers, self.context, spans), None)
         self._stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self._stream):
-            samples = self.vocode(frames, speakers)
+            samples = self.vocode(frames, speakers, self.context, spans)
             host = torch.empty(samples.shape, pin_memory=True).copy_(samples, non_blocking=True)
             frames.record_stream(self._stream)
             return PendingAudio(host, self._stream.record_event())
 
     @torch.inference_mode()
-    def vocode(self, frames: Tensor, speakers: Tensor) -> Tensor:
-        """(rows, time, dim) frames and (rows, 512, 1) speaker embeddings to float32 (rows, time x hop) samples."""
-        frames = frames.to(self.device).transpose(1, 2)[:, :, None]
-        frames = frames.contiguous(memory_format=torch.channels_last)
-        samples: Tensor = self._generator(frames, g=speakers.to(self.device)[:, :, None])
-        return samples[:, 0, 0]
+    def vocode(
+        self, frames: Tensor, speakers: Tensor, context: int = 0, spans: Items[tuple[int, int]] | None = None
+    ) -> Tensor:
+        """(rows, time, dim) frames and (rows, 512, 1) speaker embeddings to float32 samples, without those of the
+        `context` frames at each side: (rows, (time - 2 x context) x hop).
 
-    def warm_up(self, lengths: list[int]) -> None:
-        """Vocode windows of these lengths in batches of every size, so that a GPU's memory and plans are there."""
+        `spans`: the frames from the one to before the other are each row's utterance; there is nothing beyond, and
+        those frames hold zeros. None: all are.
+        """
+        generator, speakers = self._generator, speakers.to(self.device)[:, :, None]
+        x = frames.to(self.device).transpose(1, 2)[:, :, None].contiguous(memory_format=torch.channels_last)
+        edges = _Edges(context, x.shape[3], spans or [])
+        x = edges.clear(generator.conv_pre(x) + generator.cond_layer(speakers))
+        for stage, (up, cond) in enumerate(zip(generator.ups, generator.conds, strict=True)):
+            x = up(F.leaky_relu(x, LRELU_SLOPE)) + cond(speakers)
+            edges = edges.upsampled(up.stride, self._reaches[stage + 1])
+            x = edges.clear(x[..., edges.cut : x.shape[3] - edges.cut])
+            x = self._mix(x, stage, edges)
+        samples = torch.tanh(generator.conv_post(F.leaky_relu(x)))[:, 0, 0]
+        return samples[:, edges.context : samples.shape[1] - edges.context]
+
+    def _mix(self, x: Tensor, stage: int, edges: "_Edges") -> Tensor:
+        """The mean of what the stage's residual blocks make of x."""
+        kernels = self._generator.num_kernels
+        first, *others = self._generator.resblocks[stage * kernels : (stage + 1) * kernels]
+        mixed: Tensor = first(x, edges)
+        for block in others:
+            mixed += block(x, edges)
+        return mixed / kernels
+
+    def warm_up(self, sizes: Items[int]) -> None:
+        """Vocode windows of these sizes in batches of every size, so that a GPU's memory and plans are there."""
         if self._stream is None:
             return
         dim, speaker = self._generator.conv_pre.in_channels, self._generator.cond_layer.in_channels
-        for length in lengths:
+        for length in (size + 2 * self.context for size in sizes):
             for rows in range(self.at_once, 0, -1):
                 frames = torch.zeros(rows, length, dim, device=self.device)
-                self.start(frames, torch.zeros(rows, speaker, 1)).samples()
+                self.start(frames, torch.zeros(rows, speaker, 1), [(0, length)] * rows).samples()
 
 
-def context_frames(generator: Any) -> int:
-    """The receptive field in frames to each side: the half-widths of all convolutions, at their own rates."""
-    field = _half_width(generator.conv_pre)
-    rate = 1.0  # samples of the current layer per frame
+class _Edges:
+    """What lies at a window's sides, in samples of the layer at hand: context, and what is beyond the utterance."""
+
+    def __init__(self, context: int, length: int, spans: Items[tuple[int, int]], cut: int = 0) -> None:
+        self.context = context
+        self.cut = cut  # at each side: no later layer reads it
+        self._length = length
+        self._spans = spans
+
+    def upsampled(self, factor: int, reach: int) -> "_Edges":
+        """After a layer that makes `factor` samples of each; later ones read `reach` of them to each side."""
+        context, length = self.context * factor, self._length * factor
+        cut = max(context - reach, 0)
+        spans = [(max(first * factor - cut, 0), max(last * factor - cut, 0)) for first, last in self._spans]
+        return _Edges(context - cut, length - 2 * cut, spans, cut)
+
+    def clear(self, x: Tensor) -> Tensor:
+        """Zeros beyond each row's utterance, in place: what a convolution's padding is at its ends in a full pass."""
+        for row, (first, last) in zip(x, self._spans, strict=False):
+            if first > 0:
+                row[..., :first] = 0
+            if last < self._length:
+                row[..., last:] = 0
+        return x
+
+
+def reaches(generator: Any) -> list[int]:
+    """The receptive field to each side: in frames, then after each stage's upsampling in samples there.
+
+    The half-widths of all convolutions that follow, each at its own rate.
+    """
+    reach, found = _half_width(generator.conv_post), []
     blocks_per_stage = generator.num_kernels
-    for stage, up in enumerate(generator.ups):
-        field += math.ceil((up.kernel_size[0] - up.stride[0]) / 2 / up.stride[0]) / rate
-        rate *= up.stride[0]
+    for stage, up in reversed(list(enumerate(generator.ups))):
         blocks = generator.resblocks[stage * blocks_per_stage : (stage + 1) * blocks_per_stage]
-        field += max(sum(map(_half_width, [*block.convs1, *block.convs2])) for block in blocks) / rate
-    return math.ceil(field + _half_width(generator.conv_post) / rate)
+        reach += max(sum(map(_half_width, [*block.convs1, *block.convs2])) for block in blocks)
+        found.append(reach)
+        (kernel,), (stride,) = up.kernel_size, up.stride
+        reach = math.ceil(reach / stride) + math.ceil((kernel - stride) / 2 / stride)
+    return [reach + _half_width(generator.conv_pre), *reversed(found)]
 
 
-def _half_width(conv: Any) -> float:
-    return conv.dilation[0] * (conv.kernel_size[0] - 1) / 2
+def _half_width(conv: Any) -> int:
+    half: int = conv.dilation[0] * (conv.kernel_size[0] - 1) // 2  # all kernels are odd
+    return half
 
 
 def _in_two_dimensions(module: Any) -> Any:
@@ -131,10 +186,10 @@ class _ResBlock(nn.Module):
         self._pairs = [(_Conv(first, dtype), _Conv(second, dtype)) for first, second in pairs]
         self._dtype = dtype
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edges: "_Edges") -> Tensor:
         for first, second in self._pairs:
-            inner = first(F.leaky_relu(x, LRELU_SLOPE).to(self._dtype))
-            x = x + second(F.leaky_relu_(inner, LRELU_SLOPE))
+            inner = edges.clear(first(F.leaky_relu(x, LRELU_SLOPE).to(self._dtype)))
+            x = x + edges.clear(second(F.leaky_relu_(inner, LRELU_SLOPE)))
         return x
 
 
@@ -147,11 +202,12 @@ class _Conv(nn.Module):
         weight = conv.weight.detach()[:, :, None].to(dtype)
         self.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
         self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().to(dtype), requires_grad=False)
-        self._stride, self._padding = (1, conv.stride[0]), (0, int(conv.padding[0]))
+        self.stride = int(conv.stride[0])
+        self._padding = (0, int(conv.padding[0]))
         self._dilation = (1, conv.dilation[0])
         self._transposed = isinstance(conv, nn.ConvTranspose1d)
 
     def forward(self, x: Tensor) -> Tensor:
         if self._transposed:
-            return F.conv_transpose2d(x, self.weight, self.bias, self._stride, self._padding)
-        return F.conv2d(x, self.weight, self.bias, self._stride, self._padding, self._dilation)
+            return F.conv_transpose2d(x, self.weight, self.bias, (1, self.stride), self._padding)
+        return F.conv2d(x, self.weight, self.bias, (1, self.stride), self._padding, self._dilation)

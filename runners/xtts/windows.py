@@ -1,40 +1,44 @@
 """Which frames are vocoded together. Plain data in, plain data out.
 
-A window carries `context` frames on each side of what it delivers, the vocoder's receptive field, so its middle equals
-the full pass sample for sample. At the utterance's own ends there is no context: there the convolutions' zero
-padding is what the full pass sees too. A window's length follows from the frames that it is to deliver alone, so
-windows can be batched across utterances with no masks.
+The vocoder reads `context` frames on each side of what it delivers, its receptive field, so that a window equals the
+full pass sample for sample. Beyond an utterance's own ends there is nothing, which the vocoder is told. So what a
+window costs, and which others it can share a batch with, follows from its size alone.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+# Frames that a window delivers, 0.3 to 2.7 s of audio. Short ones are there soon, long ones are cheap. There are few:
+# what a CPU's convolutions keep for each shape takes 20 MB, and 80 ms to make.
+WINDOW_FRAMES: Final[tuple[int, ...]] = (32, 64, 96, 128, 192, 256)
+EDGES: Final = 9  # frames for which the vocoder could be had that a window's context costs
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    start: int  # first frame fed
-    stop: int  # one past the last frame fed
     first: int  # first frame delivered
     last: int  # one past the last frame delivered
+    size: int  # frames computed from `first` on; those from `last` on are beyond the utterance's end
 
 
-def window_length(size: int, context: int) -> int:
-    """Frames fed for `size` that are delivered; the first window of an utterance delivers `context` more."""
-    return size + 2 * context
-
-
-def next_window(
-    delivered: int, ready: int, size: int, context: int, *, finished: bool, equal: bool = True
-) -> Window | None:
+def next_window(delivered: int, ready: int, size: int, context: int, *, finished: bool) -> Window | None:
     """The window of `size` frames after `delivered` ones, or None while too few of the `ready` ones are there.
 
-    `finished`: no more frames will come; what is left is delivered in windows up to the very last frame. `equal`: the
-    last one is as long as any, so that it can be batched; else no longer than it has to be.
+    `finished`: no more frames will come; the last window delivers what is left.
     """
-    length = window_length(size, context)
-    start = max(delivered - context, 0)
-    stop = start + length
-    if finished and delivered < ready <= stop:
-        return Window(max(ready - length, 0) if equal else start, ready, delivered, ready)
-    if stop > ready:
-        return None
-    return Window(start, stop, delivered, stop - context)
+    if finished:
+        return Window(delivered, min(delivered + size, ready), size) if delivered < ready else None
+    return Window(delivered, delivered + size, size) if delivered + size + context <= ready else None
+
+
+def last_size(size: int, left: int) -> int:
+    """Of the next window, `size` at most, where `left` frames are to be delivered in the least time."""
+    sizes = [each for each in reversed(WINDOW_FRAMES) if each <= size]
+    return min(sizes, key=lambda each: each + _cost(left - each), default=size) if left < size else size
+
+
+@lru_cache
+def _cost(left: int) -> int:
+    """Of the windows that deliver `left` frames, in frames."""
+    return min(each + EDGES + _cost(left - each) for each in WINDOW_FRAMES) if left > 0 else 0

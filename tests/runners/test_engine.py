@@ -193,7 +193,7 @@ class TestFaults:
 
     def test_a_vocoder_that_fails_takes_the_request_with_it(self, model: Model) -> None:
         class Broken(Mute):
-            def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
+            def start(self, frames: Tensor, speakers: Tensor, spans: Items[tuple[int, int]]) -> PendingAudio:
                 raise RuntimeError("no sound today")
 
         with studio(model, slots=1, mute=True) as room:

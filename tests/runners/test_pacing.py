@@ -97,7 +97,7 @@ def test_a_stream_starts_beside_files_as_it_does_alone() -> None:
 def test_a_crowd_that_comes_at_once_is_served_in_turn() -> None:
     crowd = [Visit(0.0, (107,) * 3) for _ in range(8)]
     simulate(crowd, ZEN3)
-    assert min(visit.smooth for visit in crowd) < 6
+    assert min(visit.smooth for visit in crowd) < 0.75 * mean(visit.smooth for visit in crowd)
     assert mean(visit.smooth for visit in crowd) < 13  # what it is where all share the engine alike
 
 

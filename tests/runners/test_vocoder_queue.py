@@ -1,5 +1,6 @@
 """Which windows the vocoder is given together, and that each sequence gets its own samples back."""
 
+from collections.abc import Sequence as Items
 from typing import Any, cast
 
 import pytest
@@ -26,12 +27,18 @@ class Echo:
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
         self.batches: list[int] = []  # rows of each
+        self.sizes: list[int] = []
         self.ready = True
 
-    def start(self, frames: Tensor, speakers: Tensor) -> PendingAudio:
-        assert len(frames) == len(speakers)
+    def start(self, frames: Tensor, speakers: Tensor, spans: Items[tuple[int, int]]) -> PendingAudio:
+        assert len(frames) == len(speakers) == len(spans)
+        for row, (first, last) in zip(frames, spans, strict=True):
+            assert not row[:first].any()
+            assert row[first:last].diff(dim=0).eq(1).all()
+            assert not row[last:].any()
         self.batches.append(len(frames))
-        samples = frames[:, :, 0].repeat_interleave(HOP, dim=1) + speakers[:, 0]
+        self.sizes.append(frames.shape[1] - 2 * CONTEXT)
+        samples = frames[:, CONTEXT:-CONTEXT, 0].repeat_interleave(HOP, dim=1) + speakers[:, 0]
         return PendingAudio(samples, cast(Any, self))
 
     def query(self) -> bool:
@@ -60,14 +67,14 @@ def whole(sequence: Sequence) -> list[float]:
 
 
 @pytest.mark.parametrize(("at_once", "batches"), [(1, [1]), (2, [2, 1]), (3, [3]), (4, [3])])
-def test_windows_of_one_length_share_batches_and_one_that_blocks_takes_one(at_once: int, batches: list[int]) -> None:
+def test_windows_of_one_size_share_batches_and_one_that_blocks_takes_one(at_once: int, batches: list[int]) -> None:
     echo = Echo(at_once)
     given = queue_of(echo).start([(sequence(20, voice), SIZE) for voice in range(3)])
     assert echo.batches == batches
     assert [each.utterance for each, _ in given] == list(range(sum(batches)))
 
 
-def test_other_lengths_are_other_batches() -> None:
+def test_other_sizes_are_other_batches() -> None:
     echo = Echo(4)
     queue_of(echo).start([(sequence(30, 0), SIZE), (sequence(30, 1), SIZE + 1), (sequence(30, 2), SIZE)])
     assert echo.batches == [2, 1]
@@ -80,12 +87,12 @@ def test_windows_of_other_places_share_a_batch() -> None:
     assert echo.batches == [2]
 
 
-@pytest.mark.parametrize(("at_once", "length"), [(1, 7), (2, 8)])
-def test_the_last_window_is_as_long_as_others_only_where_it_may_share_a_batch(at_once: int, length: int) -> None:
-    ending = sequence(11, 0, finished=True)
-    ending.vocoded = 6
-    [(_, window)] = queue_of(Echo(at_once)).start([(ending, SIZE)])
-    assert window.stop - window.start == length
+@pytest.mark.parametrize(("at_once", "size"), [(1, 32), (2, 128)])
+def test_the_last_window_is_as_long_as_others_only_where_it_may_share_a_batch(at_once: int, size: int) -> None:
+    echo, ending = Echo(at_once), sequence(140, 0, finished=True)
+    ending.vocoded = 128
+    queue_of(echo).start([(ending, 128)])
+    assert echo.sizes == [size]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 4])

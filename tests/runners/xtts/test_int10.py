@@ -18,6 +18,7 @@ from runners.xtts.int10 import kernels
 from runners.xtts.int10.kernels import Linear
 from runners.xtts.int10.tile import COLUMNS, WEIGHT_LIMIT, pack
 from runners.xtts.int10.transformer import Int10Transformer
+from runners.xtts.transformer import VACANT
 
 ROOT = Path(__file__).resolve().parents[3]
 BIG = 2.0**100
@@ -103,6 +104,13 @@ def test_largest(values: list[float]) -> None:
 States = tuple[Tensor, Tensor]
 
 
+def computed(transformer: Int10Transformer, slot: int, prefix: Tensor) -> Tensor:
+    """Its state with nothing copied from any slot."""
+    for other in range(4):
+        transformer.wipe(other)
+    return transformer.prefill([slot], [prefix])
+
+
 class TestTransformer:
     @pytest.fixture(scope="class")
     @staticmethod
@@ -139,7 +147,9 @@ class TestTransformer:
 
     def test_step_by_step_has_the_same_bits(self, transformer: Int10Transformer, states: States) -> None:
         x, _ = states
-        prefilled = transformer.prefill([1], [x])
+        prefilled = computed(transformer, 1, x)
+        for slot in range(4):
+            transformer.wipe(slot)
         transformer.prefill([0, 3], [x[:7], x[:31]])
         rows = torch.stack([x[7], x[0], x[0], x[31]])
         for place in range(7, 40):
@@ -148,17 +158,67 @@ class TestTransformer:
             stepped = transformer.decode(rows, lengths, 48)
         assert torch.equal(stepped[0], prefilled[0])
 
+    @given(data=st.data())
+    @settings(max_examples=40, deadline=None)
+    def test_what_prefixes_share_is_copied_and_changes_no_bit(
+        self, transformer: Int10Transformer, states: States, data: st.DataObject
+    ) -> None:
+        """Sequences come and go in four slots; two voices, and texts that begin alike or do not."""
+        voices = (states[0][:12], states[0][12:24])
+        texts = [states[0][24:], states[0][24:].flip(0), torch.cat([states[0][24:30], states[0][:9]])]
+        prefix = st.builds(
+            lambda voice, text, length: torch.cat([voices[voice], texts[text][:length]]),
+            st.integers(0, 1),
+            st.integers(0, 2),
+            st.integers(1, 15),
+        )
+        rounds = st.lists(st.dictionaries(st.integers(0, 3), prefix, min_size=1), min_size=1, max_size=4)
+        expected: dict[bytes, tuple[Tensor, Tensor]] = {}
+        played = data.draw(rounds)
+        for each in (each for some in played for each in some.values()):
+            state = computed(transformer, 0, each)
+            lengths = torch.tensor([len(each)])
+            expected[each.numpy().tobytes()] = state[0], transformer.decode(each[:1], lengths, 48)[0]
+        for slot in range(4):
+            transformer.wipe(slot)
+        for some in played:
+            found = transformer.prefill(list(some), list(some.values()))
+            rows = max(some) + 1
+            lengths, x = torch.full((rows,), VACANT), torch.ones(rows, 256)
+            for at, (slot, each) in enumerate(some.items()):
+                assert torch.equal(found[at], expected[each.numpy().tobytes()][0])
+                lengths[slot], x[slot] = len(each), each[0]
+            stepped = transformer.decode(x, lengths, 48)
+            for slot, each in some.items():
+                assert torch.equal(stepped[slot], expected[each.numpy().tobytes()][1])
+
+    def test_a_voice_is_computed_once(
+        self, transformer: Int10Transformer, states: States, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        x, calls = states[0], []
+        computed(transformer, 0, x[:1])
+        forward = transformer._forward
+        monkeypatch.setattr(transformer, "_forward", lambda *args: calls.append(len(args[0])) or forward(*args))
+        texts = [torch.cat([x[:20], other]) for other in (x[20:23], x[30:36], x[25:27])]
+        transformer.prefill([1, 2, 3], texts)
+        assert calls == [
+            23 - 1,
+            6 + 2,
+        ]  # the first one, but for its first position, which slot 0 has; then the others' texts
+        transformer.prefill([0], [texts[1]])
+        assert calls[2:] == [1]  # the last position alone: its state is wanted
+
     def test_chunks_of_a_long_prefill_do_not_matter(
         self, transformer: Int10Transformer, states: States, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         x, _ = states
-        whole = transformer.prefill([0], [x])
+        whole = computed(transformer, 0, x)
         monkeypatch.setattr("runners.xtts.int10.transformer.ROWS_AT_ONCE", 16)
-        assert torch.equal(transformer.prefill([0], [x]), whole)
+        assert torch.equal(computed(transformer, 0, x), whole)
 
     def test_workers_do_not_matter(self, transformer: Int10Transformer, states: States) -> None:
         x, _ = states
-        expected = transformer.prefill([0], [x])
+        expected = computed(transformer, 0, x)
         for workers in (2, 3, 4):
             transformer._workers = workers  # shares of the work; threads are as many as there are
             numba.set_num_threads(1)

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
 from runners.xtts.frames import stretch_for
 from runners.xtts.model import Model
-from runners.xtts.vocoder import Vocoder, context_frames
+from runners.xtts.vocoder import Vocoder, reaches
 from runners.xtts.windows import next_window
 from tests.studio import vocoder_of
 
@@ -40,11 +41,13 @@ def narrow_generator() -> HifiganGenerator:
 def speak_in_windows(vocoder: Vocoder, frames: Tensor, speaker: Tensor, sizes: tuple[int, ...]) -> Tensor:
     left = [*sizes]  # then as the last
     parts: list[Tensor] = []
-    delivered = 0
-    while window := next_window(delivered, len(frames), left[0], vocoder.context, finished=True):
+    delivered, context = 0, vocoder.context
+    while window := next_window(delivered, len(frames), left[0], context, finished=True):
         left = left[1:] or left
-        samples = vocoder.vocode(frames[None, window.start : window.stop], speaker)[0]
-        parts.append(samples[(window.first - window.start) * HOP : (window.last - window.start) * HOP])
+        padded = F.pad(frames, (0, 0, context, window.size + context))[window.first :][: window.size + 2 * context]
+        span = (max(context - window.first, 0), min(len(frames) - window.first + context, len(padded)))
+        samples = vocoder.vocode(padded[None], speaker, context, [span])[0]
+        parts.append(samples[: (window.last - window.first) * HOP])
         delivered = window.last
     return torch.cat(parts)
 
@@ -72,7 +75,20 @@ def test_context_is_as_far_as_a_sample_hears() -> None:
     changed[:, :, 40] += 1.0
     heard = (generator(changed, g=speaker) != generator(frames, g=speaker))[0, 0].nonzero()
     reach = max(40 - int(heard[0]) // HOP, int(heard[-1]) // HOP - 40)
-    assert reach <= context_frames(generator) <= reach + 1
+    assert reach <= reaches(generator)[0] <= reach + 1
+
+
+@torch.inference_mode()
+def test_less_context_would_be_heard_in_any_stage() -> None:
+    """So the test above would notice if what is cut off after a stage were too much."""
+    whole = narrow_generator()
+    frames = torch.randn(120, DIM, generator=torch.Generator().manual_seed(9))
+    speaker = torch.ones(1, SPEAKER, 1)
+    expected = whole(frames.T[None], g=speaker)[0, 0]
+    for stage in range(1, 5):
+        vocoder = Vocoder(narrow_generator(), HOP)
+        vocoder._reaches[stage] //= 3
+        assert not torch.allclose(speak_in_windows(vocoder, frames, speaker, sizes=(8,)), expected, atol=1e-5), stage
 
 
 @torch.inference_mode()
