@@ -22,6 +22,13 @@ TEXTS = (
 
 
 def texts(count: int, first: int = 0) -> list[str]:
-    """`count` of them from number `first` on, round and round, each with its number: no text is said twice, for an
-    engine may know one that it has just said."""
-    return [f"{number}. {TEXTS[number % len(TEXTS)]}" for number in range(first, first + count)]
+    """`count` of them from number `first` on. After the last the first comes again, in another order of its words: an
+    engine may know a text that it has just said."""
+    return [_turned(TEXTS[number % len(TEXTS)], number // len(TEXTS)) for number in range(first, first + count)]
+
+
+def _turned(text: str, words: int) -> str:
+    """So many words, round and round, go from the beginning to the end."""
+    split = text.split()
+    words %= len(split)
+    return " ".join(split[words:] + split[:words])

@@ -161,13 +161,16 @@ class Pacing:
     def windows(self, sequences: Items[Sequence]) -> list[tuple[Sequence, int]]:
         """Whose audio is vocoded now, the first ones first, and how many frames of it.
 
-        While a listener is short of audio, or a stream lacks only a few codes to begin, those who are not wait: a long
-        window would keep the decoder waiting too.
+        A long window keeps the decoder waiting too. So while a listener is short of audio those who are not wait, and
+        files while a stream lacks only a few codes to begin.
         """
         needs = sorted(((self._need(each), each.vocoded, each) for each in sequences), key=lambda need: need[:2])
         short = [need for need in needs if need[0] < COMFORT]
-        chosen = short if self._blocking and (short or self._about_to_begin) else needs
-        return [(sequence, self._frames(sequence)) for _, _, sequence in chosen]
+        if self._blocking and short:
+            needs = short
+        elif self._blocking and self._about_to_begin:
+            needs = [need for need in needs if need[2].request.playback]
+        return [(sequence, self._frames(sequence)) for _, _, sequence in needs]
 
     def _lacks_codes(self, request: Request) -> bool:
         """Whether a stream is decoded of which there are too few frames for a first window."""

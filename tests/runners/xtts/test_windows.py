@@ -60,5 +60,5 @@ def test_what_is_left_is_delivered_in_the_least_time(size: int, left: int) -> No
 
 
 def test_sizes_of_last_windows() -> None:
-    assert [last_size(256, left) for left in (1, 32, 50, 93, 140, 200, 270)] == [32, 32, 64, 96, 128, 192, 256]
+    assert [last_size(256, left) for left in (1, 32, 50, 93, 140, 200, 270)] == [32, 32, 64, 96, 96, 160, 256]
     assert last_size(64, 200) == 64
