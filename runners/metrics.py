@@ -87,6 +87,7 @@ class RunnerMetrics(Observer):
 
     def admitted(self, sequences: int, waited: Sequence[float]) -> None:
         self._batch.observe(sequences)
+        self._codes.inc(sequences)  # a prefill draws the first of each
         for seconds in waited:
             self._waited.observe(seconds)
 

@@ -14,7 +14,7 @@ from typing import Final
 from runners.playback import Playback
 from runners.scheduler import Priority
 from runners.sequence import Request, Sequence
-from runners.xtts.windows import WINDOW_FRAMES, Window
+from runners.xtts.windows import BATCHED_FRAMES, WINDOW_FRAMES, Window
 
 COMFORT: Final = 2.0  # seconds in hand of a listener who comes after the files
 NEXT_PIECE: Final = 8.0  # seconds in hand at which a listener's next piece gets a slot before anybody else
@@ -71,7 +71,7 @@ class Pacing:
         it delivers. `blocking`: vocoding keeps the decoder waiting."""
         self._blocking = blocking
         self.speed = Speed()
-        self.sizes = WINDOW_FRAMES
+        self.sizes = WINDOW_FRAMES if blocking else BATCHED_FRAMES
         self._frame, self._code, self._context = frame, code, context
         self._now = 0.0
         self._cycle = 0.0  # seconds in which every live sequence of a stream gets a second of audio

@@ -49,7 +49,7 @@ from runners.xtts.model import Model
 from runners.xtts.precision import Precision, choose_precision
 from runners.xtts.sampling import SamplingParams, stream_of
 from runners.xtts.vocoder import Vocoder
-from runners.xtts.windows import WINDOW_FRAMES
+from runners.xtts.windows import BATCHED_FRAMES
 
 DEMO_NOTICE = (
     "This is the demo voice: a small model that sounds like espeak-ng and is often hard to understand, in English and"
@@ -128,7 +128,7 @@ class Synthesizer:
     def _parts_of(model: Model, precision: Precision, config: EngineConfig) -> tuple[Decoder, Vocoder]:
         prepare_kernels(config.kernels_dir)
         vocoder = build_vocoder(model, precision)
-        vocoder.warm_up(WINDOW_FRAMES)
+        vocoder.warm_up(BATCHED_FRAMES)
         slots = config.slots or slots_that_fit(model.gpt, precision)
         decoder = build_decoder(model.gpt, slots, precision)
         give_memory_back()

@@ -12,6 +12,7 @@ from typing import Final
 # Frames that a window delivers, 0.3 to 2.7 s of audio. Short ones are there soon, long ones are cheap. There are few:
 # what a CPU's convolutions keep for each shape takes 20 MB, and 80 ms to make.
 WINDOW_FRAMES: Final[tuple[int, ...]] = (32, 48, 64, 80, 96, 128, 160, 192, 224, 256)
+BATCHED_FRAMES: Final = (32, 64, 128, 256)  # where windows share batches, which fewer sizes make fuller
 EDGES: Final = 9  # frames for which the vocoder could be had that a window's context costs
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import psutil
 import pytest
 
 from runners.conditioning import ffmpeg
@@ -73,6 +74,5 @@ def test_no_process_is_left_by_a_clip_that_is_refused(endless: bytes) -> None:
     assert _children() == before
 
 
-def _children() -> set[str]:
-    tasks = Path("/proc/self/task").iterdir()
-    return {child for task in tasks for child in (task / "children").read_text().split()}
+def _children() -> set[int]:
+    return {child.pid for child in psutil.Process().children()}
