@@ -23,6 +23,7 @@ from runners.xtts.frames import stretch_for
 from runners.xtts.model import Model
 from runners.xtts.precision import FP32, Precision
 from runners.xtts.sampling import SamplingParams, stream_of
+from runners.xtts.silent_channels import without_silent_channels
 from runners.xtts.vocoder import PendingAudio, Vocoder
 
 LINES = [
@@ -186,8 +187,10 @@ def pacing() -> Pacing:
 
 
 def vocoder_of(model: Model, precision: Precision = FP32) -> Vocoder:
+    """As the engine's is built, but `model` keeps its own."""
     stream = torch.cuda.Stream(model.device) if model.device.type == "cuda" else None  # type: ignore[no-untyped-call]
-    return Vocoder(model.hifigan_decoder.waveform_decoder, model.args.output_hop_length, precision.vocoder, stream)
+    generator = without_silent_channels(model.hifigan_decoder.waveform_decoder)
+    return Vocoder(generator, model.args.output_hop_length, precision.vocoder, stream)
 
 
 @contextmanager

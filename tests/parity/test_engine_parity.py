@@ -45,7 +45,7 @@ def test_greedy_codes_are_upstreams(room: Studio, reference: list[list[int]]) ->
 
 @pytest.mark.parametrize("speed", [1.0, 0.8, 1.3])
 def test_waveforms_are_upstreams(model: Model, xtts: Xtts, speed: float) -> None:
-    lines = LINES[1::2] if speed == 1.0 else [LINES[index] for index in (1, 4, 6, 8, 12, 15)]
+    lines = [LINES[index] for index in ((1, 2, 6, 11, 16, 20) if speed == 1.0 else (1, 4, 12))]  # upstream takes long
     with studio(model, slots=4) as room:
         takes = [room.take(*line, speaker_of(index), speed=speed) for index, line in enumerate(lines)]
         waves = room.record(takes)

@@ -29,7 +29,7 @@ def small_server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> I
         "XTTS_MAX_WAITING": "2",
         "XTTS_TIMEOUT": "12",
         "XTTS_MAX_BODY": "20000",
-        "XTTS_MAX_TEXT": "3000",
+        "XTTS_MAX_TEXT": "15000",
     }
     with serving(tmp_path_factory.mktemp("small-server"), environ) as running:
         yield running

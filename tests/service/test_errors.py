@@ -11,14 +11,15 @@ import pytest
 
 from tests.service.server import Server, free_port, start
 
-LONG = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 40  # 2,600 characters: half a minute here
+LONG = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 40  # 2,600 characters
+LONGEST = LONG * 5  # minutes of work for the small server, at the slowest speed
 
 ROWS: list[tuple[str, dict[str, Any] | bytes, int, str, str | None]] = [
     ("simple", {"text": ""}, 422, "invalid_request", "text"),
     ("simple", {}, 422, "invalid_request", "text"),
     ("simple", {"text": "ქართული"}, 422, "invalid_request", "text"),
     ("simple", {"text": 7}, 422, "invalid_request", "text"),
-    ("simple", {"text": "a" * 3001}, 422, "invalid_request", "text"),
+    ("simple", {"text": "a" * 15_001}, 422, "invalid_request", "text"),
     ("simple", {"text": "a", "txet": "b"}, 422, "invalid_request", "txet"),
     ("simple", {"text": "a", "language": "xx"}, 422, "invalid_request", "language"),
     ("simple", {"text": "a", "output_format": "midi"}, 422, "invalid_request", "output_format"),
@@ -56,7 +57,7 @@ ROWS: list[tuple[str, dict[str, Any] | bytes, int, str, str | None]] = [
     ("segmented", {"segments": [{"text": "a"}], "style": "angry"}, 422, "invalid_request", "style"),
     ("segmented", {"segments": [{"text": "a"}], "language": "xx"}, 422, "invalid_request", "language"),
     ("segmented", {"segments": [{"text": "a", "pause_after": 60}] * 11}, 422, "invalid_request", "segments"),
-    ("segmented", {"segments": [{"text": "a" * 2000}] * 2}, 422, "invalid_request", "segments"),
+    ("segmented", {"segments": [{"text": "a" * 8000}] * 2}, 422, "invalid_request", "segments"),
     ("simple", b'{"text": "' + b"a" * 20000 + b'"}', 413, "body_too_large", None),
 ]
 
@@ -130,7 +131,7 @@ def test_pickles_are_refused(small_server: Server) -> None:
 
 async def test_a_full_queue_answers_429_at_once(small_server: Server) -> None:
     async with httpx.AsyncClient(base_url=small_server.url, timeout=180) as client:
-        busy = [asyncio.create_task(client.post("/generate/simple", json={"text": LONG})) for _ in range(3)]
+        busy = [asyncio.create_task(client.post("/generate/simple", json={"text": LONGEST})) for _ in range(3)]
         for _ in range(200):
             await asyncio.sleep(0.05)
             if small_server.slots()["waiting"] >= 2:
@@ -149,7 +150,8 @@ async def test_a_full_queue_answers_429_at_once(small_server: Server) -> None:
 async def test_a_deadline_that_passes_answers_504_and_frees_its_slots(small_server: Server) -> None:
     began = time.monotonic()
     async with httpx.AsyncClient(base_url=small_server.url, timeout=180) as client:
-        response = await client.post("/generate/simple", json={"text": LONG, "output_format": "wav", "speed": 0.25})
+        body = {"text": LONGEST, "output_format": "wav", "speed": 0.25}
+        response = await client.post("/generate/simple", json=body)
     check(response, 504, "deadline_exceeded")
     assert 11 < time.monotonic() - began < 60
     await idle(small_server)
@@ -170,7 +172,7 @@ async def test_a_client_that_hangs_up_frees_its_slots(small_server: Server) -> N
 
 async def test_a_client_that_hangs_up_before_its_turn_leaves_the_queue(small_server: Server) -> None:
     async with httpx.AsyncClient(base_url=small_server.url, timeout=180) as client:
-        speaking = asyncio.create_task(client.post("/generate/simple", json={"text": LONG[:180]}))
+        speaking = asyncio.create_task(client.post("/generate/simple", json={"text": LONG[:180], "speed": 0.25}))
         await until(small_server, live=1, waiting=0)
         waiting = asyncio.create_task(client.post("/generate/simple", json={"text": "Hé!"}))
         await until(small_server, live=1, waiting=1)
@@ -203,10 +205,7 @@ async def idle(server: Server, within: float = 20) -> None:
     ("environ", "message"),
     [
         ({"XTTS_SLOTS": "many"}, "XTTS_SLOTS=many"),
-        ({"XTTS_TIMEOUT": "-1"}, "XTTS_TIMEOUT=-1"),
-        ({"XTTS_MODEL": "/no/such/folder"}, "XTTS_MODEL=/no/such/folder"),
         ({"XTTS_MODEL": "hf://coqui/XTTS-v2"}, "COQUI_TOS_AGREED=1"),
-        ({"XTTS_DEVICE": "cuda:63"}, "XTTS_DEVICE=cuda:63"),
     ],
     ids=str,
 )

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.service.server import LOCKED_KEY, ROOT, Server
 
-LONG = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 40
+LONG = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 150
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())
 GPU_ONLY = {"xtts_gpu_memory_used_bytes", "xtts_gpu_memory_total_bytes"}
 ASIDE = re.compile(r'"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\bby \([^)]*\)|, \w+\)')  # texts, labels, windows
@@ -100,7 +100,7 @@ def test_the_engines_work_is_counted(watched: Watched) -> None:
     assert seen["xtts_sequences_total", "stop_code"] + seen.get(("xtts_sequences_total", "limit"), 0) >= 2
     assert seen["xtts_latents_lookups_total", "memory"] > 0
     assert seen["xtts_codes_total",] > 0
-    assert 0 < seen["xtts_audio_seconds_total",] < 60
+    assert 0 < seen["xtts_audio_seconds_total",] <= seen["xtts_codes_total",] * 1024 / 22_050 + 0.1
     assert seen["xtts_decode_step_seconds_count",] <= seen["xtts_codes_total",]
     assert seen["xtts_queue_wait_seconds_count",] >= seen["xtts_admitted_batch_size_count",] >= 3
     assert now["xtts_requests_in_progress",] == 1  # the scrape itself

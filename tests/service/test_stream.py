@@ -18,7 +18,7 @@ from bentoml.exceptions import BentoMLException
 from numpy.typing import NDArray
 
 from tests.service.server import Server
-from tests.service.test_errors import LONG, check, idle, until
+from tests.service.test_errors import LONG, LONGEST, check, idle, until
 from tests.service.test_generate import FORMATS, RATE, close
 
 SIMPLE = {"text": "Jó napot kívánok! Kezdődjön a játék!", "seed": 11}
@@ -143,7 +143,7 @@ def test_what_is_wrong_is_said_before_the_first_byte(
 
 async def test_a_full_queue_answers_429(small_server: Server) -> None:
     async with httpx.AsyncClient(base_url=small_server.url, timeout=180) as client:
-        busy = [asyncio.create_task(client.post("/generate/stream", json={"text": LONG})) for _ in range(3)]
+        busy = [asyncio.create_task(client.post("/generate/stream", json={"text": LONGEST})) for _ in range(3)]
         for _ in range(200):
             await asyncio.sleep(0.05)
             if small_server.slots()["waiting"] >= 2:
@@ -156,7 +156,7 @@ async def test_a_full_queue_answers_429(small_server: Server) -> None:
 
 
 async def test_a_deadline_that_passes_half_way_cuts_the_connection(small_server: Server) -> None:
-    body = {"text": LONG, "output_format": "wav", "speed": 0.25}
+    body = {"text": LONGEST, "output_format": "wav", "speed": 0.25}
     before = len(small_server.log.read_text())
     async with (
         httpx.AsyncClient(base_url=small_server.url, timeout=180) as client,
