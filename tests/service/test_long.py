@@ -3,23 +3,20 @@
 import asyncio
 import io
 import json
-import sqlite3
 import time
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import bentoml
 import httpx
-import psutil
 import pytest
 import soundfile
 from bentoml.exceptions import BentoMLException
 
-from tests.service.server import Server, free_port, serving, start, wait_until_healthy
+from tests.service.server import Server
 
-ENDLESS = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 150  # minutes of work on this machine
+ENDLESS = "Ez egy hosszú mondat, amelyet többször is elmondunk egymás után. " * 450  # minutes of work, for one core
 SHORT = [{"id": f"s{index}", "text": "Jó napot!", "output_format": "wav", "seed": index} for index in range(3)]
 LONG = [{"id": "endless", "text": ENDLESS, "output_format": "wav", "seed": 1}]
 
@@ -196,37 +193,12 @@ def test_jobs_that_do_not_exist(server: Server) -> None:
             assert client.request(method, f"/generate/long/{route}").json()["error"]["param"] == "task_id"
 
 
-def test_a_caller_that_leaves_takes_the_work_along(server: Server) -> None:
-    with pytest.raises(httpx.ReadTimeout), server.client(timeout=5) as client:
-        client.post("/generate/long", json={"samples": LONG})
+async def test_a_caller_that_leaves_takes_the_work_along(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=400) as client:
+        request = asyncio.create_task(client.post("/generate/long", json={"samples": LONG}))
+        async with asyncio.timeout(120):
+            while not server.slots()["live"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        request.cancel()
+        await asyncio.gather(request, return_exceptions=True)
     until(lambda: not any(server.slots()[kind] for kind in ("live", "waiting", "bulk_waiting")), within=60)
-
-
-def test_a_killed_server_goes_on_when_it_is_back(tmp_path: Path, cache_dir: Path) -> None:
-    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "1"}  # calls of four
-    texts = [{**SHORT[0], "id": f"s{index}", "text": f"Ez itt a(z) {index}. mondat."} for index in range(24)]
-    server = start(tmp_path, environ, free_port())
-    try:
-        wait_until_healthy(server)
-        with server.client() as client:
-            job = submit(client, texts)
-            until(lambda: 4 <= status(client, job)["progress"]["done"] < 24)
-            assert status(client, job)["status"] == "in_progress"
-    finally:
-        own = psutil.Process(server.process.pid)
-        for process in [*own.children(recursive=True), own]:
-            process.kill()
-        server.process.wait()
-    before = recorded(tmp_path)
-    assert before
-    with serving(tmp_path, environ) as back, back.client() as client:
-        manifest, files = unzip(done(client, job))
-        assert before <= recorded(tmp_path)  # nothing was said twice
-    assert manifest["totals"]["done"] == 24
-    assert len(files) == 24
-
-
-def recorded(folder: Path) -> set[tuple[Any, ...]]:
-    """The steps of jobs, and when they were done."""
-    with sqlite3.connect(folder / "data" / "jobs.sqlite") as database:
-        return set(database.execute("SELECT function_id, completed_at_epoch_ms FROM operation_outputs"))

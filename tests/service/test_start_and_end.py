@@ -1,5 +1,5 @@
-"""A server's start, and its end by SIGTERM: what is in flight is finished, what is new is refused at once, WebSockets
-say so, and the exit code is 0."""
+"""A server's start, its death, after which its job is gone on with, and its end by SIGTERM: what is in flight is
+finished, what is new is refused at once, WebSockets say so, and the exit code is 0."""
 
 import json
 import signal
@@ -8,9 +8,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
@@ -18,10 +21,10 @@ from websockets.sync.client import ClientConnection
 from tests.service.server import Server, free_port, start, stop, wait_until_healthy
 from tests.service.test_live import opened, send
 from tests.service.test_live import until as hear
-from tests.service.test_long import LONG, submit, until
+from tests.service.test_long import LONG, SHORT, done, status, submit, until, unzip
 
 BODY = {
-    "segments": [{"text": "Melyik nagy költőnk írta a Szózatot? Gondold meg jól, mielőtt válaszolsz!"}] * 6,
+    "segments": [{"text": "Melyik nagy költőnk írta a Szózatot? Gondold meg jól, mielőtt válaszolsz!"}] * 30,
     "output_format": "wav",
 }
 
@@ -53,16 +56,38 @@ def last_words(socket: ClientConnection) -> tuple[list[str], int]:
         return kinds, closed.rcvd.code if closed.rcvd else 0
 
 
+@dataclass
+class Lives:
+    """Of one server: it has just been started, is killed and started again, and ended by the last test."""
+
+    server: Server
+    environ: dict[str, str]
+
+    def end_by_force(self) -> None:
+        own = psutil.Process(self.server.process.pid)
+        for process in [*own.children(recursive=True), own]:
+            process.kill()
+        self.server.process.wait()
+
+    def begin_again(self) -> None:
+        self.server = start(self.server.log.parent, self.environ, free_port())
+        wait_until_healthy(self.server)
+
+    def jobs(self, query: str) -> set[tuple[Any, ...]]:
+        with sqlite3.connect(self.server.log.parent / "data" / "jobs.sqlite") as database:
+            return set(database.execute(query))
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    """It has just been started, and is ended by the last test."""
-    begun = start(tmp_path_factory.mktemp("ended"), {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "4"}, free_port())
-    yield begun
-    stop(begun)
+def lives(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Lives]:
+    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "4"}
+    one = Lives(start(tmp_path_factory.mktemp("lives"), environ, free_port()), environ)
+    yield one
+    stop(one.server)
 
 
-def test_loading_is_told_from_ready(server: Server) -> None:
-    answers = []
+def test_loading_is_told_from_ready(lives: Lives) -> None:
+    server, answers = lives.server, []
     end = time.monotonic() + 120
     while not (answers and answers[-1][0].status_code == 200):
         assert time.monotonic() < end
@@ -83,9 +108,28 @@ def test_loading_is_told_from_ready(server: Server) -> None:
     assert "notice" not in health.json()
 
 
-def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(server: Server) -> None:
+def test_a_killed_server_goes_on_when_it_is_back(lives: Lives) -> None:
+    steps = "SELECT function_id, completed_at_epoch_ms FROM operation_outputs"  # of jobs, and when they were done
+    texts = [{**SHORT[0], "id": f"s{index}", "text": f"Ez itt a(z) {index}. mondat."} for index in range(80)]
+    wait_until_healthy(lives.server)
+    with lives.server.client() as client:
+        job = submit(client, texts)
+        until(lambda: 4 <= status(client, job)["progress"]["done"] < len(texts))
+        assert status(client, job)["status"] == "in_progress"
+    lives.end_by_force()
+    before = lives.jobs(steps)
+    assert before
+    lives.begin_again()
+    with lives.server.client() as client:
+        manifest, files = unzip(done(client, job))
+        assert before <= lives.jobs(steps)  # nothing was said twice
+    assert manifest["totals"]["done"] == len(files) == len(texts)
+
+
+def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(lives: Lives) -> None:
     """No live text hangs: not who is being spoken to, not who wrote half a sentence, and not who said nothing. Jobs are
     not waited for: they go on another time, and this was no attempt."""
+    server = lives.server
     wait_until_healthy(server)
     answers: list[httpx.Response] = []
 
@@ -118,6 +162,5 @@ def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(server: Serv
     request.join(400)
     assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [(200, "audio/wav")]
     assert server.process.wait(timeout=60) == 0
-    with sqlite3.connect(server.log.parent / "data" / "jobs.sqlite") as database:
-        states = database.execute("SELECT workflow_uuid, status, recovery_attempts FROM workflow_status").fetchall()
-    assert states == [(job, "ENQUEUED", 0)]
+    states = lives.jobs("SELECT workflow_uuid, status, recovery_attempts FROM workflow_status")
+    assert [state for state in states if state[0] == job] == [(job, "ENQUEUED", 0)]
