@@ -5,7 +5,7 @@ TEXTS = (
     "Good morning, and welcome back.",
     "The next train to the coast leaves from platform four in twelve minutes.",
     "She closed the book, looked out of the window for a while, and said that the rain would not stop before evening.",
-    "No.",
+    "No, not before the end of March.",
     "Turn left after the bridge, then keep going until you see the old mill on your right.",
     "We counted every vote twice, and the result is the same: the garden stays open to everybody, on Sundays too.",
     "Which of these rivers is the longest?",
@@ -22,7 +22,7 @@ TEXTS = (
 
 
 def texts(count: int, first: int = 0) -> list[str]:
-    """`count` of them from number `first` on. After the last the first comes again, in another order of its words: an
+    """`count` of them from number `first` on. After the last the first comes again, from another of its words on: an
     engine may know a text that it has just said."""
     return [_turned(TEXTS[number % len(TEXTS)], number // len(TEXTS)) for number in range(first, first + count)]
 

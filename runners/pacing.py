@@ -161,8 +161,8 @@ class Pacing:
     def windows(self, sequences: Items[Sequence]) -> list[tuple[Sequence, int]]:
         """Whose audio is vocoded now, the first ones first, and how many frames of it.
 
-        A long window keeps the decoder waiting too. So while a listener is short of audio those who are not wait, and
-        files while a stream lacks only a few codes to begin.
+        A long window keeps the decoder waiting too. So while a listener is short of audio those who are not wait; while
+        a stream lacks codes for its first window files do, but short ones and one every FILES_EVERY seconds.
         """
         needs = sorted(((self._need(each), each.vocoded, each) for each in sequences), key=lambda need: need[:2])
         short = [need for need in needs if need[0] < COMFORT]
@@ -173,14 +173,15 @@ class Pacing:
         return [(sequence, self._frames(sequence)) for _, _, sequence in needs]
 
     def _lacks_codes(self, request: Request) -> bool:
-        """Whether a stream is decoded of which there are too few frames for a first window."""
+        """Whether a stream is decoded of which there are too few codes for a first window."""
         first = request.sequences[0]
-        return first.stop_reason is None and first.frames < self.sizes[0] + self._context
+        enough = self.seconds(self.sizes[0] + self._context) + 2 * self._code  # the newest codes settle no frame yet
+        return first.stop_reason is None and len(first.codes) * self._code < enough
 
     def _lasts(self, request: Request) -> bool:
         """Whether what there is of a stream, which nobody has heard yet, lasts until the rest is made."""
         first = request.sequences[0]
-        if self._lacks_codes(request):
+        if first.stop_reason is None and first.frames < self.sizes[0] + self._context:
             return False
         return self._in_time([first], 1) and self._in_time(request.sequences, self._live[request])
 

@@ -22,14 +22,15 @@ class VocoderQueue:
     def start(self, wanted: Iterable[tuple[Sequence, int]]) -> list[tuple[Sequence, Window]]:
         """Give the vocoder windows of these sequences, the first ones first, each to deliver so many frames.
 
-        Those of equal size share a batch. A vocoder that works at once, and keeps the decoder waiting, gets a single
-        window, the last ones no longer than they need be. Returns the windows it was given.
+        Those of equal size share a batch; an utterance's last ones are no longer than they need be. A vocoder that
+        works at once, and keeps the decoder waiting, gets a single window. Returns the windows it was given.
         """
         ready: dict[int, list[tuple[Sequence, Window]]] = defaultdict(list)
         for sequence, size in wanted:
             finished = sequence.stop_reason is not None
-            if finished and self._vocoder.at_once == 1:
-                size = last_size(size, sequence.frames - sequence.vocoded)
+            if finished:
+                left = sequence.frames - sequence.vocoded
+                size = last_size(size, left, batched=self._vocoder.at_once > 1)
             window = next_window(sequence.vocoded, sequence.frames, size, self._vocoder.context, finished=finished)
             if window:
                 ready[size].append((sequence, window))

@@ -70,8 +70,8 @@ class Decoder:
     def step(self, slots: Items[int]) -> list[int]:
         """Feed each of the occupied `slots` its last code; returns the next one of each.
 
-        The step runs over the first `max(slots) + 1` rows. Vacant ones among them are computed too, on whatever they
-        hold; nobody reads them.
+        The step runs over the first `max(slots) + 1` rows. Vacant ones among them may be computed too; nobody reads
+        them.
         """
         rows = max(max(slots) + 1, self._transformer.min_rows)
         for slot in slots:

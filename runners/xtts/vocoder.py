@@ -86,12 +86,11 @@ class Vocoder:
         """(rows, time, dim) frames and (rows, 512, 1) speaker embeddings to float32 samples, without those of the
         `context` frames at each side: (rows, (time - 2 x context) x hop).
 
-        `spans`: the frames from the one to before the other are each row's utterance; there is nothing beyond, and
-        those frames hold zeros. None: all are.
+        `spans`: (first, end) of each row's utterance among its frames; the others hold zeros. None: all belong to it.
         """
         generator, speakers = self._generator, speakers.to(self.device)[:, :, None]
         x = frames.to(self.device).transpose(1, 2)[:, :, None].contiguous(memory_format=torch.channels_last)
-        edges = _Edges(context, x.shape[3], spans or [])
+        edges = _Edges(context, x.shape[3], spans or [], self.device)
         x = edges.clear(generator.conv_pre(x) + generator.cond_layer(speakers))
         for stage, (up, cond) in enumerate(zip(generator.ups, generator.conds, strict=True)):
             x = up(F.leaky_relu(x, LRELU_SLOPE)) + cond(speakers)
@@ -118,32 +117,38 @@ class Vocoder:
         for length in (size + 2 * self.context for size in sizes):
             for rows in range(self.at_once, 0, -1):
                 frames = torch.zeros(rows, length, dim, device=self.device)
-                self.start(frames, torch.zeros(rows, speaker, 1), [(0, length)] * rows).samples()
+                self.start(frames, torch.zeros(rows, speaker, 1), [(1, length - 1)] * rows).samples()
 
 
 class _Edges:
     """What lies at a window's sides, in samples of the layer at hand: context, and what is beyond the utterance."""
 
-    def __init__(self, context: int, length: int, spans: Items[tuple[int, int]], cut: int = 0) -> None:
+    def __init__(
+        self, context: int, length: int, spans: Items[tuple[int, int]], device: torch.device, cut: int = 0
+    ) -> None:
         self.context = context
         self.cut = cut  # at each side: no later layer reads it
-        self._length = length
-        self._spans = spans
+        self._length, self._spans, self._device = length, spans, device
+        self._outside: Tensor | None = None  # of several rows (rows, 1, 1, length): all of them in one operation
+        if len(spans) > 1 and any(first > 0 or last < length for first, last in spans):
+            first, last = torch.tensor(spans, device=device)[:, :, None, None, None].unbind(1)
+            at = torch.arange(length, device=device)
+            self._outside = (at < first) | (at >= last)
 
     def upsampled(self, factor: int, reach: int) -> "_Edges":
         """After a layer that makes `factor` samples of each; later ones read `reach` of them to each side."""
         context, length = self.context * factor, self._length * factor
         cut = max(context - reach, 0)
         spans = [(max(first * factor - cut, 0), max(last * factor - cut, 0)) for first, last in self._spans]
-        return _Edges(context - cut, length - 2 * cut, spans, cut)
+        return _Edges(context - cut, length - 2 * cut, spans, self._device, cut)
 
     def clear(self, x: Tensor) -> Tensor:
         """Zeros beyond each row's utterance, in place: what a convolution's padding is at its ends in a full pass."""
-        for row, (first, last) in zip(x, self._spans, strict=False):
-            if first > 0:
-                row[..., :first] = 0
-            if last < self._length:
-                row[..., last:] = 0
+        if self._outside is not None:
+            return x.masked_fill_(self._outside, 0)
+        for first, last in self._spans if len(self._spans) == 1 else ():
+            x[..., :first] = 0
+            x[..., last:] = 0
         return x
 
 
@@ -186,7 +191,7 @@ class _ResBlock(nn.Module):
         self._pairs = [(_Conv(first, dtype), _Conv(second, dtype)) for first, second in pairs]
         self._dtype = dtype
 
-    def forward(self, x: Tensor, edges: "_Edges") -> Tensor:
+    def forward(self, x: Tensor, edges: _Edges) -> Tensor:
         for first, second in self._pairs:
             inner = edges.clear(first(F.leaky_relu(x, LRELU_SLOPE).to(self._dtype)))
             x = x + edges.clear(second(F.leaky_relu_(inner, LRELU_SLOPE)))

@@ -13,7 +13,7 @@ from typing import Final
 # what a CPU's convolutions keep for each shape takes 20 MB, and 80 ms to make.
 WINDOW_FRAMES: Final[tuple[int, ...]] = (32, 48, 64, 80, 96, 128, 160, 192, 224, 256)
 BATCHED_FRAMES: Final = (32, 64, 128, 256)  # where windows share batches, which fewer sizes make fuller
-EDGES: Final = 9  # frames for which the vocoder could be had that a window's context costs
+EDGES: Final = 9  # what a window's context costs, in frames delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,17 @@ def next_window(delivered: int, ready: int, size: int, context: int, *, finished
     return Window(delivered, delivered + size, size) if delivered + size + context <= ready else None
 
 
-def last_size(size: int, left: int) -> int:
-    """Of the next window, `size` at most, where `left` frames are to be delivered in the least time."""
+def last_size(size: int, left: int, *, batched: bool) -> int:
+    """Of the next window, `size` at most, where `left` frames are to be delivered in the least time.
+
+    `batched`: the shortest one that delivers them all, of the sizes that share batches.
+    """
+    if left >= size:
+        return size
+    if batched:
+        return min(size, *(each for each in BATCHED_FRAMES if each >= left))
     sizes = [each for each in reversed(WINDOW_FRAMES) if each <= size]
-    return min(sizes, key=lambda each: each + _cost(left - each), default=size) if left < size else size
+    return min(sizes, key=lambda each: each + _cost(left - each), default=size)
 
 
 @lru_cache

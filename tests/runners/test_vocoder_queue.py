@@ -87,11 +87,11 @@ def test_windows_of_other_places_share_a_batch() -> None:
     assert echo.batches == [2]
 
 
-@pytest.mark.parametrize(("at_once", "size"), [(1, 32), (2, 128)])
-def test_the_last_window_is_as_long_as_others_only_where_it_may_share_a_batch(at_once: int, size: int) -> None:
-    echo, ending = Echo(at_once), sequence(140, 0, finished=True)
+@pytest.mark.parametrize(("at_once", "size"), [(1, 80), (2, 128)])
+def test_the_last_window_is_no_longer_than_it_need_be(at_once: int, size: int) -> None:
+    echo, ending = Echo(at_once), sequence(200, 0, finished=True)
     ending.vocoded = 128
-    queue_of(echo).start([(ending, 128)])
+    queue_of(echo).start([(ending, 256)])
     assert echo.sizes == [size]
 
 

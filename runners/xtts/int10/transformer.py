@@ -80,8 +80,10 @@ class Int10Transformer:
 
     def _copy_shared(self, slot: int, prefix: Floats) -> int:
         """Into the slot's cache, from the one that shares most with it: how many positions. The last is computed."""
-        shared, source = max(((_shared(prefix, held), other) for other, held in self._held.items()), default=(0, slot))
+        most = ((_shared(prefix, held), other == slot, other) for other, held in self._held.items())
+        shared, _, source = max(most, default=(0, True, slot))
         shared = min(shared, len(prefix) - 1)
+        self._held.pop(slot, None)  # until what it holds is known again
         if source != slot:
             for cached in self._cache:
                 cached[:, slot, :, :shared] = cached[:, source, :, :shared]
@@ -111,6 +113,8 @@ class Int10Transformer:
 
 def _shared(one: Floats, other: Floats) -> int:
     """Positions from the first on in which both are equal."""
+    if not (one[:1] == other[:1]).all():
+        return 0
     length = min(len(one), len(other))
     equal = (one[:length] == other[:length]).all(1)
     return length if equal.all() else int(equal.argmin())

@@ -114,6 +114,27 @@ def test_rows_of_a_batch_are_independent() -> None:
 
 
 @torch.inference_mode()
+def test_rows_of_a_batch_have_ends_of_their_own() -> None:
+    """Utterances that begin in the window, end in it, do both, and do neither."""
+    whole, vocoder = narrow_generator(), Vocoder(narrow_generator(), HOP)
+    length, size = 60, 60 - 2 * vocoder.context
+    frames, speakers, expected, spans = [], [], [], []
+    for row, (begin, total) in enumerate([(0, 10), (0, 90), (32, 90), (70, 90), (10, 45)]):
+        said = torch.randn(total, DIM, generator=torch.Generator().manual_seed(row))
+        speaker = torch.randn(1, SPEAKER, 1, generator=torch.Generator().manual_seed(row))
+        start = begin - vocoder.context
+        first, last = max(start, 0), min(start + length, total)
+        frames.append(F.pad(said[first:last], (0, 0, first - start, start + length - last)))
+        spans.append((first - start, last - start))
+        speakers.append(speaker)
+        expected.append(whole(said.T[None], g=speaker)[0, 0, begin * HOP : (begin + size) * HOP])
+    found = vocoder.vocode(torch.stack(frames), torch.cat(speakers), vocoder.context, spans)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert len(ours) == size * HOP
+        assert torch.allclose(ours[: len(theirs)], theirs, atol=1e-5)
+
+
+@torch.inference_mode()
 @pytest.mark.parametrize("codes", [1, 13])
 def test_the_checkpoints_own_vocoder(xtts: Xtts, model: Model, codes: int) -> None:
     """Upstream's decoder from the latents on, against stretch, windows and folded weights together."""

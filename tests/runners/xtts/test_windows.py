@@ -45,7 +45,7 @@ def test_nothing_is_left_after_the_last_frame() -> None:
 
 @given(size=st.sampled_from(WINDOW_FRAMES), left=st.integers(1, 600))
 def test_what_is_left_is_delivered_in_the_least_time(size: int, left: int) -> None:
-    chosen = last_size(size, left)
+    chosen = last_size(size, left, batched=False)
     assert chosen in WINDOW_FRAMES
     assert chosen <= size
     ways = itertools.chain.from_iterable(
@@ -60,5 +60,8 @@ def test_what_is_left_is_delivered_in_the_least_time(size: int, left: int) -> No
 
 
 def test_sizes_of_last_windows() -> None:
-    assert [last_size(256, left) for left in (1, 32, 50, 93, 140, 200, 270)] == [32, 32, 64, 96, 96, 160, 256]
-    assert last_size(64, 200) == 64
+    left = (1, 32, 50, 93, 140, 200, 270)
+    assert [last_size(256, each, batched=False) for each in left] == [32, 32, 64, 96, 96, 160, 256]
+    assert [last_size(256, each, batched=True) for each in left] == [32, 32, 64, 128, 256, 256, 256]
+    for batched in (False, True):
+        assert [last_size(64, each, batched=batched) for each in (20, 60, 200)] == [32, 64, 64]
