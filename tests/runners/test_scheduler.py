@@ -47,7 +47,10 @@ class SchedulerMachine(RuleBasedStateMachine):
         group = self.group(size)
         vacant = self.slots - len(self.live)
         waiting = sum(map(len, self.line))
-        if waiting >= MAX_WAITING and waiting + size > vacant:
+        refused = waiting >= MAX_WAITING and waiting + size > vacant
+        if size == 1:
+            assert self.scheduler.full == refused  # told beforehand
+        if refused:
             with pytest.raises(QueueFull):
                 self.scheduler.submit(group)
         else:
@@ -180,6 +183,13 @@ def test_interactive_work_without_end_leaves_bulk_one_slot() -> None:
             said.append(sequence)
     assert {0, 1, 2, 3, 4} <= set(said)
     assert len(said) == 60
+
+
+def test_a_single_slot_goes_to_interactive_work_first() -> None:
+    scheduler: Scheduler[int] = Scheduler(slots=1, max_waiting=1)
+    scheduler.submit_bulk([1])
+    scheduler.submit([2])
+    assert [sequence for sequence, _ in scheduler.admit()] == [2]
 
 
 @given(st.lists(st.integers(), unique=True, max_size=20))
