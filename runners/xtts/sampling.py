@@ -54,7 +54,7 @@ def distribution(logits: Tensor, temperature: Tensor, top_k: Tensor, top_p: Tens
     ascending = ascending.masked_fill((ascending < kth_best) & (top_k > 0), -torch.inf)
     tail = ascending.softmax(dim=1).cumsum(dim=1) <= 1 - top_p
     tail[:, -1] = False
-    ascending = ascending.masked_fill(tail & (top_p < 1), -torch.inf)
+    ascending = ascending.masked_fill(tail, -torch.inf)
     return torch.zeros_like(logits).scatter_(1, order, ascending.softmax(dim=1))
 
 

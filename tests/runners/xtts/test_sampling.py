@@ -60,6 +60,14 @@ def test_distribution_is_that_of_transformers(
     assert torch.allclose(ours, upstream(logits, seen, asked), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize(("top_k", "top_p"), [(2, 1.0), (0, 0.5)])
+def test_ties_are_cut_as_transformers_cuts_them(top_k: int, top_p: float) -> None:
+    logits, seen = torch.zeros(4), torch.zeros(4, dtype=torch.bool)
+    ours = distribution(logits[None], *(torch.tensor([[value]]) for value in (1.0, top_k, top_p)))[0]
+    theirs = upstream(logits, seen, params(temperature=1.0, top_k=top_k, top_p=top_p, repetition_penalty=1.0))
+    assert torch.equal(ours, theirs)
+
+
 def test_rows_with_different_settings_do_not_touch_each_other() -> None:
     logits = torch.randn(3, CODES, generator=torch.Generator().manual_seed(1)) * 4
     rows = [(0.3, 0, 1.0), (1.5, 5, 0.4), (0.9, 1026, 0.99)]
@@ -133,6 +141,26 @@ def test_uniform_is_a_function_of_stream_and_step_and_looks_random() -> None:
     assert np.abs(counts / grid.size - 0.05).max() < 0.004
     for one, other in ((grid[:-1], grid[1:]), (grid[:, :-1], grid[:, 1:])):  # neighbouring streams, neighbouring steps
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.02
+
+
+GOLDEN = 0x9E3779B97F4A7C15
+
+
+def splitmix64(state: int) -> int:
+    """The number that it gives in a state, as published; the next state is GOLDEN further on."""
+    z = (state + GOLDEN) % 2**64
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+    return z ^ z >> 31
+
+
+@pytest.mark.parametrize("stream", [0, 7, stream_of(2**32 - 1, 1000)])
+def test_a_seed_draws_the_same_numbers_in_every_version(stream: int) -> None:
+    """Else what is said with a seed that somebody noted down would be said otherwise."""
+    assert splitmix64(0) == 0xE220A8397B1DCDAF  # the published answer
+    states = [splitmix64(stream) + step * GOLDEN for step in range(20)]
+    expected = [(splitmix64(state) >> 11) / 2**53 for state in states]
+    assert uniform(torch.full((20,), stream), torch.arange(20)).tolist() == expected
 
 
 def test_every_step_draws_anew_and_a_new_sequence_from_the_start() -> None:
