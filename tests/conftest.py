@@ -37,6 +37,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 # Files whose tests take a server between them that no other does.
 TOGETHER = {
+    "tests/service/test_bucket.py": "cluster",
+    "tests/service/test_shared_jobs.py": "cluster",
+    "tests/service/test_openapi.py": "prefixed server",
+    "tests/service/test_prefix.py": "prefixed server",
     "tests/service/test_errors.py": "small server",
     "tests/service/test_http.py": "small server",
     "tests/service/test_stream.py": "small server",

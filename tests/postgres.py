@@ -40,9 +40,17 @@ class Postgres:
         subprocess.run(command, check=True, user=self._user, cwd=self._folder, stdout=subprocess.DEVNULL, timeout=120)
 
 
+def _found() -> list[Path]:
+    return sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+def is_installed() -> bool:
+    return bool(_found())
+
+
 @contextmanager
 def postgres() -> Iterator[Postgres]:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = _found()
     if not found:
         pytest.skip("Postgres is not installed (Debian's package: postgresql)")
     folder = Path(tempfile.mkdtemp())  # not among pytest's, which are closed to other users

@@ -227,7 +227,7 @@ def test_a_piece_asks_for_each_line_once_as_it_was(visit: Visit, page: Page) -> 
 def test_stop_gives_up_what_is_still_coming(page: Page) -> None:
     given_up: list[str | None] = []
     page.on("requestfailed", lambda each: given_up.append(each.failure))
-    page.fill("#text", LONG_LINE * 10)
+    page.fill("#text", LONG_LINE * 40)
     bodies = posted(page)
     page.click("#write-play")
     expect(page.locator("#position")).not_to_have_attribute("max", "0")
@@ -321,7 +321,7 @@ def test_subtitles_of_a_batch_file_are_for_its_job_alone(page: Page, tmp_path: P
 
 def test_a_piece_is_a_job_that_is_cancelled_and_made_again(page: Page) -> None:
     page.click("#tab-piece")
-    page.locator("#lines textarea").fill("Ezt senki sem várja meg. " * 100)
+    page.locator("#lines textarea").fill("Ezt senki sem várja meg. " * 390)
     page.click("#piece-submit")
     jobs = page.locator("#job-list > li")
     for number in (1, 2):
@@ -489,7 +489,7 @@ def test_a_long_job_is_followed_and_fetched(page: Page, tmp_path: Path) -> None:
 
 def test_a_long_job_is_cancelled_and_forgotten(page: Page) -> None:
     page.click("#tab-jobs")
-    page.fill("#long-text", "Ezt senki sem várja meg. " * 100)
+    page.fill("#long-text", "Ezt senki sem várja meg. " * 390)
     page.click("#job-submit")
     job = page.locator("#job-list > li", has_text="senki")
     expect(job.locator("progress")).to_have_count(1)

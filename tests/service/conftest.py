@@ -1,9 +1,13 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.service.server import LOCKED_KEY, ROOT, Server, serving, warm_cache
+
+if TYPE_CHECKING:
+    from tests.service.cluster import Cluster
 
 
 @pytest.fixture(scope="session")
@@ -48,4 +52,26 @@ def locked(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterato
         "XTTS_METRICS": "open",
     }
     with serving(tmp_path_factory.mktemp("locked"), environ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def prefixed(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
+    """It is told that a proxy puts it at /silent."""
+    environ = {
+        "XTTS_CACHE_DIR": str(cache_dir),
+        "XTTS_VOICES_DIR": str(ROOT / "references"),
+        "XTTS_ROOT_PATH": "/silent",
+        "XTTS_SLOTS": "8",
+    }
+    with serving(tmp_path_factory.mktemp("prefixed"), environ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Cluster"]:
+    """Two servers that share a bucket and a database. The tests of jobs, which come last, restart and kill them."""
+    from tests.service.cluster import clustered  # brings in moto
+
+    with clustered(tmp_path_factory.mktemp) as running:
         yield running

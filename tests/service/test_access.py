@@ -16,7 +16,8 @@ from bentoml.exceptions import BentoMLException
 from api.paths import LISTS
 from tests.service.server import Server, serving
 
-OWNERS = ("routes", "headers", "forms", "cors", "requests", "characters", "refused", "proxy", "client", "log")
+ROUTES = tuple(f"routes-{number}" for number in range(4))  # one caller may not ask for all of them at once
+OWNERS = (*ROUTES, "headers", "forms", "cors", "requests", "characters", "refused", "proxy", "client", "log")
 SITE = "https://app.example.com"
 PAGES = {"/", "/studio/app.js", "/favicon.ico", "/docs", "/docs.json", "/schema.json", "/static_content/swagger-ui.css"}
 OPEN = {"/livez", "/readyz", "/healthz", "/health", *PAGES}
@@ -67,11 +68,10 @@ def test_every_route_but_the_open_ones_needs_a_key(guarded: Server) -> None:
             if path not in OPEN and not listed:
                 assert without.headers["www-authenticate"] == "Bearer"
                 assert client.request(method, path, headers={"X-API-Key": "wrong"}).status_code == 401
-        for method, path in sorted(routes):
-            while (known := client.request(method, path, headers=bearer("routes"))).status_code == 429:
-                time.sleep(int(known.headers["retry-after"]))
-            assert known.status_code != 401, (method, path)
-        assert client.get("/metrics", headers=bearer("routes")).status_code == 200
+        for number, (method, path) in enumerate(sorted(routes)):
+            known = client.request(method, path, headers=bearer(ROUTES[number // REQUESTS]))
+            assert known.status_code not in (401, 429), (method, path)
+        assert client.get("/metrics", headers=bearer("log")).status_code == 200
 
 
 def test_the_document_shows_a_lock_where_a_key_is_needed(guarded: Server, server: Server) -> None:

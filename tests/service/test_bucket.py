@@ -1,48 +1,33 @@
-"""Two servers, processes with nothing in common but a bucket."""
+"""Voices of two servers that share a bucket."""
 
-import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from tests.bucket import Bucket
-from tests.service.server import ROOT, Server, free_port, serving, start
+from tests.service.cluster import Cluster
+from tests.service.server import ROOT, Server, free_port, start
 from tests.service.test_voices import lookups
 
 CLIPS = [(ROOT / "references" / "default" / f"{style}.flac").read_bytes() for style in ("neutral", "question")]
 
 
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    with Bucket("speech") as there:
-        yield there
+@pytest.fixture
+def bucket(cluster: Cluster) -> Bucket:
+    return cluster.bucket
 
 
-@pytest.fixture(scope="module")
-def first(bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("first"), environ(bucket, tmp_path_factory.mktemp("cache"))) as server:
-        yield server
+@pytest.fixture
+def first(cluster: Cluster) -> Server:
+    return cluster.servers[0]
 
 
-@pytest.fixture(scope="module")
-def second(bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("second"), environ(bucket, tmp_path_factory.mktemp("cache"))) as server:
-        yield server
-
-
-def environ(bucket: Bucket, cache: Path) -> dict[str, str]:
-    return {
-        **bucket.environ,
-        "XTTS_DATA_DIR": f"s3://{bucket.name}/some/servers",
-        "XTTS_CACHE_DIR": str(cache),
-        "XTTS_SLOTS": "2",
-        "XTTS_PRECISION": "fp32",  # which has nothing to compile, for caches that are empty
-    }
+@pytest.fixture
+def second(cluster: Cluster) -> Server:
+    return cluster.servers[1]
 
 
 def upload(server: Server, name: str, clip: bytes = CLIPS[0]) -> httpx.Response:
@@ -96,7 +81,7 @@ def test_a_voice_of_one_speaks_on_the_other_until_either_deletes_it(
     assert say(second, "Éva (2)").status_code == 404
     eventually(lambda: say(first, "Éva (2)").status_code == 404)
     assert "Éva (2)" not in names(first)
-    assert [key for key in bucket.objects() if "/latents/" not in key] == []
+    assert [key for key in bucket.objects() if "/voices/" in key or "/uploads/" in key] == []
 
 
 def test_one_name_is_given_to_one_of_two(first: Server, second: Server) -> None:
@@ -150,32 +135,10 @@ def test_speech_goes_on_without_the_bucket_and_all_else_when_it_is_back(
 
 
 def test_a_bucket_that_is_not_there_ends_the_start(bucket: Bucket, tmp_path: Path) -> None:
-    wrong = {"XTTS_DATA_DIR": "s3://nobodys/speech", "XTTS_LOG_FORMAT": "text"}
-    server = start(tmp_path, environ(bucket, tmp_path / "cache") | wrong, free_port())
+    wrong = {"XTTS_DATA_DIR": "s3://nobodys/speech", "XTTS_CACHE_DIR": str(tmp_path), "XTTS_LOG_FORMAT": "text"}
+    server = start(tmp_path, bucket.environ | wrong, free_port())
     assert server.process.wait(timeout=180) == 1
     assert server.log.read_text().splitlines()[-1] == (
         "XTTS_DATA_DIR=s3://nobodys/speech: cannot be listed (s3:ListBucket): there is no such bucket. Make it, or"
         " correct the name."
     )
-
-
-def test_an_upload_that_is_killed_half_way_is_no_voice(bucket: Bucket, first: Server, second: Server) -> None:
-    """The last test: the first server is gone afterwards."""
-
-    def kill(request: str) -> None:
-        if request.startswith("PUT") and "/uploads/" in request:
-            parent = psutil.Process(first.process.pid)
-            for process in (*parent.children(recursive=True), parent):
-                process.kill()
-
-    bucket.before = kill
-    try:
-        with pytest.raises(httpx.TransportError):
-            upload(first, "half")
-    finally:
-        bucket.before = lambda request: None
-    assert first.process.wait(60) == -signal.SIGKILL
-    assert say(second, "half").status_code == 404
-    assert "half" not in names(second)
-    assert upload(second, "half").status_code == 201
-    assert delete(second, "half").status_code == 204

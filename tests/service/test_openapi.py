@@ -10,22 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.server import Server, serving
+from tests.service.server import Server
 
 FUZZING = Path(__file__).with_name("schemathesis.toml")
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    """What takes long is given up: many random requests are never told to stop by the demo model."""
-    environ = {"XTTS_CACHE_DIR": str(cache_dir), "XTTS_SLOTS": "8", "XTTS_TIMEOUT": "10"}
-    with serving(tmp_path_factory.mktemp("asked"), environ) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def document(asked: Server) -> dict[str, Any]:
-    made: dict[str, Any] = httpx.get(f"{asked.url}/docs.json").raise_for_status().json()
+def document(prefixed: Server) -> dict[str, Any]:
+    made: dict[str, Any] = httpx.get(f"{prefixed.url}/docs.json").raise_for_status().json()
     return made
 
 
@@ -35,8 +27,8 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield method.upper(), path, operation
 
 
-def test_the_page_shows_the_document_and_nothing_from_elsewhere(asked: Server) -> None:
-    with asked.client() as client:
+def test_the_page_shows_the_document_and_nothing_from_elsewhere(prefixed: Server) -> None:
+    with prefixed.client() as client:
         page = client.get("/docs")
         assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
         for file in ("swagger-ui.css", "swagger-ui-bundle.js"):
@@ -46,16 +38,16 @@ def test_the_page_shows_the_document_and_nothing_from_elsewhere(asked: Server) -
     assert "http" not in page.text
 
 
-def test_languages_are_the_models(asked: Server, document: dict[str, Any]) -> None:
-    languages = httpx.get(f"{asked.url}/health").json()["languages"]
+def test_languages_are_the_models(prefixed: Server, document: dict[str, Any]) -> None:
+    languages = httpx.get(f"{prefixed.url}/health").json()["languages"]
     assert document["components"]["schemas"]["SimpleRequest"]["properties"]["language"]["examples"] == [
         *languages,
         "auto",
     ]
 
 
-def test_every_route_is_described(asked: Server, document: dict[str, Any]) -> None:
-    with asked.client() as client:
+def test_every_route_is_described(prefixed: Server, document: dict[str, Any]) -> None:
+    with prefixed.client() as client:
         bentomls = {route["route"] for route in client.get("/schema.json").json()["routes"]}
     assert bentomls
     assert bentomls <= set(document["paths"])
@@ -101,10 +93,10 @@ def test_the_examples_work(server: Server, document: dict[str, Any]) -> None:
     assert len(worked) > 15
 
 
-def test_no_case_of_the_document_finds_what_is_not_documented(asked: Server, tmp_path: Path) -> None:
+def test_no_case_of_the_document_finds_what_is_not_documented(prefixed: Server, tmp_path: Path) -> None:
     """All that the schemas can tell apart, the same each time. Random ones: see the file."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(FUZZING), "--no-color"]
-    command += ["run", f"{asked.url}/docs.json", "--url", asked.url, "--max-examples", "15"]
+    command += ["run", f"{prefixed.url}/docs.json", "--url", prefixed.url, "--max-examples", "15"]
     command += ["--phases", "coverage", "--workers", "1"]  # in several threads 3.11's `ast` fails now and then
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,22 +13,15 @@ from websockets import Origin
 from websockets.sync.client import connect
 
 from tests.nginx import needs_nginx, nginx
-from tests.service.server import ROOT, serving
+from tests.service.server import ROOT, Server
 from tests.service.test_live import send, until
 
 pytestmark = needs_nginx
 
 
 @pytest.fixture(scope="module")
-def proxy(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("behind")
-    environ = {
-        "XTTS_CACHE_DIR": str(cache_dir),
-        "XTTS_VOICES_DIR": str(ROOT / "references"),
-        "XTTS_ROOT_PATH": "/silent",
-        "XTTS_SLOTS": "2",
-    }
-    with serving(folder, environ) as running, nginx(folder, running.url) as url:
+def proxy(tmp_path_factory: pytest.TempPathFactory, prefixed: Server) -> Iterator[str]:
+    with nginx(tmp_path_factory.mktemp("proxy"), prefixed.url) as url:
         with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
             client.get(url)  # until it listens
         yield url

@@ -5,10 +5,11 @@ ffmpeg and chromium.
 """
 
 import base64
+import functools
 import shutil
 import subprocess
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import librosa
@@ -16,7 +17,7 @@ import mutagen
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 from pydub import AudioSegment
 
 from tests.service.server import Server
@@ -78,10 +79,28 @@ def from_chromium(file: Path) -> float:
       const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
       return (await new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes.buffer)).length;
     }"""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page()
+    page = chromium()[1].new_page()
+    try:
         return float(page.evaluate(decode, [base64.b64encode(file.read_bytes()).decode(), RATE]))
+    finally:
+        page.close()
+
+
+@functools.cache
+def chromium() -> tuple[Playwright, Browser]:
+    """Started once."""
+    playwright = sync_playwright().start()
+    return playwright, playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _chromium_ends() -> Iterator[None]:
+    yield
+    if chromium.cache_info().currsize:
+        playwright, browser = chromium()
+        browser.close()
+        playwright.stop()
+        chromium.cache_clear()
 
 
 READERS: dict[str, tuple[tuple[str, ...], Reader]] = {  # by name: formats, and how

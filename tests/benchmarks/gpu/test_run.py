@@ -1,7 +1,7 @@
 """The parts on the small checkpoint and the CPU, and what becomes of a run whose parts fail."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,12 +18,38 @@ from benchmarks.report import between_markers
 from tests.benchmarks.conftest import CODES, SMALL
 
 PLAN = Plan(SMALL, CODES, 1, (1, 2), (64,), demo_lines=1, lines=2, requests=4)
+APART = {  # parts by their titles
+    "The engine beside upstream's": replace(PLAN, concurrencies=(1,)),
+    "Latency by stage": replace(PLAN, concurrencies=(2,)),
+    "Memory": replace(PLAN, requests=10),
+}
+
+Cells = list[dict[str, str]]
+
+
+def bench_of(checkpoint: Path) -> Bench:
+    return Bench("cpu", "fp32", 20.0, checkpoint.parent, PLAN)
 
 
 @pytest.fixture
 def bench(small_checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("XTTS_MODEL", str(small_checkpoint))  # where numbers are compared
-    return Bench("cpu", "fp32", 20.0, small_checkpoint.parent, PLAN)
+    return bench_of(small_checkpoint)
+
+
+def apart(bench: Bench) -> Iterator[Row]:
+    for part in PARTS:
+        if plan := APART.get(part.title):
+            yield from ((part.title, *row) for row in part.measure(replace(bench, plan=plan)))
+
+
+@pytest.fixture(scope="module")
+def measured(small_checkpoint: Path) -> dict[str, Cells]:
+    """Rows of parts as the command measures them, but all in one process, which imports everything once."""
+    found = attempt(Part("Some", ("part",), apart, 500), bench_of(small_checkpoint), 500, print)
+    assert found.fault == ""
+    columns = {part.title: part.columns for part in PARTS}
+    return {title: cells((row for name, *row in found.rows if name == title), columns[title]) for title in APART}
 
 
 @pytest.fixture
@@ -32,16 +58,8 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     return Options(quick=True, out=tmp_path, cache=tmp_path / "cache")
 
 
-def cells(rows: Iterator[Row], columns: tuple[str, ...]) -> list[dict[str, str]]:
+def cells(rows: Iterable[Sequence[str]], columns: tuple[str, ...]) -> Cells:
     return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def apart(bench: Bench, title: str) -> list[dict[str, str]]:
-    """A part's rows, measured as the command measures them."""
-    (part,) = (part for part in PARTS if part.title == title)
-    found = attempt(part, bench, 400, print)
-    assert found.fault == ""
-    return cells(iter(found.rows), part.columns)
 
 
 def test_greedy_codes_and_samples_are_compared_with_upstreams(bench: Bench) -> None:
@@ -72,21 +90,21 @@ def test_a_step_stands_beside_its_floor_and_what_only_cuda_has_is_named(bench: B
         assert (row["step"], row["live"]) == (name, "not on cpu")
 
 
-def test_the_engine_stands_beside_upstreams(bench: Bench) -> None:
-    rows = apart(replace(bench, plan=replace(PLAN, concurrencies=(1,))), "The engine beside upstream's")
+def test_the_engine_stands_beside_upstreams(measured: dict[str, Cells]) -> None:
+    rows = measured["The engine beside upstream's"]
     assert [(row["engine"], row["texts at once"]) for row in rows] == [("upstream", "1"), ("ours, fp32", "1")]
     assert all(row["vocoder"].endswith("%") and float(row["its floor, ms"]) >= 0 for row in rows)
 
 
-def test_latency_is_told_by_stage(bench: Bench) -> None:
-    rows = apart(replace(bench, plan=replace(PLAN, concurrencies=(2,))), "Latency by stage")
+def test_latency_is_told_by_stage(measured: dict[str, Cells]) -> None:
+    rows = measured["Latency by stage"]
     stages = ["first audio of a stream", "text and voice", "prefill", "step", "vocoder", "delivery"]
     assert [(row["texts at once"], row["stage"]) for row in rows] == [("2", each) for each in stages]
     assert {row["stage"]: row["calls"] for row in rows}["step"] == str(CODES - 1)  # both texts in each
 
 
-def test_memory_is_told_after_warm_up_and_after_requests(bench: Bench) -> None:
-    rows = apart(replace(bench, plan=replace(PLAN, requests=10)), "Memory")
+def test_memory_is_told_after_warm_up_and_after_requests(measured: dict[str, Cells]) -> None:
+    rows = measured["Memory"]
     assert [row["when"] for row in rows] == ["loaded and warmed up", "1 requests", "10 requests"]
     assert {row["tensors, MB"] for row in rows} == {"not on cpu"}
     assert all(float(row["resident, MB"]) > 50 for row in rows)
